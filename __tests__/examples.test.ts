@@ -1,0 +1,58 @@
+/* The examples run, and show what they promise. */
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const root = join(__dirname, '..')
+const hook = pathToFileURL(join(root, 'scripts', 'typescript-hook.mjs')).href
+
+const promises: Readonly<Record<string, readonly RegExp[]>> = {
+  classifier: [
+    /── digits ──/,
+    /── breast cancer ──/,
+    /one row a call, sync +450 +9\d\.\d%/,
+    /one row a call, async +450 +9\d\.\d%/,
+    /one row a call, async +143 +9\d\.\d%/,
+    /malignant +\d\.\d\d/,
+  ],
+  'data-frame': [/\[Python pandas[\w.]*DataFrame\]: 569 rows, 31 columns/, /count +569\.000/, /malignant/],
+  traceback: [
+    /type +builtins\.ValueError/,
+    /Traceback \(most recent call last\):/,
+    /X has 3 features, but KNeighborsClassifier is expecting 64 features as input/,
+    /LookupError: no price for 'pear'/,
+    /cause: KeyError with args \["pear"\]/,
+    /examples\/traceback\.mts:\d+/,
+  ],
+  latency: [/call +latency +throughput/, /await 1000 at once +[\d.]+ [nµm]?s/, /a 1 ms timer fired [1-9]\d* times/],
+}
+
+test('every example is tested', () => {
+  const names = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.mts') && name !== 'output.mts')
+  expect(names.map((name) => name.replace('.mts', '')).sort()).toEqual(Object.keys(promises).sort())
+})
+
+test.each(Object.keys(promises))(
+  '%s shows what it promises',
+  async (name) => {
+    const { status, stdout, stderr } = await runExample(name)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    for (const promise of promises[name] ?? []) expect(stdout).toMatch(promise)
+  },
+  120_000,
+)
+
+async function runExample(name: string): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const file = join(root, 'examples', `${name}.mts`)
+  const child = spawn(process.execPath, ['--enable-source-maps', '--import', hook, file], {
+    env: { ...process.env, VIRTUAL_ENV: join(root, '.venv') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const status = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
+  return { status, stdout, stderr }
+}

@@ -1,0 +1,10 @@
+// One start of the floor: prints the nanoseconds from before `require` to after the first result.
+const [file, executable] = process.argv.slice(2)
+const begin = process.hrtime.bigint()
+const addon = require('../floor/floor.cjs').loadAddon(file)
+addon.start(executable)
+addon.load('bench_target')
+const sum = addon.add(1, 2)
+const end = process.hrtime.bigint()
+if (sum !== 3) throw new Error(`expected 3, got ${sum}`)
+process.stdout.write(String(end - begin))

@@ -1,0 +1,12 @@
+"""What Python code sees of the bridge that runs it.
+
+Inside a Node process this package is built into the core binary and is imported before ``site`` runs, so an
+installed wheel of the same name can never load a second copy.
+"""
+
+from symphony_bridge._native import BUILD_INFO, VERSION, get_system_info
+from symphony_bridge.errors import JsError
+from symphony_bridge.generated.error_codes import ERROR_CODES
+
+__all__ = ["BUILD_INFO", "ERROR_CODES", "VERSION", "JsError", "get_system_info"]
+__version__ = VERSION

@@ -1,0 +1,105 @@
+"""``sys.stdout`` and ``sys.stderr`` in a Node process.
+
+Node makes a piped standard stream non-blocking, and the flag belongs to the pipe rather than to the descriptor: a
+large ``print`` would raise ``BlockingIOError`` or, unbuffered, lose text. The writer here waits instead.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import select
+import sys
+from typing import Any, TextIO
+
+from symphony_bridge import _native
+
+
+class _Descriptor(io.RawIOBase):
+    """A writer that waits when the descriptor is full."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self._descriptor = descriptor
+        self.name = name
+        self.mode = "wb"
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        total = len(view)
+        while view:
+            try:
+                view = view[os.write(self._descriptor, view) :]
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self._descriptor, select.POLLOUT)
+                poll.poll()
+        return total
+
+
+class _Listener(io.RawIOBase):
+    """A writer whose text goes to a JavaScript function."""
+
+    def __init__(self, stream: int, name: str) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        self.name = name
+        self.mode = "wb"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        _native.emit_output(self._stream, self._decode(bytes(view)))
+        return len(view)
+
+
+class _Sink(io.RawIOBase):
+    """A writer that drops everything."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.mode = "wb"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return len(memoryview(data).cast("B"))
+
+
+def install(stdout: str, stderr: str) -> None:
+    """Replaces both streams; the modes are ``inherit``, ``ignore`` and ``callback``."""
+    sys.stdout = sys.__stdout__ = _replacement(1, "<stdout>", stdout, sys.stdout)
+    sys.stderr = sys.__stderr__ = _replacement(2, "<stderr>", stderr, sys.stderr)
+
+
+def _replacement(descriptor: int, name: str, mode: str, original: TextIO | None) -> TextIO | None:
+    if mode == "callback":
+        return io.TextIOWrapper(
+            io.BufferedWriter(_Listener(descriptor, name)), encoding="utf-8", errors="replace", line_buffering=True
+        )
+    if mode == "ignore":
+        return io.TextIOWrapper(io.BufferedWriter(_Sink(name)), encoding="utf-8", errors="replace")
+    if original is None:  # the descriptor was closed when the process started
+        return None
+    raw = _Descriptor(descriptor, name)
+    unbuffered = getattr(original, "write_through", False)
+    return io.TextIOWrapper(
+        raw if unbuffered else io.BufferedWriter(raw),  # type: ignore[type-var]
+        encoding=original.encoding,
+        errors=original.errors,
+        newline="\n",
+        line_buffering=original.line_buffering,
+        write_through=unbuffered,
+    )

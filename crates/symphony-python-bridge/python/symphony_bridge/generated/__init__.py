@@ -1,0 +1,1 @@
+"""Files written by scripts; do not edit them."""

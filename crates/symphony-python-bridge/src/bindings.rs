@@ -1,0 +1,58 @@
+//! What Rust offers to Python: the compiled module behind the package `symphony_bridge`.
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::{async_support, interpreter};
+
+/// The version of the bridge.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How this binary was built: pairs of name and value.
+pub const BUILD_INFO: [(&str, &str); 4] = [
+    ("version", VERSION),
+    ("target", env!("SYMPHONY_TARGET")),
+    ("profile", env!("SYMPHONY_PROFILE")),
+    ("abi", "abi3-py310"),
+];
+
+/// Puts the members into the module.
+pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("VERSION", VERSION)?;
+    let build = PyDict::new(module.py());
+    for (name, value) in BUILD_INFO {
+        build.set_item(name, value)?;
+    }
+    module.add("BUILD_INFO", build)?;
+    module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
+    module.add_function(wrap_pyfunction!(emit_output, module)?)?;
+    module.add_function(wrap_pyfunction!(poison_after_fork, module)?)
+}
+
+/// What runs this Python: versions, paths, and how many objects JavaScript holds.
+#[pyfunction]
+fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let values = PyDict::new(py);
+    values.set_item("bridge", VERSION)?;
+    if let Some(info) = interpreter::info() {
+        values.set_item("python", &info.version)?;
+        values.set_item("executable", &info.executable)?;
+        values.set_item("prefix", &info.prefix)?;
+        values.set_item("libpython", info.libpython.as_deref())?;
+    }
+    let statistics = async_support::statistics();
+    values.set_item("threads", statistics.threads)?;
+    values.set_item("sessions", statistics.sessions)?;
+    values.set_item("handles", crate::handles::count(py))?;
+    Ok(values)
+}
+
+#[pyfunction]
+fn emit_output(stream: u8, text: String) {
+    async_support::emit_output(stream, text);
+}
+
+#[pyfunction]
+fn poison_after_fork() {
+    interpreter::poison_after_fork();
+}

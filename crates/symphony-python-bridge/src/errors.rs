@@ -1,0 +1,294 @@
+//! What went wrong, in a form that both languages understand.
+//!
+//! A [`Failure`] is an exception object, kept as it is, or an error of the bridge with a code from the common table.
+//! Nothing flattens an exception to a string: JavaScript gets the object itself and a description of it.
+
+use std::fmt;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use pyo3::{ffi, intern};
+use symphony_wire::{ErrorCode, WireError, Writer};
+
+use crate::gil::Held;
+use crate::runtime::{self, Function};
+use crate::types::{self, ConversionError, References, Returns};
+use crate::{handles, kinds};
+
+/// An error of the bridge itself.
+#[derive(Clone, Debug)]
+pub struct BridgeError {
+    code: ErrorCode,
+    message: String,
+    path: Option<String>,
+}
+
+impl BridgeError {
+    /// An error with a code from the common table.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), path: None }
+    }
+
+    /// Names the value at fault, such as `args[0].rows[3]`.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// What was expected, what was got and where.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Writes the error value; needs no Python.
+    pub fn write(&self, writer: &mut Writer) {
+        let start = writer.len();
+        if write_bridge_error(self, writer).is_err() {
+            // Only a text of 4 GiB fails to be written.
+            writer.truncate(start);
+            Self::new(self.code, "the message is too long").write(writer);
+        }
+    }
+
+    /// A panic that was caught at the edge: always a bug of the bridge.
+    pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        Self::new(
+            ErrorCode::BridgePanic,
+            format!(
+                "the Rust core of symphony-python-bridge panicked, which is a bug in it and not in your code; \
+                 please report it with this message: {text}"
+            ),
+        )
+    }
+}
+
+impl fmt::Display for BridgeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for BridgeError {}
+
+/// Why an operation gave no value.
+pub enum Failure {
+    /// Python raised.
+    Python(RaisedException),
+    /// The bridge refused.
+    Bridge(BridgeError),
+}
+
+/// An exception object, owned; may be moved between threads.
+pub struct RaisedException(Held);
+
+impl Failure {
+    /// Takes the exception that the last C call left.
+    pub fn take(py: Python<'_>) -> Self {
+        let mut kind = std::ptr::null_mut();
+        let mut value = std::ptr::null_mut();
+        let mut traceback = std::ptr::null_mut();
+        // SAFETY: attached; the three results are owned references or null.
+        unsafe { ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback) };
+        if kind.is_null() {
+            return BridgeError::new(ErrorCode::Protocol, "a C function failed without an exception").into();
+        }
+        // SAFETY: as fetched; normalising replaces `value` by an instance.
+        unsafe { ffi::PyErr_NormalizeException(&raw mut kind, &raw mut value, &raw mut traceback) };
+        // SAFETY: an owned reference.
+        drop(unsafe { Bound::from_owned_ptr_or_opt(py, kind) });
+        // SAFETY: an owned reference or null.
+        if let Some(traceback) = unsafe { Bound::from_owned_ptr_or_opt(py, traceback) } {
+            // SAFETY: `value` is an exception instance after normalising, `traceback` a traceback.
+            unsafe { ffi::PyException_SetTraceback(value, traceback.as_ptr()) };
+        }
+        // SAFETY: an owned reference to the instance.
+        Self::Python(RaisedException(Held::new(unsafe { Bound::from_owned_ptr(py, value) })))
+    }
+
+    /// A failure that is this exception object.
+    pub fn of_exception(exception: Bound<'_, PyAny>) -> Self {
+        Self::Python(RaisedException(Held::new(exception)))
+    }
+
+    /// The same failure once more, for another request that depends on it.
+    #[must_use]
+    pub fn again(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Python(exception) => Self::of_exception(exception.0.bind(py)),
+            Self::Bridge(error) => Self::Bridge(error.clone()),
+        }
+    }
+
+    /// Writes the error value that `docs/internal/native-interface.md` describes. With `complete` it holds everything;
+    /// without, JavaScript asks for the rest when somebody looks.
+    pub fn write(&self, py: Python<'_>, complete: bool, writer: &mut Writer, references: &mut dyn References) {
+        let start = writer.len();
+        let written = match self {
+            Self::Bridge(error) => {
+                error.write(writer);
+                return;
+            }
+            Self::Python(exception) => {
+                let exception = exception.0.bind(py);
+                if complete { write_described(&exception, writer, references) } else { write_brief(&exception, writer) }
+            }
+        };
+        if let Err(problem) = written {
+            // Describing the error failed, for instance for lack of memory: say at least that much.
+            writer.truncate(start);
+            problem.into_bridge_error(py).write(writer);
+        }
+    }
+
+    fn into_bridge_error(self, py: Python<'_>) -> BridgeError {
+        match self {
+            Self::Bridge(error) => error,
+            Self::Python(exception) => {
+                let class = exception.0.bind(py).get_type();
+                let name = kinds::qualified_name(class.as_any());
+                BridgeError::new(ErrorCode::PythonException, format!("{name} (its description could not be built)"))
+            }
+        }
+    }
+}
+
+impl From<BridgeError> for Failure {
+    fn from(error: BridgeError) -> Self {
+        Self::Bridge(error)
+    }
+}
+
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Self {
+        Python::attach(|py| Self::of_exception(error.into_value(py).into_bound(py).into_any()))
+    }
+}
+
+impl From<ConversionError> for Failure {
+    fn from(error: ConversionError) -> Self {
+        if let Some(exception) = error.exception() {
+            return Python::attach(|py| exception.clone_ref(py)).into();
+        }
+        let refusal = BridgeError::new(error.code(), error.to_string());
+        if error.path().is_empty() { refusal } else { refusal.at(error.path()) }.into()
+    }
+}
+
+fn write_bridge_error(error: &BridgeError, writer: &mut Writer) -> Result<(), WireError> {
+    writer.array(3)?;
+    writer.text(error.code.as_str())?;
+    writer.text(&error.message)?;
+    if let Some(path) = &error.path {
+        writer.map(1)?;
+        writer.text("path")?;
+        writer.text(path)?;
+    } else {
+        writer.map(0)?;
+    }
+    Ok(())
+}
+
+/// The eleven members of an exception's details, of which a brief error fills three.
+const DETAILS: usize = 11;
+
+fn write_brief(exception: &Bound<'_, PyAny>, writer: &mut Writer) -> Result<(), Failure> {
+    let message = exception.str().and_then(|text| Ok(text.to_cow()?.into_owned()));
+    let message = message.or_else(|_| message_of(exception))?;
+    let (id, type_key) = handles::export(exception);
+    writer.array(3)?;
+    writer.text(ErrorCode::PythonException.as_str())?;
+    writer.text(&message)?;
+    writer.array(DETAILS)?;
+    writer.text(&kinds::qualified_name(exception.get_type().as_any()))?;
+    writer.nil();
+    writer.array(0)?;
+    writer.array(0)?;
+    writer.nil();
+    writer.nil();
+    writer.nil();
+    writer.boolean(false);
+    writer.nil();
+    writer.handle(id, type_key);
+    writer.boolean(false);
+    Ok(())
+}
+
+fn message_of(exception: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = runtime::function(exception.py(), Function::MessageOf)?.call1((exception,))?;
+    // A message with lone surrogates has no UTF-8 form; the complete description keeps it exactly.
+    let encoded = text.call_method1(intern!(exception.py(), "encode"), ("utf-8", "replace"))?;
+    Ok(String::from_utf8_lossy(encoded.extract::<&[u8]>()?).into_owned())
+}
+
+/// Writes the error value of an exception with everything known of it.
+pub(crate) fn write_described(
+    exception: &Bound<'_, PyAny>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let description = runtime::function(exception.py(), Function::Describe)?.call1((exception,))?;
+    write_description(&description, writer, references)
+}
+
+fn write_description(
+    description: &Bound<'_, PyAny>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let parts = description.cast::<PyTuple>().map_err(PyErr::from)?;
+    let part = |index: usize| parts.get_item(index);
+    let mut value = |writer: &mut Writer, part: &Bound<'_, PyAny>, returns| -> Result<(), Failure> {
+        Ok(types::encode(part, returns, writer, references)?)
+    };
+    writer.array(3)?;
+    writer.text(ErrorCode::PythonException.as_str())?;
+    value(writer, &part(1)?, Returns::Auto)?;
+    writer.array(DETAILS)?;
+    value(writer, &part(0)?, Returns::Auto)?;
+    // `args` may hold anything; what cannot be copied, such as a cyclic list, goes as a handle.
+    let arguments = part(2)?;
+    let start = writer.len();
+    if value(writer, &arguments, Returns::Auto).is_err() {
+        writer.truncate(start);
+        value(writer, &arguments, Returns::Reference)?;
+    }
+    for index in [3, 4, 5] {
+        value(writer, &part(index)?, Returns::Auto)?;
+    }
+    for index in [6, 7] {
+        write_linked(&part(index)?, writer, references)?;
+    }
+    types::encode(&part(8)?, Returns::Auto, writer, references)?;
+    let members = part(9)?;
+    if let Ok(members) = members.cast::<PyList>() {
+        writer.array(members.len())?;
+        for member in members {
+            write_linked(&member, writer, references)?;
+        }
+    } else {
+        writer.nil();
+    }
+    types::encode(&part(10)?, Returns::Reference, writer, references)?;
+    writer.boolean(true);
+    Ok(())
+}
+
+fn write_linked(linked: &Bound<'_, PyAny>, writer: &mut Writer, references: &mut dyn References) -> Result<(), Failure> {
+    if linked.is_none() {
+        writer.nil();
+        Ok(())
+    } else {
+        write_description(linked, writer, references)
+    }
+}

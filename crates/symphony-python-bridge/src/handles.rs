@@ -1,0 +1,122 @@
+//! The handle table: Python objects held for JavaScript, by number.
+//!
+//! One entry an object, whatever the number of environments that hold it. An entry counts *crossings*: each time the
+//! object reaches JavaScript as a handle the count goes up, and the JavaScript side gives every crossing back. An id
+//! that is on its way in a message therefore stays valid even if the collector frees an older view meanwhile.
+
+use std::ptr::NonNull;
+
+use pyo3::prelude::*;
+use pyo3::ffi;
+use rustc_hash::FxHashMap;
+
+use crate::gil::GilCell;
+use crate::kinds;
+
+struct Entry {
+    object: Option<NonNull<ffi::PyObject>>,
+    crossings: u32,
+    kind: u32,
+}
+
+#[derive(Default)]
+struct Table {
+    /// Slot 0 is never used, so that 0 can mean "no handle".
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    by_object: FxHashMap<usize, u32>,
+}
+
+static TABLE: GilCell<Option<Table>> = GilCell::new(None);
+
+fn with_table<R>(py: Python<'_>, body: impl FnOnce(&mut Table) -> R) -> R {
+    TABLE.with(py, |table| {
+        body(table.get_or_insert_with(|| {
+            let mut table = Table::default();
+            table.entries.push(Entry { object: None, crossings: 0, kind: 0 });
+            table
+        }))
+    })
+}
+
+/// Counts one crossing of the object; gives its handle id and the key of its type description.
+pub fn export(object: &Bound<'_, PyAny>) -> (u32, u32) {
+    let py = object.py();
+    let key = object.as_ptr() as usize;
+    let known = with_table(py, |table| {
+        let id = *table.by_object.get(&key)?;
+        let entry = &mut table.entries[id as usize];
+        entry.crossings += 1;
+        Some((id, entry.kind))
+    });
+    known.unwrap_or_else(|| {
+        // Describing the type runs Python code, so the table is not borrowed meanwhile.
+        let kind = kinds::acquire(object);
+        insert(object, kind)
+    })
+}
+
+fn insert(object: &Bound<'_, PyAny>, kind: u32) -> (u32, u32) {
+    let py = object.py();
+    let pointer = object.clone().into_ptr();
+    let key = pointer as usize;
+    let (id, known_kind, inserted) = with_table(py, |table| {
+        if let Some(&id) = table.by_object.get(&key) {
+            let entry = &mut table.entries[id as usize];
+            entry.crossings += 1;
+            return (id, entry.kind, false);
+        }
+        let entry = Entry { object: NonNull::new(pointer), crossings: 1, kind };
+        let id = if let Some(id) = table.free.pop() {
+            table.entries[id as usize] = entry;
+            id
+        } else {
+            table.entries.push(entry);
+            u32::try_from(table.entries.len() - 1).expect("fewer than 2^32 handles")
+        };
+        table.by_object.insert(key, id);
+        (id, kind, true)
+    });
+    if !inserted {
+        // Another thread entered the object while the type was described: its entry stands.
+        // SAFETY: `pointer` is the reference taken above, which the table did not keep.
+        unsafe { ffi::Py_DecRef(pointer) };
+        kinds::release(py, kind);
+    }
+    (id, known_kind)
+}
+
+/// The object of a handle, or `None` for an id that is not in use.
+#[inline]
+pub fn get(py: Python<'_>, id: u32) -> Option<Bound<'_, PyAny>> {
+    let pointer = with_table(py, |table| table.entries.get(id as usize)?.object)?;
+    // SAFETY: the table owns a reference, and nothing ran since it was read that could have released it.
+    Some(unsafe { Bound::from_borrowed_ptr(py, pointer.as_ptr()) })
+}
+
+/// Takes back crossings; at zero the reference is dropped, which may run Python code.
+pub fn release(py: Python<'_>, id: u32, count: u32) {
+    let freed = with_table(py, |table| {
+        let entry = table.entries.get_mut(id as usize)?;
+        let pointer = entry.object?;
+        entry.crossings = entry.crossings.saturating_sub(count);
+        if entry.crossings > 0 {
+            return None;
+        }
+        entry.object = None;
+        let kind = entry.kind;
+        table.by_object.remove(&(pointer.as_ptr() as usize));
+        table.free.push(id);
+        Some((pointer, kind))
+    });
+    if let Some((pointer, kind)) = freed {
+        // SAFETY: the reference that the entry owned; nothing else knows the entry any more.
+        unsafe { ffi::Py_DecRef(pointer.as_ptr()) };
+        kinds::release(py, kind);
+    }
+}
+
+/// How many objects are held.
+pub fn count(py: Python<'_>) -> usize {
+    with_table(py, |table| table.by_object.len())
+}

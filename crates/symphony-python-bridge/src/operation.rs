@@ -1,0 +1,368 @@
+//! The operations on Python objects that JavaScript asks for, one request at a time.
+//!
+//! The same code serves synchronous calls, on the JS thread, and queued ones, on the executor's threads; the caller
+//! is attached. `docs/internal/native-interface.md` has the table of operations and the layout of a request.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use pyo3::ffi;
+use symphony_wire::{ErrorCode, Reader, Token, WireError, Writer};
+
+use crate::errors::{self, BridgeError, Failure};
+use crate::runtime::{self, Function};
+use crate::symbols::{ARGUMENTS_OFFSET, symbols};
+use crate::types::{self, References, Returns};
+use crate::names;
+
+/// The fixed part of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// Bytes after the length field.
+    pub length: u32,
+    /// The number JavaScript gave it; 0 for a synchronous operation.
+    pub request: u32,
+    /// The session whose thread runs it; 0 for the pool.
+    pub session: u32,
+    operation: u8,
+    returns: u8,
+    flags: u8,
+}
+
+/// Bytes of the fixed part, with the length field.
+pub const HEADER_BYTES: usize = 16;
+
+impl Header {
+    /// Reads the fixed part; `None` if there are too few bytes for it or for what it promises.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let header = Self {
+            length: word(0)?,
+            request: word(4)?,
+            session: word(8)?,
+            operation: *bytes.get(12)?,
+            returns: *bytes.get(13)?,
+            flags: *bytes.get(14)?,
+        };
+        let total = header.total();
+        (total >= HEADER_BYTES && total <= bytes.len()).then_some(header)
+    }
+
+    /// Bytes of the whole request, with the length field.
+    pub fn total(&self) -> usize {
+        self.length as usize + 4
+    }
+
+    /// Whether the outcome is converted at once.
+    pub fn converts(&self) -> bool {
+        self.flags & 1 != 0
+    }
+
+    /// What the outcome becomes.
+    pub fn returns(&self) -> Returns {
+        match self.returns {
+            1 => Returns::Value,
+            2 => Returns::Reference,
+            _ => Returns::Auto,
+        }
+    }
+}
+
+/// What an operation gives: an object, or an error value that is the very thing asked for.
+pub enum Outcome<'py> {
+    /// A Python object, still to be converted.
+    Object(Bound<'py, PyAny>),
+    /// The description of this exception (operation 24).
+    Description(Bound<'py, PyAny>),
+}
+
+impl Outcome<'_> {
+    /// Appends the outcome as a wire value.
+    ///
+    /// # Errors
+    ///
+    /// When the object cannot be converted as asked; the writer then ends in the middle of a value.
+    pub fn write(&self, returns: Returns, writer: &mut Writer, references: &mut dyn References) -> Result<(), Failure> {
+        match self {
+            Self::Object(object) => Ok(types::encode(object, returns, writer, references)?),
+            Self::Description(exception) => errors::write_described(exception, writer, references),
+        }
+    }
+}
+
+/// Runs one request.
+///
+/// # Errors
+///
+/// The exception that Python raised, a value that cannot be converted, or a request that does not parse.
+pub fn run<'py>(
+    py: Python<'py>,
+    header: &Header,
+    request: &[u8],
+    references: &dyn References,
+) -> Result<Outcome<'py>, Failure> {
+    let mut reader = Reader::new(&request[HEADER_BYTES..]);
+    let target = read_target(py, &mut reader, references)?;
+    let subject = walk(py, target, &mut reader, references)?;
+    let arguments = read_arguments(py, &mut reader, references)?;
+    let keywords = read_keywords(py, &mut reader, references)?;
+    if header.operation == 24 {
+        return Ok(Outcome::Description(subject.object(py)?));
+    }
+    perform(py, header.operation, subject, &arguments, keywords.as_ref()).map(Outcome::Object)
+}
+
+/// The object an operation applies to; the last attribute step is kept apart, so that a call of it needs no bound
+/// method.
+struct Subject<'py> {
+    target: Option<Bound<'py, PyAny>>,
+    last: Option<Bound<'py, PyString>>,
+}
+
+impl<'py> Subject<'py> {
+    fn object(self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
+        let target = self.target.ok_or_else(|| malformed("the operation needs a target"))?;
+        match self.last {
+            Some(name) => attribute(py, &target, name.as_ptr()),
+            None => Ok(target),
+        }
+    }
+}
+
+fn perform<'py>(
+    py: Python<'py>,
+    operation: u8,
+    subject: Subject<'py>,
+    arguments: &[Bound<'py, PyAny>],
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> Result<Bound<'py, PyAny>, Failure> {
+    let argument = |index: usize| arguments.get(index).ok_or_else(|| malformed("an argument is missing"));
+    let helper = |function: Function| runtime::function(py, function);
+    let none = || py.None().into_bound(py);
+    let flag = |value: bool| pyo3::types::PyBool::new(py, value).to_owned().into_any();
+    match operation {
+        1 => return call(py, subject, arguments, keywords),
+        18 => {
+            let name = argument(0)?.cast::<PyString>().map_err(PyErr::from)?;
+            return Ok(PyModule::import(py, name)?.into_any());
+        }
+        19 => return Ok(helper(Function::ImportFile)?.call1((argument(0)?,))?),
+        20 => return Ok(helper(Function::Evaluate)?.call1((argument(0)?, argument(1)?))?),
+        21 => return Ok(helper(Function::Execute)?.call1((argument(0)?, argument(1)?))?),
+        _ => {}
+    }
+    let object = subject.object(py)?;
+    Ok(match operation {
+        0 => object,
+        2 => object.get_item(argument(0)?)?,
+        3 => object.set_item(argument(0)?, argument(1)?).map(|()| none())?,
+        4 => object.del_item(argument(0)?).map(|()| none())?,
+        5 => object.setattr(name_argument(argument(0)?)?, argument(1)?).map(|()| none())?,
+        6 => object.delattr(name_argument(argument(0)?)?).map(|()| none())?,
+        7 => flag(object.hasattr(name_argument(argument(0)?)?)?),
+        8 => object.len()?.into_pyobject(py).map_err(PyErr::from)?.into_any(),
+        9 => flag(object.contains(argument(0)?)?),
+        10 => object.dir()?.into_any(),
+        11 => object.str()?.into_any(),
+        12 => object.repr()?.into_any(),
+        13 => flag(object.is(argument(0)?)),
+        14 => flag(object.is_instance(argument(0)?)?),
+        15 => iterator(py, &object)?,
+        16 => next(py, &object)?,
+        17 => close(&object)?,
+        22 => helper(Function::Enter)?.call1((object,))?,
+        23 => helper(Function::Leave)?.call1((object, argument(0)?))?,
+        other => return Err(malformed(&format!("unknown operation {other}"))),
+    })
+}
+
+/// Attribute names reach the C API as they are, so a wrong type is said here in the words of the interface.
+fn name_argument<'a, 'py>(name: &'a Bound<'py, PyAny>) -> Result<&'a Bound<'py, PyString>, Failure> {
+    name.cast::<PyString>().map_err(|_| {
+        PyTypeError::new_err(format!("attribute name must be a string, not `{}`", name.get_type())).into()
+    })
+}
+
+fn call<'py>(
+    py: Python<'py>,
+    subject: Subject<'py>,
+    arguments: &[Bound<'py, PyAny>],
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> Result<Bound<'py, PyAny>, Failure> {
+    let target = subject.target.ok_or_else(|| malformed("a call needs a target"))?;
+    let symbols = symbols();
+    // One slot in front for the callee (see `ARGUMENTS_OFFSET`), one for `self`.
+    let mut slots: Vec<*mut ffi::PyObject> = Vec::with_capacity(arguments.len() + 2);
+    slots.push(std::ptr::null_mut());
+    let result = if let (Some(name), None) = (&subject.last, keywords) {
+        slots.push(target.as_ptr());
+        slots.extend(arguments.iter().map(Bound::as_ptr));
+        let count = arguments.len() + 1;
+        let (_, rest) = slots.split_at_mut(1);
+        // SAFETY: `rest` are `count` borrowed references that outlive the call; the slot before it is the callee's to use.
+        unsafe {
+            (symbols.vectorcall_method)(name.as_ptr(), rest.as_ptr(), count | ARGUMENTS_OFFSET, std::ptr::null_mut())
+        }
+    } else {
+        let callable = match &subject.last {
+            Some(name) => attribute(py, &target, name.as_ptr())?,
+            None => target,
+        };
+        slots.extend(arguments.iter().map(Bound::as_ptr));
+        let count = arguments.len() | ARGUMENTS_OFFSET;
+        let keywords = keywords.map_or(std::ptr::null_mut(), Bound::as_ptr);
+        let (_, rest) = slots.split_at_mut(1);
+        // SAFETY: as above; the keyword dictionary is a real dict with string keys.
+        unsafe { (symbols.vectorcall_dict)(callable.as_ptr(), rest.as_ptr(), count, keywords) }
+    };
+    owned(py, result)
+}
+
+fn attribute<'py>(
+    py: Python<'py>,
+    object: &Bound<'py, PyAny>,
+    name: *mut ffi::PyObject,
+) -> Result<Bound<'py, PyAny>, Failure> {
+    // SAFETY: both are live objects and `name` is a string.
+    owned(py, unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) })
+}
+
+fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Failure> {
+    // SAFETY: the C API gave an owned reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_opt(py, pointer) }.ok_or_else(|| Failure::take(py))
+}
+
+/// `iter(object)`; an object that has only `__next__` is its own iterator.
+fn iterator<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+    // SAFETY: a live object.
+    if unsafe { ffi::PyIter_Check(object.as_ptr()) } != 0 && !object.hasattr(pyo3::intern!(py, "__iter__"))? {
+        return Ok(object.clone());
+    }
+    Ok(object.try_iter()?.into_any())
+}
+
+/// A list of one value, or an empty list at the end.
+fn next<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+    // SAFETY: a live object.
+    if unsafe { ffi::PyIter_Check(object.as_ptr()) } == 0 {
+        let class = object.get_type();
+        return Err(PyTypeError::new_err(format!("expected an iterator, got `{class}`")).into());
+    }
+    // SAFETY: checked above to be an iterator.
+    let value = unsafe { ffi::PyIter_Next(object.as_ptr()) };
+    if value.is_null() && PyErr::occurred(py) {
+        return Err(Failure::take(py));
+    }
+    // SAFETY: an owned reference, or null at the end.
+    let value = unsafe { Bound::from_owned_ptr_or_opt(py, value) };
+    Ok(pyo3::types::PyList::new(py, value)?.into_any())
+}
+
+fn close<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+    let py = object.py();
+    let name = pyo3::intern!(py, "close");
+    if object.hasattr(name)? {
+        object.call_method0(name)?;
+    }
+    Ok(py.None().into_bound(py))
+}
+
+fn read_target<'py>(
+    py: Python<'py>,
+    reader: &mut Reader<'_>,
+    references: &dyn References,
+) -> Result<Option<Bound<'py, PyAny>>, Failure> {
+    Ok(match reader.token()? {
+        Token::Nil => None,
+        Token::HandleReference(id) => Some(references.import(py, id).ok_or_else(|| unknown_handle(id))?),
+        Token::Request(id) => Some(references.request(py, id).ok_or_else(|| unknown_request(id))?),
+        token => return Err(malformed(&format!("the target is a {}", token.kind()))),
+    })
+}
+
+/// Follows the path; its last attribute step is given back instead of followed.
+fn walk<'py>(
+    py: Python<'py>,
+    mut target: Option<Bound<'py, PyAny>>,
+    reader: &mut Reader<'_>,
+    references: &dyn References,
+) -> Result<Subject<'py>, Failure> {
+    let Token::Array(steps) = reader.token()? else {
+        return Err(malformed("the path is not an array"));
+    };
+    let mut last = None;
+    for step in 0..steps {
+        let object = target.take().ok_or_else(|| malformed("a path needs a target"))?;
+        let name = match reader.token()? {
+            Token::Integer(number) => {
+                let pointer = names::object(py, u32::try_from(number).unwrap_or(u32::MAX));
+                // SAFETY: interned names live for ever; null is a number nobody gave out.
+                unsafe { Bound::from_borrowed_ptr_or_opt(py, pointer) }
+                    .and_then(|name| name.cast_into::<PyString>().ok())
+                    .ok_or_else(|| malformed("unknown name number"))?
+            }
+            Token::Text(text) => PyString::new(py, text),
+            Token::Array(1) => {
+                let key = types::decode(py, reader, &|| "key".to_owned(), references)?;
+                target = Some(object.get_item(key)?);
+                continue;
+            }
+            token => return Err(malformed(&format!("a step is a {}", token.kind()))),
+        };
+        if step + 1 == steps {
+            last = Some(name);
+            target = Some(object);
+        } else {
+            target = Some(attribute(py, &object, name.as_ptr())?);
+        }
+    }
+    Ok(Subject { target, last })
+}
+
+fn read_arguments<'py>(
+    py: Python<'py>,
+    reader: &mut Reader<'_>,
+    references: &dyn References,
+) -> Result<Vec<Bound<'py, PyAny>>, Failure> {
+    let Token::Array(count) = reader.token()? else {
+        return Err(malformed("the arguments are not an array"));
+    };
+    (0..count).map(|index| Ok(types::decode(py, reader, &|| format!("args[{index}]"), references)?)).collect()
+}
+
+fn read_keywords<'py>(
+    py: Python<'py>,
+    reader: &mut Reader<'_>,
+    references: &dyn References,
+) -> Result<Option<Bound<'py, PyDict>>, Failure> {
+    let count = match reader.token()? {
+        Token::Nil | Token::Map(0) => return Ok(None),
+        Token::Map(count) => count,
+        token => return Err(malformed(&format!("the keyword arguments are a {}", token.kind()))),
+    };
+    let keywords = PyDict::new(py);
+    for _ in 0..count {
+        let name = types::decode(py, reader, &|| "kw".to_owned(), references)?;
+        let value = types::decode(py, reader, &|| format!("kw.{name}"), references)?;
+        keywords.set_item(name, value)?;
+    }
+    Ok(Some(keywords))
+}
+
+fn malformed(detail: &str) -> Failure {
+    BridgeError::new(ErrorCode::Protocol, format!("the core got a request it does not understand: {detail}")).into()
+}
+
+fn unknown_handle(id: u32) -> Failure {
+    BridgeError::new(ErrorCode::Protocol, format!("there is no handle {id}")).into()
+}
+
+fn unknown_request(id: u32) -> Failure {
+    BridgeError::new(ErrorCode::Protocol, format!("there is no request {id}")).into()
+}
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        malformed(&error.to_string())
+    }
+}

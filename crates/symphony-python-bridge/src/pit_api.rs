@@ -1,0 +1,1 @@
+//! The Pit for Python. Empty: this version of the bridge has no Pit.

@@ -1,0 +1,48 @@
+//! Values between Python objects and the wire format: what is copied, what crosses as a reference, what is refused.
+//!
+//! One law decides (`docs/` has the whole table): an object whose type *is* one of the plain built-in types is copied;
+//! every other object, subclasses included, crosses as a handle and comes back as the very same object. Nothing is
+//! converted lossily in silence: what cannot cross is an error that names the path of the value.
+//!
+//! Both directions keep their own stack, so that depth is bounded by memory and not by the thread's stack. They run
+//! with the GIL, and hold an own reference to everything they look at, because whatever they call may run Python code
+//! (a finalizer, a `__hash__`) that changes the data under their feet.
+
+mod build;
+mod conversion_error;
+mod decode;
+mod encode;
+mod integer;
+mod path;
+mod text;
+
+use pyo3::prelude::*;
+
+pub use conversion_error::ConversionError;
+pub use decode::decode;
+pub use encode::encode;
+
+/// What becomes of an object that is not plain data.
+pub trait References {
+    /// Registers one crossing of an object to JavaScript: its handle id and the key of its type.
+    ///
+    /// When [`encode`] fails, whoever called it gives back what was registered until then.
+    fn export(&mut self, object: &Bound<'_, PyAny>) -> (u32, u32);
+
+    /// The object of a handle id, if there is one.
+    fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
+
+    /// The outcome of a request, if it has one.
+    fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
+}
+
+/// What the receiver of a value wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returns {
+    /// Plain data by value, anything else by reference.
+    Auto,
+    /// Plain data by value; anything else is an error.
+    Value,
+    /// A reference, also to plain data.
+    Reference,
+}

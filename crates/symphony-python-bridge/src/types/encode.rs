@@ -1,0 +1,381 @@
+//! Python objects to wire values.
+
+use pyo3::PyTypeInfo;
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple,
+};
+use rustc_hash::FxHashSet;
+use symphony_wire::{WireError, Writer};
+
+use super::integer::{self, IntegerError};
+use super::text::{self, TextError};
+use super::{ConversionError, References, Returns, path};
+
+/// Up to this depth a container is looked for among its ancestors one by one, deeper in a set.
+const SHALLOW: usize = 32;
+
+/// Writes an object. The path of an error begins with a step (`[3].price`); [`ConversionError::within`] puts the
+/// caller's own words in front.
+///
+/// # Errors
+/// The object, or a part of it, cannot cross. What was written until then is of no use: the caller truncates.
+pub fn encode(
+    object: &Bound<'_, PyAny>,
+    returns: Returns,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), ConversionError> {
+    let mut encoder = Encoder {
+        returns,
+        writer,
+        references,
+        stack: Vec::new(),
+        deep: FxHashSet::default(),
+    };
+    let written = if returns == Returns::Reference {
+        encoder.reference(object);
+        Ok(())
+    } else {
+        encoder.value(object).and_then(|()| encoder.contents())
+    };
+    written.map_err(|failure| failure.at(encoder.path()))
+}
+
+struct Encoder<'py, 'a> {
+    returns: Returns,
+    writer: &'a mut Writer,
+    references: &'a mut dyn References,
+    /// The containers around the current value, outermost first.
+    stack: Vec<Frame<'py>>,
+    /// Those of them deeper than [`SHALLOW`].
+    deep: FxHashSet<*mut ffi::PyObject>,
+}
+
+/// A container whose header has been written.
+struct Frame<'py> {
+    /// Its identity; `items` keeps it alive.
+    pointer: *mut ffi::PyObject,
+    items: Items<'py>,
+    /// How many items, or pairs, the header promised.
+    length: usize,
+    /// How many of them have been started.
+    started: usize,
+}
+
+enum Items<'py> {
+    List(Bound<'py, PyList>),
+    Tuple(Bound<'py, PyTuple>),
+    Set(Bound<'py, PyIterator>),
+    Dict {
+        dict: Bound<'py, PyDict>,
+        /// Every key is a string.
+        strings: bool,
+        /// Where `PyDict_Next` goes on.
+        position: ffi::Py_ssize_t,
+        key: Option<Bound<'py, PyAny>>,
+        /// The value of `key`, while the key is the one being written.
+        value: Option<Bound<'py, PyAny>>,
+    },
+}
+
+/// A [`ConversionError`] that does not know its path yet.
+enum Failure {
+    Value(String),
+    Raised(PyErr),
+}
+
+impl Failure {
+    fn at(self, path: String) -> ConversionError {
+        match self {
+            Self::Value(message) => ConversionError::value(path, message),
+            Self::Raised(error) => ConversionError::raised(path, error),
+        }
+    }
+
+    fn changed(what: &str) -> Self {
+        Self::Value(format!(
+            "the {what} was changed by other code while it was being converted; convert a copy, or hold a lock"
+        ))
+    }
+}
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        Self::Value(format!("the value is too large: {error}"))
+    }
+}
+
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
+    }
+}
+
+impl From<IntegerError> for Failure {
+    fn from(error: IntegerError) -> Self {
+        match error {
+            IntegerError::Wire(error) => error.into(),
+            IntegerError::Raised(error) => error.into(),
+        }
+    }
+}
+
+impl From<TextError> for Failure {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::Wire(error) => error.into(),
+            TextError::Raised(error) => error.into(),
+            TextError::SplitPair => Self::Value(
+                "expected a `str` that JavaScript can hold, got one with a surrogate pair as two code points; join them \
+                 with `.encode('utf-16', 'surrogatepass').decode('utf-16')`, or use returns `'ref'`"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl<'py> Encoder<'py, '_> {
+    /// Writes a plain value or a reference, or the header of a container, which then is on the stack.
+    fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        if let Some(value) = exactly::<PyString>(object) {
+            text::write(value, self.writer)?;
+        } else if let Some(value) = exactly::<PyInt>(object) {
+            integer::write(value, self.writer)?;
+        } else if let Some(value) = exactly::<PyFloat>(object) {
+            self.writer.float(value.value());
+        } else if object.is_none() {
+            self.writer.nil();
+        } else if let Some(value) = exactly::<PyBool>(object) {
+            self.writer.boolean(value.is_true());
+        } else if let Some(value) = exactly::<PyDict>(object) {
+            self.enter_dict(value)?;
+        } else if let Some(value) = exactly::<PyList>(object) {
+            self.writer.array(value.len())?;
+            self.enter(object, value.len(), Items::List(value.clone()))?;
+        } else if let Some(value) = exactly::<PyTuple>(object) {
+            self.writer.tuple(value.len())?;
+            self.enter(object, value.len(), Items::Tuple(value.clone()))?;
+        } else if let Some(value) = exactly::<PyBytes>(object) {
+            self.writer.bytes(value.as_bytes())?;
+        } else if let Some(value) = exactly::<PySet>(object) {
+            self.writer.set(value.len())?;
+            self.enter(object, value.len(), Items::Set(object.try_iter()?))?;
+        } else if let Some(value) = exactly::<PyFrozenSet>(object) {
+            self.writer.frozen_set(value.len())?;
+            self.enter(object, value.len(), Items::Set(object.try_iter()?))?;
+        } else if let Some(value) = exactly::<PyByteArray>(object) {
+            // SAFETY: the GIL is held and nothing below runs Python code, so nobody resizes the bytearray meanwhile.
+            self.writer.byte_array(unsafe { value.as_bytes() })?;
+        } else if self.returns == Returns::Value {
+            return Err(Failure::Value(format!(
+                "expected plain data, got a `{}`; use returns `'auto'` or `'ref'` to receive it as a handle",
+                type_name(object)
+            )));
+        } else {
+            self.reference(object);
+        }
+        Ok(())
+    }
+
+    fn reference(&mut self, object: &Bound<'py, PyAny>) {
+        let (id, type_key) = self.references.export(object);
+        self.writer.handle(id, type_key);
+    }
+
+    /// Writes what is in the containers on the stack.
+    fn contents(&mut self) -> Result<(), Failure> {
+        while let Some(frame) = self.stack.last_mut() {
+            if let Some(item) = frame.next()? {
+                self.value(&item)?;
+            } else {
+                self.leave();
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, container: &Bound<'py, PyAny>, length: usize, items: Items<'py>) -> Result<(), Failure> {
+        let pointer = container.as_ptr();
+        let shallow = &self.stack[..self.stack.len().min(SHALLOW)];
+        if shallow.iter().any(|frame| frame.pointer == pointer) || self.deep.contains(&pointer) {
+            return Err(Failure::Value(format!(
+                "expected data without cycles, got a `{}` that contains itself; use returns `'ref'` to receive a handle",
+                type_name(container)
+            )));
+        }
+        if self.stack.len() >= SHALLOW {
+            self.deep.insert(pointer);
+        }
+        self.stack.push(Frame {
+            pointer,
+            items,
+            length,
+            started: 0,
+        });
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if let Some(frame) = self.stack.pop()
+            && self.stack.len() >= SHALLOW
+        {
+            self.deep.remove(&frame.pointer);
+        }
+    }
+
+    fn enter_dict(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Failure> {
+        let strings = has_only_strings(dict) && !is_thenable(dict)?;
+        if strings {
+            self.writer.map(dict.len())?;
+        } else {
+            self.writer.any_map(dict.len())?;
+        }
+        self.enter(
+            dict,
+            dict.len(),
+            Items::Dict {
+                dict: dict.clone(),
+                strings,
+                position: 0,
+                key: None,
+                value: None,
+            },
+        )
+    }
+
+    /// The way to the value that was being written.
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for frame in &self.stack {
+            // Nothing of the innermost container has been started if it is the problem itself.
+            let Some(index) = frame.started.checked_sub(1) else {
+                break;
+            };
+            match &frame.items {
+                Items::List(_) | Items::Tuple(_) => path::push_index(&mut path, index),
+                Items::Set(_) => path::push_unnamed(&mut path, "item", index),
+                Items::Dict { value: Some(_), .. } => path::push_unnamed(&mut path, "key", index),
+                Items::Dict { key: Some(key), .. } => path::push_key(&mut path, key, index),
+                Items::Dict { .. } => break,
+            }
+        }
+        path
+    }
+}
+
+impl<'py> Frame<'py> {
+    /// The next value to write, or nothing at the end.
+    fn next(&mut self) -> Result<Option<Bound<'py, PyAny>>, Failure> {
+        match &mut self.items {
+            Items::List(list) => {
+                if list.len() != self.length {
+                    return Err(Failure::changed("list"));
+                }
+                if self.started == self.length {
+                    return Ok(None);
+                }
+                self.started += 1;
+                Ok(Some(list.get_item(self.started - 1)?))
+            }
+            Items::Tuple(tuple) => {
+                if self.started == self.length {
+                    return Ok(None);
+                }
+                self.started += 1;
+                Ok(Some(tuple.get_item(self.started - 1)?))
+            }
+            Items::Set(iterator) => match iterator.next().transpose()? {
+                Some(item) if self.started < self.length => {
+                    self.started += 1;
+                    Ok(Some(item))
+                }
+                None if self.started == self.length => Ok(None),
+                _ => Err(Failure::changed("set")),
+            },
+            Items::Dict {
+                dict,
+                strings,
+                position,
+                key,
+                value,
+            } => {
+                if let Some(value) = value.take() {
+                    return Ok(Some(value));
+                }
+                if dict.len() != self.length {
+                    return Err(Failure::changed("dict"));
+                }
+                match next_pair(dict, position) {
+                    Some((next_key, next_value)) if self.started < self.length => {
+                        if *strings && !next_key.is_exact_instance_of::<PyString>() {
+                            return Err(Failure::changed("dict"));
+                        }
+                        self.started += 1;
+                        *key = Some(next_key.clone());
+                        *value = Some(next_value);
+                        Ok(Some(next_key))
+                    }
+                    None if self.started == self.length => Ok(None),
+                    _ => Err(Failure::changed("dict")),
+                }
+            }
+        }
+    }
+}
+
+/// The object as a `T`, if its type is `T` itself and not a subclass.
+#[inline]
+fn exactly<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
+    if object.is_exact_instance_of::<T>() {
+        // SAFETY: the type was compared just now. (`cast_exact` would make an error object for each type that it is not.)
+        Some(unsafe { object.cast_unchecked() })
+    } else {
+        None
+    }
+}
+
+fn has_only_strings(dict: &Bound<'_, PyDict>) -> bool {
+    let mut position = 0;
+    while let Some((key, _)) = next_pair(dict, &mut position) {
+        if !key.is_exact_instance_of::<PyString>() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether JavaScript's `await` would take an object of these properties for a promise and wait for ever.
+fn is_thenable(dict: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let then = dict.get_item(intern!(dict.py(), "then"))?;
+    Ok(then.is_some_and(|then| then.is_callable()))
+}
+
+/// One step of a dict's iteration. Other than an iterator it does not mind changes meanwhile: whoever steps compares
+/// sizes.
+fn next_pair<'py>(
+    dict: &Bound<'py, PyDict>,
+    position: &mut ffi::Py_ssize_t,
+) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let mut key = core::ptr::null_mut();
+    let mut value = core::ptr::null_mut();
+    // SAFETY: `dict` is a dict, the GIL is held, and `position` is 0 or what an earlier step left.
+    let found = unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
+    if found == 0 {
+        return None;
+    }
+    // SAFETY: a step that found a pair set `key` to a reference borrowed from the dict; this takes an own one.
+    let key = unsafe { Bound::from_borrowed_ptr(dict.py(), key) };
+    // SAFETY: the same for `value`; taking a reference ran no code that could have removed it.
+    let value = unsafe { Bound::from_borrowed_ptr(dict.py(), value) };
+    Some((key, value))
+}
+
+fn type_name(object: &Bound<'_, PyAny>) -> String {
+    match object.get_type().fully_qualified_name() {
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => "object".to_owned(),
+    }
+}

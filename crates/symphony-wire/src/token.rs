@@ -1,0 +1,85 @@
+//! What a reader gives: one token a value, where a container is the number of values that follow it.
+
+/// One step of a message. Borrowed parts point into the message.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Token<'a> {
+    /// `None`, `null`.
+    Nil,
+    /// A boolean.
+    Boolean(bool),
+    /// An integer that fits.
+    Integer(i64),
+    /// An integer above `i64::MAX`.
+    Unsigned(u64),
+    /// Any other integer: two's complement, little-endian, at least one byte.
+    BigInteger(&'a [u8]),
+    /// A float, bit for bit.
+    Float(f64),
+    /// A string of Unicode scalar values.
+    Text(&'a str),
+    /// A string with lone surrogates: UTF-16 code units, little-endian, an even number of bytes; see [`utf16_units`].
+    Utf16(&'a [u8]),
+    /// `bytes`.
+    Bytes(&'a [u8]),
+    /// `bytearray`.
+    ByteArray(&'a [u8]),
+    /// A list; this many values follow.
+    Array(usize),
+    /// A tuple; this many values follow.
+    Tuple(usize),
+    /// A set; this many values follow.
+    Set(usize),
+    /// A frozenset; this many values follow.
+    FrozenSet(usize),
+    /// A dict whose keys are all strings; this many pairs of key and value follow.
+    Map(usize),
+    /// A dict with any keys; this many pairs of key and value follow.
+    AnyMap(usize),
+    /// A Python object on its way to JavaScript: one crossing of a handle.
+    Handle {
+        /// The handle id.
+        id: u32,
+        /// The number of the object's type.
+        type_key: u32,
+    },
+    /// A handle on its way back to Python: its id.
+    HandleReference(u32),
+    /// The outcome of a request: its id.
+    Request(u32),
+}
+
+impl Token<'_> {
+    /// How many values follow that belong to this one.
+    pub fn children(&self) -> usize {
+        match *self {
+            Self::Array(count) | Self::Tuple(count) | Self::Set(count) | Self::FrozenSet(count) => count,
+            Self::Map(count) | Self::AnyMap(count) => count.saturating_mul(2),
+            _ => 0,
+        }
+    }
+
+    /// What kind of value it is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Nil => "nil",
+            Self::Boolean(_) => "boolean",
+            Self::Integer(_) | Self::Unsigned(_) | Self::BigInteger(_) => "integer",
+            Self::Float(_) => "float",
+            Self::Text(_) | Self::Utf16(_) => "string",
+            Self::Bytes(_) => "bytes",
+            Self::ByteArray(_) => "bytearray",
+            Self::Array(_) => "array",
+            Self::Tuple(_) => "tuple",
+            Self::Set(_) => "set",
+            Self::FrozenSet(_) => "frozenset",
+            Self::Map(_) | Self::AnyMap(_) => "map",
+            Self::Handle { .. } | Self::HandleReference(_) => "handle",
+            Self::Request(_) => "request reference",
+        }
+    }
+}
+
+/// The code units of a [`Token::Utf16`].
+pub fn utf16_units(bytes: &[u8]) -> impl ExactSizeIterator<Item = u16> + '_ {
+    bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit))
+}

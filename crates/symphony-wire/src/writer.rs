@@ -1,0 +1,345 @@
+//! Appends values to a growing message, always in the shortest form.
+
+use crate::format::{container, extension, lead};
+use crate::{WireError, WireErrorKind};
+
+/// A message under construction.
+///
+/// Containers are headers: after `array(3)` the next three values belong to it. The writer does not count them; its
+/// callers do.
+#[derive(Debug, Default, Clone)]
+pub struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl From<Vec<u8>> for Writer {
+    /// Goes on after what is already there, so that the memory of an earlier message can be used again.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+}
+
+impl Writer {
+    /// An empty message.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty message with room for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// How many bytes have been written.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What has been written.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The finished message.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Goes back to an earlier [`len`](Self::len), for example after a value that turned out not to be convertible.
+    pub fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
+    /// Bytes that are not a value: the fixed fields of the frame around one.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Overwrites four bytes at `position` with a little-endian number, such as a length that is known only now.
+    ///
+    /// # Panics
+    /// If those bytes have not been written yet.
+    pub fn patch_u32(&mut self, position: usize, value: u32) {
+        self.bytes[position..position + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    /// `None`, `null`.
+    pub fn nil(&mut self) {
+        self.bytes.push(lead::NIL);
+    }
+
+    /// A boolean.
+    pub fn boolean(&mut self, value: bool) {
+        self.bytes.push(if value { lead::TRUE } else { lead::FALSE });
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn integer(&mut self, value: i64) {
+        if let Ok(value) = u64::try_from(value) {
+            self.unsigned(value);
+        } else if let Ok(value) = i8::try_from(value) {
+            if value < -32 {
+                self.bytes.push(lead::INT8);
+            }
+            self.bytes.push(value.cast_unsigned());
+        } else if let Ok(value) = i16::try_from(value) {
+            self.lead_and(lead::INT16, value.to_be_bytes());
+        } else if let Ok(value) = i32::try_from(value) {
+            self.lead_and(lead::INT32, value.to_be_bytes());
+        } else {
+            self.lead_and(lead::INT64, value.to_be_bytes());
+        }
+    }
+
+    /// An integer that is not negative.
+    #[inline]
+    pub fn unsigned(&mut self, value: u64) {
+        if let Ok(value) = u8::try_from(value) {
+            if value > lead::POSITIVE_FIXINT_MAX {
+                self.bytes.push(lead::UINT8);
+            }
+            self.bytes.push(value);
+        } else if let Ok(value) = u16::try_from(value) {
+            self.lead_and(lead::UINT16, value.to_be_bytes());
+        } else if let Ok(value) = u32::try_from(value) {
+            self.lead_and(lead::UINT32, value.to_be_bytes());
+        } else {
+            self.lead_and(lead::UINT64, value.to_be_bytes());
+        }
+    }
+
+    /// An integer of any size in two's complement, little-endian; no bytes are zero.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn big_integer(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let bytes = without_sign_extension(bytes);
+        if let Some(value) = small_integer(bytes) {
+            self.integer(value);
+        } else if let ([low @ .., 0], 9) = (bytes, bytes.len()) {
+            self.unsigned(low.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)));
+        } else {
+            self.extension(extension::BIG_INTEGER, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// A float, bit for bit.
+    #[inline]
+    pub fn float(&mut self, value: f64) {
+        self.lead_and(lead::FLOAT64, value.to_bits().to_be_bytes());
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    #[inline]
+    pub fn text(&mut self, text: &str) -> Result<(), WireError> {
+        let length = self.length(text.len())?;
+        match u8::try_from(length) {
+            Ok(length @ 0..32) => self.bytes.push(lead::FIXSTR | length),
+            _ => self.sized(length, [Some(lead::STR8), Some(lead::STR16), Some(lead::STR32)]),
+        }
+        self.bytes.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// A string with lone surrogates. One without them belongs into [`text`](Self::text), the only form in which
+    /// readers compare and cache keys.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn utf16(&mut self, units: &[u16]) -> Result<(), WireError> {
+        self.extension_header(extension::UTF16, units.len().saturating_mul(2))?;
+        self.bytes.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+        Ok(())
+    }
+
+    /// `bytes`.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let length = self.length(bytes.len())?;
+        self.sized(length, [Some(lead::BIN8), Some(lead::BIN16), Some(lead::BIN32)]);
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// `bytearray`.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn byte_array(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        self.extension(extension::BYTE_ARRAY, bytes)
+    }
+
+    /// A list of the next `count` values.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    #[inline]
+    pub fn array(&mut self, count: usize) -> Result<(), WireError> {
+        let count = self.length(count)?;
+        match u8::try_from(count) {
+            Ok(count @ 0..16) => self.bytes.push(lead::FIXARRAY | count),
+            _ => self.sized(count, [None, Some(lead::ARRAY16), Some(lead::ARRAY32)]),
+        }
+        Ok(())
+    }
+
+    /// A tuple of the next `count` values.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn tuple(&mut self, count: usize) -> Result<(), WireError> {
+        self.container(container::TUPLE);
+        self.array(count)
+    }
+
+    /// A set of the next `count` values.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn set(&mut self, count: usize) -> Result<(), WireError> {
+        self.container(container::SET);
+        self.array(count)
+    }
+
+    /// A frozenset of the next `count` values.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn frozen_set(&mut self, count: usize) -> Result<(), WireError> {
+        self.container(container::FROZEN_SET);
+        self.array(count)
+    }
+
+    /// A dict of the next `count` pairs of a string and a value.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    #[inline]
+    pub fn map(&mut self, count: usize) -> Result<(), WireError> {
+        let count = self.length(count)?;
+        match u8::try_from(count) {
+            Ok(count @ 0..16) => self.bytes.push(lead::FIXMAP | count),
+            _ => self.sized(count, [None, Some(lead::MAP16), Some(lead::MAP32)]),
+        }
+        Ok(())
+    }
+
+    /// A dict of the next `count` pairs of any value and a value.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn any_map(&mut self, count: usize) -> Result<(), WireError> {
+        self.container(container::MAP);
+        self.map(count)
+    }
+
+    /// One crossing of a handle, on its way to JavaScript.
+    pub fn handle(&mut self, id: u32, type_key: u32) {
+        self.bytes.extend_from_slice(&[lead::FIXEXT8, extension::HANDLE]);
+        self.bytes.extend_from_slice(&id.to_le_bytes());
+        self.bytes.extend_from_slice(&type_key.to_le_bytes());
+    }
+
+    /// A handle on its way back to Python.
+    pub fn handle_reference(&mut self, id: u32) {
+        self.bytes.extend_from_slice(&[lead::FIXEXT4, extension::HANDLE]);
+        self.bytes.extend_from_slice(&id.to_le_bytes());
+    }
+
+    /// The outcome of a request.
+    pub fn request(&mut self, id: u32) {
+        self.bytes.extend_from_slice(&[lead::FIXEXT4, extension::REQUEST]);
+        self.bytes.extend_from_slice(&id.to_le_bytes());
+    }
+
+    fn container(&mut self, kind: u8) {
+        self.bytes
+            .extend_from_slice(&[lead::FIXEXT1, extension::CONTAINER, kind]);
+    }
+
+    fn extension(&mut self, code: u8, payload: &[u8]) -> Result<(), WireError> {
+        self.extension_header(code, payload.len())?;
+        self.bytes.extend_from_slice(payload);
+        Ok(())
+    }
+
+    fn extension_header(&mut self, code: u8, length: usize) -> Result<(), WireError> {
+        let length = self.length(length)?;
+        match length {
+            1 => self.bytes.push(lead::FIXEXT1),
+            2 => self.bytes.push(lead::FIXEXT2),
+            4 => self.bytes.push(lead::FIXEXT4),
+            8 => self.bytes.push(lead::FIXEXT8),
+            16 => self.bytes.push(lead::FIXEXT16),
+            _ => self.sized(length, [Some(lead::EXT8), Some(lead::EXT16), Some(lead::EXT32)]),
+        }
+        self.bytes.push(code);
+        Ok(())
+    }
+
+    /// A lead byte and the length in one, two or four bytes, whichever is the first that there is and that fits.
+    fn sized(&mut self, length: u32, [one, two, four]: [Option<u8>; 3]) {
+        if let (Some(lead), Ok(length)) = (one, u8::try_from(length)) {
+            self.bytes.extend_from_slice(&[lead, length]);
+        } else if let (Some(lead), Ok(length)) = (two, u16::try_from(length)) {
+            self.lead_and(lead, length.to_be_bytes());
+        } else if let Some(lead) = four {
+            self.lead_and(lead, length.to_be_bytes());
+        }
+    }
+
+    #[inline]
+    fn lead_and<const N: usize>(&mut self, lead: u8, rest: [u8; N]) {
+        self.bytes.push(lead);
+        self.bytes.extend_from_slice(&rest);
+    }
+
+    #[inline]
+    fn length(&self, length: usize) -> Result<u32, WireError> {
+        u32::try_from(length).map_err(|_| WireError {
+            kind: WireErrorKind::TooLong,
+            offset: self.bytes.len(),
+        })
+    }
+}
+
+/// Drops high bytes that only repeat the sign.
+fn without_sign_extension(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., next, last] = bytes
+        && matches!((*last, next >> 7), (0x00, 0) | (0xff, 1))
+    {
+        bytes = &bytes[..=rest.len()];
+    }
+    bytes
+}
+
+/// The value, if it fits 64 bits.
+fn small_integer(bytes: &[u8]) -> Option<i64> {
+    let sign = if bytes.last().is_some_and(|last| last >> 7 == 1) {
+        0xff
+    } else {
+        0
+    };
+    let mut extended = [sign; 8];
+    extended.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(i64::from_le_bytes(extended))
+}

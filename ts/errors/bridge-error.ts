@@ -1,0 +1,52 @@
+/* The error of the bridge itself: everything that goes wrong without Python code having raised an exception. */
+import type { BridgeErrorCode } from '../generated/error-codes'
+
+/** What a `BridgeError` may carry besides its message. */
+export interface BridgeErrorOptions {
+  /** The error or reason behind this one. */
+  readonly cause?: unknown
+  /** Where in the arguments or the result the failure is, such as `args[0].rows[3].price`. */
+  readonly path?: string
+}
+
+/** Registered for the whole process, so that another copy of the package, or of its modules, knows the errors of this one. */
+const brand = Symbol.for('symphony-python-bridge.BridgeError')
+
+/**
+ * A failure of the bridge rather than an exception that Python code raised (that is a `PythonError`).
+ *
+ * `code` says what happened. `name` is `'BridgeError'`, or `'AbortError'` when the call was cancelled by its `AbortSignal`,
+ * so that code written for `fetch` recognises it.
+ */
+export class BridgeError extends Error {
+  /** What happened. */
+  declare readonly code: BridgeErrorCode
+  /** Where in the arguments or the result a value could not cross, such as `args[0].rows[3].price`. */
+  declare readonly path?: string
+
+  constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions) {
+    super(message, options !== undefined && 'cause' in options ? { cause: options.cause } : undefined)
+    // `code` is enumerable, as in Node's own errors, so that it is printed; an enumerable `name` would be noise.
+    this.code = code
+    if (options?.path !== undefined) this.path = options.path
+    if (code === 'ERR_CANCELLED') hidden(this, 'name', 'AbortError')
+  }
+
+  static {
+    hidden(this.prototype, 'name', 'BridgeError')
+    hidden(this.prototype, brand, true)
+  }
+}
+
+/** Whether `error` is a `BridgeError`, and if `code` is given, one with that code. */
+export function isBridgeError<const Code extends BridgeErrorCode = BridgeErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is BridgeError & { readonly code: Code } {
+  if (typeof error !== 'object' || error === null || !(brand in error)) return false
+  return code === undefined || (error as BridgeError).code === code
+}
+
+function hidden(target: object, name: PropertyKey, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false })
+}

@@ -1,0 +1,88 @@
+/* The error codes that Rust, Python and TypeScript share. Generated from error-codes.json by scripts/generate-error-codes.mjs. Do not edit. */
+
+/** Every error code, with what it means and what the caller may do. */
+export const errorCodes = {
+  ERR_PYTHON_EXCEPTION: {
+    meaning: 'Python code raised an exception',
+    action: 'Handle it as the Python exception it is: `type`, `args`, `frames` and `traceback` describe it',
+  },
+  ERR_PYTHON_NOT_FOUND: {
+    meaning: 'No Python interpreter was found in any of the places that were searched',
+    action: 'Install Python 3.10 or newer, or name an interpreter with `python.start({ python })`; `npx symphony-python doctor` lists what was tried',
+  },
+  ERR_PYTHON_ALREADY_CHOSEN: {
+    meaning: 'This process already runs a Python with other options; an interpreter cannot be exchanged',
+    action: 'Call `python.start` once, before anything else uses Python, with the options that all users of the process need',
+  },
+  ERR_PYTHON_NOT_STARTED: {
+    meaning: 'The operation needs a running interpreter and none has been started',
+    action: 'Await `python.start()`, or import a module, first',
+  },
+  ERR_PYTHON_START: {
+    meaning: 'An interpreter was found and loaded but did not start',
+    action: "Read the message for Python's own words; `npx symphony-python doctor` repeats the start outside the program",
+  },
+  ERR_PYTHON_UNSUPPORTED: {
+    meaning: 'The interpreter cannot be embedded: older than 3.10, free-threaded, 32-bit, or not CPython',
+    action: 'Choose another interpreter with `python.start({ python })` or the `VIRTUAL_ENV` variable',
+  },
+  ERR_LIBPYTHON_NOT_FOUND: {
+    meaning: 'The interpreter has no shared libpython, so it cannot be embedded',
+    action: 'Install the shared library (the message names the command) or choose an interpreter that was built with --enable-shared',
+  },
+  ERR_LIBPYTHON_LOAD: {
+    meaning: 'The shared libpython exists but the system refused to load it',
+    action: "Read the linker's words in the message: a missing dependency or another architecture are the usual reasons",
+  },
+  ERR_PLATFORM_UNSUPPORTED: {
+    meaning: 'There is no native binary for this operating system, architecture and C library',
+    action: 'Reinstall without `--omit=optional`, or build the native files from source on this platform',
+  },
+  ERR_CONVERSION: {
+    meaning: 'A value cannot cross between JavaScript and Python without loss',
+    action: 'Change the value at `path`, or use the option that the message names',
+  },
+  ERR_INVALID_ARGUMENT: {
+    meaning: 'A function of this package was called with an argument it does not accept',
+    action: 'Correct the call; the message says what was expected and what was got',
+  },
+  ERR_HANDLE_AS_DATA: {
+    meaning: 'A Python handle was used where JavaScript expects plain data',
+    action: 'Ask for a copy with `$value()`, or for one member with `$get(name)`',
+  },
+  ERR_HANDLE_DISPOSED: {
+    meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block',
+    action: 'Keep the handle until its last use; `$ref()` gives an independent one',
+  },
+  ERR_CLOSED: {
+    meaning: 'The interpreter, session or host has been stopped',
+    action: 'Do not use it after `stop` or `close`; a stopped interpreter cannot be started again in the same process',
+  },
+  ERR_CANCELLED: {
+    meaning: 'The call was cancelled by its AbortSignal',
+    action: 'Nothing, if the cancellation was intended; `cause` is the reason of the signal',
+  },
+  ERR_TIMEOUT: {
+    meaning: 'The call did not finish within its `timeout`',
+    action: 'Allow more time, or make the work smaller; code that already runs in Python may still finish',
+  },
+  ERR_PROTOCOL: {
+    meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge',
+    action: 'Make sure that the package and its native files have the same version, then report the bug with the message',
+  },
+  ERR_BRIDGE_PANIC: {
+    meaning: 'The native core of the bridge failed unexpectedly; this is a bug in symphony-python-bridge',
+    action: 'Report the bug with the message; the process may go on, but what the failed operation did is unknown',
+  },
+} as const
+
+/** The `code` of any error that this package throws. */
+export type ErrorCode = keyof typeof errorCodes
+
+/** The `code` of a `BridgeError`: a failure of the bridge itself rather than an exception that Python code raised. */
+export type BridgeErrorCode = Exclude<ErrorCode, 'ERR_PYTHON_EXCEPTION'>
+
+/** Whether a text is one of the codes. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.prototype.hasOwnProperty.call(errorCodes, text)
+}

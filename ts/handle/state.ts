@@ -1,0 +1,115 @@
+/* The state of one Python object held from JavaScript; its views are proxies that hold it. */
+import { BridgeError } from '../errors/bridge-error'
+import { environment } from '../native/environment'
+import { AsyncView } from './async-handle'
+import { SyncView } from './sync-handle'
+import { typeDescription, type TypeDescription } from './type-description'
+
+/**
+ * One Python object in this environment.
+ *
+ * The core holds a state weakly and gives the object back when the state is collected, on no particular thread and without the
+ * GIL. So whoever uses `id` must keep the state alive until the core has taken the object.
+ */
+export class HandleState {
+  /** The object's entry in the handle table, or 0 after the last `dispose`. */
+  id: number
+  readonly #entry: number
+  readonly #typeKey: number
+  #type: TypeDescription | undefined
+  #crossings = 1
+  #pending = 0
+  #owed = 0
+  #syncView: object | undefined
+  #asyncView: object | undefined
+  /** Late-bound methods by name, made on first use. */
+  methods: Map<string, object> | undefined = undefined
+
+  constructor(id: number, typeKey: number) {
+    this.id = id
+    this.#entry = id
+    this.#typeKey = typeKey
+  }
+
+  get type(): TypeDescription {
+    return (this.#type ??= typeDescription(this.#typeKey))
+  }
+
+  /** The synchronous view; one a state, so that identity in JavaScript is identity in Python. */
+  get syncView(): object {
+    return (this.#syncView ??= SyncView.over(this))
+  }
+
+  /** The asynchronous view; one a state. */
+  get asyncView(): object {
+    return (this.#asyncView ??= AsyncView.over(this))
+  }
+
+  /** `[Python collections.Counter]`. */
+  get label(): string {
+    return `[Python ${this.type.name}]`
+  }
+
+  /** For inspection: the number that tells two objects of one type apart. */
+  get number(): number {
+    return this.#entry
+  }
+
+  /** The object came from Python once more. */
+  cross(): this {
+    this.#crossings += 1
+    this.id = this.#entry
+    return this
+  }
+
+  /** The id for use; throws after `dispose`. */
+  use(): number {
+    if (this.id === 0) throw this.disposedError()
+    return this.id
+  }
+
+  /** A request that names the object is under way. */
+  hold(): void {
+    this.#pending += 1
+  }
+
+  /** A request that named the object is done. */
+  letGo(): void {
+    this.#pending -= 1
+    if (this.#pending > 0) return
+    for (; this.#owed > 0; this.#owed -= 1) environment.port.release(this.#entry)
+  }
+
+  /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */
+  dispose(): void {
+    if (this.#crossings === 0) return
+    this.#crossings -= 1
+    if (this.#crossings === 0) {
+      this.id = 0
+      this.methods = undefined
+    }
+    if (this.#pending > 0) this.#owed += 1
+    else environment.port.release(this.#entry)
+  }
+
+  disposedError(): BridgeError {
+    return new BridgeError(
+      'ERR_HANDLE_DISPOSED',
+      `this handle of a Python \`${this.type.name}\` was disposed and cannot be used any more; dispose a handle after its last use`,
+    )
+  }
+}
+
+/** The state of a handle that came in a message: the live one, or a new one that the core adopts. */
+export function stateOf(id: number, typeKey: number): HandleState {
+  const live = environment.port.find(id)
+  if (live !== undefined) return (live as HandleState).cross()
+  return newState(id, typeKey)
+}
+
+/** A state for a handle that has none yet. */
+export function newState(id: number, typeKey: number): HandleState {
+  const state = new HandleState(id, typeKey)
+  environment.port.adopt(id, state)
+  return state
+}

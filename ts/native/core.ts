@@ -1,0 +1,100 @@
+/* The core: the native file that holds Python. Its members and its port are described in docs/internal/native-interface.md. */
+import { BridgeError } from '../errors/bridge-error'
+import { nativePath } from './platform'
+
+/** What `initialize` needs to know, as JSON. */
+export interface CoreConfig {
+  readonly executable: string
+  readonly basePrefix: string
+  readonly libpython: string
+  readonly deepbind: boolean
+  readonly paths: readonly string[]
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly threads: number
+  readonly stdout: OutputMode
+  readonly stderr: OutputMode
+}
+
+/** Where Python's output goes. */
+export type OutputMode = 'inherit' | 'ignore' | 'callback'
+
+/** The life of the interpreter: `idle` -> `starting` -> `running` -> `closed`; a failed start goes back to `idle`. */
+export type CoreState = 'idle' | 'starting' | 'running' | 'closed'
+
+/** What `info` answers, as JSON. */
+export interface CoreInfo {
+  readonly version: string
+  readonly executable: string
+  readonly prefix: string
+  readonly libpython: string
+  readonly config: string
+}
+
+/** A primitive, or the live state of a handle; `undefined` says that the mailbox holds the result. */
+export type NativeResult = null | undefined | boolean | number | bigint | string | object
+
+/** The functions of one environment; those marked GIL may wait for the GIL on the calling thread. */
+export interface Port {
+  /** GIL */
+  call(target: number, ...args: unknown[]): NativeResult
+  /** GIL */
+  callMethod(target: number, name: number, ...args: unknown[]): NativeResult
+  /** GIL */
+  getAttribute(id: number, name: number): NativeResult
+  /** GIL */
+  operate(length: number): NativeResult
+  name(text: string): number
+  adopt(id: number, state: object): void
+  find(id: number): object | undefined
+  release(id: number): void
+  releaseRequest(id: number): void
+  guardRequest(id: number, owner: object): void
+  describeType(key: number): string
+  takeLarge(): ArrayBuffer
+  outbox(bytes: number): ArrayBuffer
+  submit(length: number): void
+  cancel(id: number): boolean
+  openSession(): number
+  closeSession(id: number): void
+  detach(): void
+}
+
+/** The members of the native file. */
+export interface NativeCore {
+  readonly version: string
+  readonly embedded: boolean
+  readonly probedNames: readonly string[]
+  attach(mailbox: ArrayBuffer, onCompletions: (batch: Uint8Array) => void, onOutput: (stream: 1 | 2, text: string) => void): Port
+  initialize(config: string): void
+  initializeAsync(config: string, done: (problem: string | null) => void): void
+  state(): CoreState
+  info(): string
+  shutdown(milliseconds: number): void
+  shutdownAsync(milliseconds: number, done: () => void): void
+  statistics(): string
+}
+
+/** The version of this package; the core must carry the same one. */
+export const bridgeVersion = (require('../../package.json') as { version: string }).version
+
+let loaded: NativeCore | undefined
+
+/** The core, if this environment has loaded it. */
+export function loadedCore(): NativeCore | undefined {
+  return loaded
+}
+
+/** Loads the core. A libpython, or the stub library, must be in the process already. */
+export function loadCore(): NativeCore {
+  if (loaded !== undefined) return loaded
+  const path = nativePath('node')
+  const core = require(path) as NativeCore
+  if (core.version !== bridgeVersion) {
+    throw new BridgeError(
+      'ERR_PROTOCOL',
+      `symphony-python-bridge ${bridgeVersion} found a native file of version ${core.version} at \`${path}\`; reinstall both, or run \`npm run build\` again`,
+    )
+  }
+  return (loaded = core)
+}

@@ -1,0 +1,105 @@
+/* This environment's share of the core: its port, its mailbox and its outbox. There is one a module registry (a thread, a Jest sandbox). */
+import { BridgeError } from '../errors/bridge-error'
+import type { NativeCore, Port } from './core'
+
+/** Bytes of the mailbox; larger results come through `takeLarge`. */
+const mailboxBytes = 256 * 1024
+/** Where the value in the mailbox begins. */
+export const mailboxValueStart = 64
+/** The outbox's size when nothing large is under way. */
+const outboxBytes = 64 * 1024
+
+/** What comes back through the port without being asked for. */
+export interface PortListener {
+  completed(batch: Uint8Array): void
+  printed(stream: 1 | 2, text: string): void
+}
+
+class Environment {
+  readonly #mailbox = new ArrayBuffer(mailboxBytes)
+  /** The words of the mailbox: `words[0]` is the kind of the last result. */
+  readonly words = new Int32Array(this.#mailbox)
+  /** The bytes of the mailbox. */
+  readonly mailbox = new Uint8Array(this.#mailbox)
+  /** Memory for the requests of the next `operate` or `submit`. */
+  outbox = new Uint8Array(0)
+  /** The port. Before `attach` and after `close` its functions throw. */
+  port: Port = unusablePort('ERR_PYTHON_NOT_STARTED', 'Python has not been started in this process')
+  #core: NativeCore | undefined
+  #closed = false
+
+  /** Whether requests can be submitted. */
+  get attached(): boolean {
+    return this.#core !== undefined && !this.#closed
+  }
+
+  /** Whether Python was stopped; nothing works any more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The core; only after `attach`. */
+  get core(): NativeCore {
+    if (this.#core === undefined) throw new BridgeError('ERR_PYTHON_NOT_STARTED', 'Python has not been started in this process')
+    return this.#core
+  }
+
+  attach(core: NativeCore, listener: PortListener): void {
+    this.port = core.attach(
+      this.#mailbox,
+      (batch) => listener.completed(batch),
+      (stream, text) => listener.printed(stream, text),
+    )
+    this.#core = core
+    this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
+  }
+
+  /** From now on every use fails with `ERR_CLOSED`. */
+  close(): void {
+    this.#closed = true
+    this.port = unusablePort('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process')
+  }
+
+  /** Makes the outbox at least `bytes` large and keeps the first `used` bytes of it. */
+  growOutbox(bytes: number, used: number): void {
+    const kept = this.outbox.slice(0, used)
+    this.outbox = new Uint8Array(this.port.outbox(bytes))
+    this.outbox.set(kept)
+  }
+
+  /** Gives back the memory of a large request. */
+  trimOutbox(): void {
+    if (this.outbox.length > 16 * outboxBytes) this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
+  }
+}
+
+/** The one environment of this module registry. */
+export const environment = new Environment()
+
+/** Stands in for a port, so that the hot paths need no check of their own. Giving things back stays allowed: there is nothing to give back to. */
+function unusablePort(code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED', message: string): Port {
+  const refuse = (): never => {
+    throw new BridgeError(code, message)
+  }
+  const ignore = (): void => undefined
+  return {
+    call: refuse,
+    callMethod: refuse,
+    getAttribute: refuse,
+    operate: refuse,
+    name: refuse,
+    adopt: refuse,
+    find: refuse,
+    release: ignore,
+    releaseRequest: ignore,
+    guardRequest: ignore,
+    describeType: refuse,
+    takeLarge: refuse,
+    outbox: refuse,
+    submit: refuse,
+    cancel: () => false,
+    openSession: refuse,
+    closeSession: ignore,
+    detach: ignore,
+  }
+}

@@ -1,0 +1,113 @@
+/* The asynchronous face of Python objects: handles, paths and calls. */
+import type { AnyKw, Arguments } from './keywords'
+import type { CallOptions } from './options'
+import type { SyncHandle } from './sync-handle'
+import type { Untyped } from './untyped'
+
+/** Names that JavaScript gives every callable type; here they are Python's. */
+export type FunctionNames = 'name' | 'length' | 'apply' | 'call' | 'bind' | 'caller' | 'arguments'
+
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface DynamicAttributes {
+  readonly [name: string]: Path
+  readonly [reserved: `$${string}`]: never
+}
+
+/** Attributes with names that JavaScript would claim. */
+export type DynamicFunctionNames = { readonly [K in FunctionNames]: Path }
+
+/** Calling the Python object. The call starts at once; its arguments are encoded before this returns. */
+export interface DynamicCall {
+  <T = Untyped>(...args: Arguments): Call<T>
+}
+
+/** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
+export interface CommonMembers {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call(args: Arguments, named: AnyKw | object | undefined, options: CallOptions & { readonly returns: 'ref' }): Call<Handle>
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
+  /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
+  $get(name: string): Path
+  /** The path of an item: `object[key]` in Python. */
+  $getItem(key: unknown): Path
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): Promise<void>
+  /** Deletes an attribute. */
+  $del(name: string): Promise<void>
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): Promise<void>
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): Promise<void>
+  /** `hasattr(object, name)`. */
+  $has(name: string): Promise<boolean>
+  /** `item in object`. */
+  $contains(item: unknown): Promise<boolean>
+  /** `len(object)`. */
+  $len(): Promise<number>
+  /** `dir(object)`. */
+  $dir(): Promise<string[]>
+  /** `str(object)`. */
+  $str(): Promise<string>
+  /** `repr(object)`. */
+  $repr(): Promise<string>
+  /** `object is other`. */
+  $is(other: unknown): Promise<boolean>
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): Promise<boolean>
+  /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
+  $value<T = Untyped>(): Promise<T>
+  /** A handle of the object, even if it would be copied otherwise. */
+  $ref(): Promise<Handle>
+  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
+  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
+}
+
+/** Members of a path. */
+export interface PathMembers extends CommonMembers {
+  /** The same path with options for the calls made through it. */
+  $with<const O extends CallOptions>(options: O): O extends { readonly returns: 'ref' } ? TypedPath<Handle> : Path
+}
+
+/**
+ * An attribute or item of a Python object that has not been read: `await` reads it, calling calls it, passing it as an argument
+ * passes the Python object. Until then nothing happens.
+ */
+export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
+
+/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` was given. */
+export type TypedPath<T> = { (...args: Arguments): Call<T> } & PathMembers & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
+
+/**
+ * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
+ * objects themselves and is one round trip; only its last result is converted.
+ */
+export type Call<T = Untyped> = Promise<T> & CommonMembers & DynamicCall & DynamicAttributes & { readonly name: Path; readonly length: Path }
+
+/** Members of a handle. */
+export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
+  /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
+  readonly $type: string
+  /** The asynchronous view of the same object: this one. */
+  readonly $async: Handle
+  /** The synchronous view of the same object. */
+  readonly $sync: SyncHandle
+  /** The same handle with options for the calls made through it. */
+  $with<const O extends CallOptions>(options: O): O extends { readonly returns: 'ref' } ? RefHandle : Handle
+  /**
+   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
+   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
+   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
+   */
+  $dispose(): void
+  /** A handle is not awaitable: it is the object already. */
+  readonly then?: never
+}
+
+/** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
+export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
+
+/** A handle whose calls give handles, because `$with({ returns: 'ref' })` was given. */
+export type RefHandle = { (...args: Arguments): Call<Handle> } & HandleMembers & DynamicAttributes & DynamicFunctionNames
+

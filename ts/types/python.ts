@@ -1,0 +1,118 @@
+/* The host object `python` and what it takes and gives. */
+import type { Call, Handle } from './handle'
+import type { CallOptions } from './options'
+import type { SyncHandle, SyncMembers } from './sync-handle'
+import type { AsyncModule, AsyncObject, SyncModule } from './typed-modules'
+import type { Untyped } from './untyped'
+
+/** Where Python's output goes: to the process's own stream, nowhere, or to a function that gets whole lines without their end. */
+export type Output = 'inherit' | 'ignore' | ((line: string) => void)
+
+/** Options of `python.start`. An option that is left out asks for nothing, so that a later `start()` agrees with any earlier one. */
+export interface StartOptions {
+  /**
+   * How Python runs. Both run it embedded in this process.
+   * @default 'auto'
+   */
+  readonly mode?: 'auto' | 'embedded' | undefined
+  /**
+   * An interpreter, or the folder of a virtual environment.
+   * @default `VIRTUAL_ENV`, `.venv` upward from the working directory, conda, `python3` on PATH; the first that exists
+   */
+  readonly python?: string | undefined
+  /** Folders that are put in front of `sys.path`. @default none */
+  readonly paths?: readonly string[] | undefined
+  /** `sys.argv` after its first element. @default none */
+  readonly args?: readonly string[] | undefined
+  /** Environment variables for Python, on top of those of the process. @default none */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Threads for asynchronous calls. @default 4 */
+  readonly threads?: number | undefined
+  /** Where `sys.stdout` goes. @default 'inherit' */
+  readonly stdout?: Output | undefined
+  /** Where `sys.stderr` goes. @default 'inherit' */
+  readonly stderr?: Output | undefined
+}
+
+/** What runs. */
+export interface Info {
+  /** How Python runs. */
+  readonly mode: 'embedded'
+  /** The version of Python, such as `3.12.1`. */
+  readonly version: string
+  /** `sys.executable`. */
+  readonly executable: string
+  /** `sys.prefix`. */
+  readonly prefix: string
+  /** The path of the Python library that is loaded. */
+  readonly libpython: string
+  /** The platform whose native files are in use, such as `linux-x64-gnu`. */
+  readonly platform: string
+  /** The version of this package. */
+  readonly bridge: string
+}
+
+/** What can be done in a host or in a session of it, asynchronously. */
+export interface Host {
+  /**
+   * Imports a module by its dotted name, or the `.py` file that a `file:` URL names. Rejects with a `PythonError` of type
+   * `ModuleNotFoundError` if there is none.
+   *
+   * ```ts
+   * const numpy = await python.import('numpy')
+   * const tools = await python.import(new URL('./tools.py', import.meta.url))
+   * ```
+   */
+  import<const M extends string>(module: M): Promise<AsyncModule<M>>
+  import(module: URL): Promise<Handle>
+  import<T extends object>(module: string | URL): Promise<AsyncObject<T>>
+  /** The value of a Python expression. The properties of `scope` are its variables; a handle of a dict is used as it is. */
+  eval<T = Untyped>(code: string, scope?: object | Handle, options?: CallOptions): Call<T>
+  /** Runs Python statements and gives their namespace. An object as `scope` is copied in; a handle of a dict is used as it is. */
+  exec(code: string, scope?: object | Handle, options?: CallOptions): Promise<Handle>
+}
+
+/** One Python thread and context of its own, for libraries that insist on one. */
+export interface Session extends Host, AsyncDisposable {
+  /** Ends the session when everything queued in it has finished. Idempotent; use afterwards rejects with `ERR_CLOSED`. */
+  close(): Promise<void>
+}
+
+/** Python in this process. It starts by itself on first use. */
+export interface Python extends Host {
+  /**
+   * Finds and starts Python. Optional, and once a process: a second start that asks for something else rejects with
+   * `ERR_PYTHON_ALREADY_CHOSEN`, one that asks for the same resolves to the same information.
+   *
+   * Rejects with `ERR_PYTHON_NOT_FOUND`, `ERR_PYTHON_UNSUPPORTED`, `ERR_LIBPYTHON_NOT_FOUND`, `ERR_LIBPYTHON_LOAD` or
+   * `ERR_PYTHON_START`; the message says what was tried and what to do.
+   */
+  start(options?: StartOptions): Promise<Info>
+  /** What runs. Throws `ERR_PYTHON_NOT_STARTED` before the first use. */
+  info(): Info
+  /**
+   * Stops Python softly: at most 2 seconds for `atexit` handlers and buffered output. Idempotent. A stopped Python cannot be
+   * started again in the same process; use afterwards fails with `ERR_CLOSED`. Without it the same happens at the end of the process.
+   */
+  stop(): Promise<void>
+  /** `import` on the JavaScript thread, giving a synchronous view. */
+  importSync<const M extends string>(module: M): SyncModule<M>
+  importSync(module: URL): SyncHandle
+  importSync<T extends object>(module: string | URL): T & SyncMembers
+  /** `eval` on the JavaScript thread. */
+  evalSync<T = Untyped>(code: string, scope?: object | SyncHandle): T
+  /** `exec` on the JavaScript thread. */
+  execSync(code: string, scope?: object | SyncHandle): SyncHandle
+  /**
+   * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context.
+   * Calls through `value` run there as well. An error of `body` is shown to `__exit__`; if that swallows it the promise resolves to
+   * `undefined`.
+   */
+  with<T, V = Untyped>(context: unknown, body: (value: V) => T | PromiseLike<T>): Promise<T | undefined>
+  /** `with` on the JavaScript thread; `body` must not return a promise. */
+  withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
+  /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
+  session(): Promise<Session>
+  /** Whether a value is a handle, of either view. Paths and calls are not. */
+  isHandle(value: unknown): value is Handle | SyncHandle
+}

@@ -1,0 +1,91 @@
+/* The synchronous face of Python objects. */
+import type { FunctionNames, Handle } from './handle'
+import type { AnyKw, Arguments } from './keywords'
+import type { SyncCallOptions } from './options'
+import type { Untyped } from './untyped'
+
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface SyncAttributes {
+  readonly [name: string]: SyncMember
+  readonly [reserved: `$${string}`]: never
+}
+
+/** Attributes with names that JavaScript would claim. */
+export type SyncFunctionNames = { readonly [K in FunctionNames]: SyncMember }
+
+/** Calling the Python object, on the JavaScript thread. */
+export interface SyncCall {
+  <T = Untyped>(...args: Arguments): T
+}
+
+/**
+ * An attribute of a synchronous view: to the compiler a callable with members. A plain value is read with a type:
+ * `math.$get<number>('pi')`.
+ */
+export type SyncMember = unknown extends Untyped
+  ? 0 extends 1 & Untyped
+    ? Untyped
+    : SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
+  : Untyped
+
+/**
+ * What can be asked of every Python object, synchronously: on the JavaScript thread, which waits for the GIL.
+ */
+export interface SyncMembers extends Disposable, Iterable<Untyped> {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
+  /** An attribute, with its type, or one whose name JavaScript or this interface claims. */
+  $get<T = Untyped>(name: string): T
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): void
+  /** Deletes an attribute. */
+  $del(name: string): void
+  /** An item: `object[key]` in Python. */
+  $getItem<T = Untyped>(key: unknown): T
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): void
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): void
+  /** `hasattr(object, name)`. */
+  $has(name: string): boolean
+  /** `len(object)`. */
+  $len(): number
+  /** `item in object`. */
+  $contains(item: unknown): boolean
+  /** `dir(object)`. */
+  $dir(): string[]
+  /** `str(object)`. */
+  $str(): string
+  /** `repr(object)`. */
+  $repr(): string
+  /** `object is other`. */
+  $is(other: unknown): boolean
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): boolean
+  /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
+  $value<T = Untyped>(): T
+  /** A handle of the object itself: this one. */
+  $ref(): SyncHandle
+  /** Iterates over the object. Leaving the loop closes a generator. */
+  $iter<T = Untyped>(): IterableIterator<T, void, undefined>
+  /** Iterates over the object. Leaving the loop closes a generator. */
+  [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
+  /** The same view with options for the calls and attributes read through it. */
+  $with(options: SyncCallOptions): SyncHandle
+  /** Gives the handle back early; see `$dispose` of the asynchronous handle. */
+  $dispose(): void
+  /** The qualified name of the object's type, such as `collections.Counter`. */
+  readonly $type: string
+  /** The asynchronous view of the same object. */
+  readonly $async: Handle
+  /** The synchronous view of the same object: this one. */
+  readonly $sync: SyncHandle
+  /** A handle is not awaitable. */
+  readonly then?: never
+}
+
+/**
+ * A Python object held from JavaScript, used synchronously. Attributes are values at once; a method is bound late: `object.method`
+ * kept in a variable looks the method up when it is called, and caches nothing of it.
+ */
+export type SyncHandle = SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
