@@ -37,7 +37,14 @@ export default typescript.config(
       '@typescript-eslint/no-empty-object-type': ['error', { allowInterfaces: 'always' }],
       eqeqeq: ['error', 'always'],
       'no-console': 'error',
+      // A union may say which of its members matter to the reader.
+      '@typescript-eslint/no-redundant-type-constituents': 'off',
     },
+  },
+  {
+    // A native addon can only be required, and only when it is needed.
+    files: ['ts/native/**/*.ts'],
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   {
     // Tests and examples take Python apart value by value; what they assert is the check.

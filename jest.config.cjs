@@ -14,7 +14,7 @@ module.exports = {
           target: 'es2022',
           transform: { legacyDecorator: true, decoratorMetadata: true },
         },
-        module: { type: 'commonjs', ignoreDynamic: true },
+        module: { type: 'commonjs' },
       },
     ],
   },

@@ -20,6 +20,9 @@ const pages = ['.', 'docs'].flatMap((folder) =>
     .map((name) => ({ name, path: join(root, folder, name) })),
 )
 
+/** The languages whose blocks are programs, and what their files end in. */
+const extensions: Readonly<Record<string, string>> = { ts: 'mts', js: 'cjs', py: 'py' }
+
 interface Block {
   readonly page: string
   readonly line: number
@@ -95,8 +98,6 @@ test('every link inside the repository leads to a file', () => {
   )
   expect(broken).toEqual([])
 })
-
-const extensions: Readonly<Record<string, string>> = { ts: 'mts', js: 'cjs', py: 'py' }
 
 function blocksOf(page: string, text: string): Block[] {
   return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({

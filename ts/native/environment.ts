@@ -8,6 +8,8 @@ const mailboxBytes = 256 * 1024
 export const mailboxValueStart = 64
 /** The outbox's size when nothing large is under way. */
 const outboxBytes = 64 * 1024
+/** Memory of requests that is larger than this is given back after use. */
+export const largeBytes = 1024 * 1024
 
 /** What comes back through the port without being asked for. */
 export interface PortListener {
@@ -60,16 +62,16 @@ class Environment {
     this.port = unusablePort('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process')
   }
 
-  /** Makes the outbox at least `bytes` large and keeps the first `used` bytes of it. */
-  growOutbox(bytes: number, used: number): void {
-    const kept = this.outbox.slice(0, used)
-    this.outbox = new Uint8Array(this.port.outbox(bytes))
-    this.outbox.set(kept)
+  /** Copies requests into the outbox; gives their length. */
+  fillOutbox(bytes: Uint8Array, length: number): number {
+    if (length > this.outbox.length) this.outbox = new Uint8Array(this.port.outbox(length))
+    this.outbox.set(bytes.subarray(0, length))
+    return length
   }
 
   /** Gives back the memory of a large request. */
   trimOutbox(): void {
-    if (this.outbox.length > 16 * outboxBytes) this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
+    if (this.outbox.length > largeBytes) this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }
 }
 

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// The answer of one interpreter. Paths are text, because answers of other systems are judged in tests here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one build, as the probe prints them"
+)]
 pub struct Answer {
     /// Major, minor, patch.
     pub version: [u32; 3],
@@ -17,9 +21,7 @@ pub struct Answer {
     pub executable: String,
     /// `sys._base_executable`: the interpreter that a virtual environment was made from.
     pub base_executable: Option<String>,
-    /// `sys.prefix` without `site`, so before 3.14 not that of a virtual environment.
-    pub prefix: String,
-    /// `sys.base_prefix`.
+    /// `sys.base_prefix`. The `sys.prefix` of a virtual environment is not there without `site`, before 3.14.
     pub base_prefix: String,
     /// `sys.abiflags`.
     pub abiflags: String,

@@ -56,7 +56,9 @@ pub fn recall(executable: &Path, request: &Request) -> Option<Answer> {
         && entry.key == key
         && !entry.stamps.is_empty()
         && Stamp::of(executable).as_ref() == entry.stamps.first()
-        && entry.stamps[1..].iter().all(|stamp| Stamp::of(&stamp.path).as_ref() == Some(stamp));
+        && entry.stamps[1..]
+            .iter()
+            .all(|stamp| Stamp::of(&stamp.path).as_ref() == Some(stamp));
     holds.then_some(entry.answer)
 }
 
@@ -68,7 +70,7 @@ pub fn remember(executable: &Path, answer: &Answer, library: &Path, request: &Re
     let same = fs::canonicalize(executable).ok() == fs::canonicalize(&answer.executable).ok();
     if same {
         // A cache that cannot be written, on a read-only system for instance, only costs time.
-        drop(write(executable, answer, library, request));
+        let _written = write(executable, answer, library, request);
     }
 }
 
@@ -79,10 +81,19 @@ fn write(executable: &Path, answer: &Answer, library: &Path, request: &Request) 
     let configuration = environment_file(executable);
     let depends_on = [executable, library].into_iter().chain(configuration.as_deref());
     let stamps = depends_on.map(Stamp::of).collect::<Option<Vec<_>>>()?;
-    let entry = Entry { format: FORMAT, key, stamps, answer: answer.clone() };
+    let entry = Entry {
+        format: FORMAT,
+        key,
+        stamps,
+        answer: answer.clone(),
+    };
     let text = serde_json::to_vec(&entry).ok()?;
     fs::create_dir_all(file.parent()?).ok()?;
-    let aside = file.with_extension(format!("{}-{}", std::process::id(), WRITES.fetch_add(1, Ordering::Relaxed)));
+    let aside = file.with_extension(format!(
+        "{}-{}",
+        std::process::id(),
+        WRITES.fetch_add(1, Ordering::Relaxed)
+    ));
     let written = fs::write(&aside, text).and_then(|()| fs::rename(&aside, &file));
     if written.is_err() {
         fs::remove_file(&aside).ok()?;
@@ -93,13 +104,21 @@ fn write(executable: &Path, answer: &Answer, library: &Path, request: &Request) 
 /// The `pyvenv.cfg` that makes `executable` part of a virtual environment.
 pub fn environment_file(executable: &Path) -> Option<PathBuf> {
     let folder = executable.parent()?;
-    [folder.parent()?, folder].into_iter().map(|folder| folder.join("pyvenv.cfg")).find(|file| file.is_file())
+    [folder.parent()?, folder]
+        .into_iter()
+        .map(|folder| folder.join("pyvenv.cfg"))
+        .find(|file| file.is_file())
 }
 
 impl Key {
     fn of(executable: &Path, request: &Request) -> Self {
-        let linker = LINKER_VARIABLES.map(|name| request.variable(name).map(String::from)).to_vec();
-        Self { executable: executable.to_path_buf(), linker }
+        let linker = LINKER_VARIABLES
+            .map(|name| request.variable(name).map(String::from))
+            .to_vec();
+        Self {
+            executable: executable.to_path_buf(),
+            linker,
+        }
     }
 
     fn file(&self, request: &Request) -> Option<PathBuf> {
@@ -114,11 +133,18 @@ impl Stamp {
         let path = fs::canonicalize(path).ok()?;
         let metadata = fs::metadata(&path).ok()?;
         let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        Some(Self { path, seconds: modified.as_secs(), nanoseconds: modified.subsec_nanos(), size: metadata.len() })
+        Some(Self {
+            path,
+            seconds: modified.as_secs(),
+            nanoseconds: modified.subsec_nanos(),
+            size: metadata.len(),
+        })
     }
 }
 
 /// FNV-1a: the hash of std may change between compilers, and file names must not.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -66,8 +66,13 @@ pub fn steps(request: &Request) -> Box<dyn Iterator<Item = Step> + '_> {
     if let Some(python) = request.python.as_deref() {
         return Box::new(std::iter::once(from_option(python, request)));
     }
-    let sources: [fn(&Request) -> Vec<Step>; 4] = [from_virtual_env, from_dot_venv, from_conda, from_path];
-    Box::new(sources.into_iter().flat_map(move |source| source(request)))
+    let sources: [fn(&Request) -> Vec<Step>; 3] = [from_virtual_env, from_dot_venv, from_conda];
+    Box::new(
+        sources
+            .into_iter()
+            .flat_map(|source| source(request))
+            .chain(std::iter::once_with(|| from_path(request)).flatten()),
+    )
 }
 
 fn from_option(python: &str, request: &Request) -> Step {
@@ -77,10 +82,15 @@ fn from_option(python: &str, request: &Request) -> Step {
         return folder_step(source, path, true);
     }
     if path.is_file() {
-        return Step::Try(Candidate { source, shown: path.clone(), executable: path, is_final: true });
+        return Step::Try(Candidate {
+            source,
+            shown: path.clone(),
+            executable: path,
+            is_final: true,
+        });
     }
     let is_name = Path::new(python).components().count() == 1 && !python.contains(['/', '\\']);
-    if is_name && let Some(step) = commands(&[python], source, true, request).into_iter().next() {
+    if is_name && let Some(step) = commands(&[python], source, true, request).next() {
         return step;
     }
     let reason = match dangling_target(&path) {
@@ -88,13 +98,22 @@ fn from_option(python: &str, request: &Request) -> Step {
         None if is_name => String::from("does not exist, and there is no such command on `PATH`"),
         None => String::from("does not exist"),
     };
-    Step::Reject(Rejection { source, path, reason, remedy: Remedy::Unknown, is_final: true })
+    Step::Reject(Rejection {
+        source,
+        path,
+        reason,
+        remedy: Remedy::Unknown,
+        is_final: true,
+    })
 }
 
 fn from_virtual_env(request: &Request) -> Vec<Step> {
     let source = Source::VirtualEnv;
     vec![match request.variable("VIRTUAL_ENV") {
-        None => Step::Absent(Absence { source, reason: String::from("not set") }),
+        None => Step::Absent(Absence {
+            source,
+            reason: String::from("not set"),
+        }),
         Some(folder) => {
             let path = request.absolute(folder);
             if path.is_dir() {
@@ -102,7 +121,13 @@ fn from_virtual_env(request: &Request) -> Vec<Step> {
             } else {
                 let reason = String::from("is not a folder");
                 let remedy = Remedy::NewEnvironment(path.clone());
-                Step::Reject(Rejection { source, path, reason, remedy, is_final: true })
+                Step::Reject(Rejection {
+                    source,
+                    path,
+                    reason,
+                    remedy,
+                    is_final: true,
+                })
             }
         }
     }]
@@ -111,13 +136,24 @@ fn from_virtual_env(request: &Request) -> Vec<Step> {
 fn from_dot_venv(request: &Request) -> Vec<Step> {
     let source = Source::DotVenv;
     let mut steps = Vec::new();
-    for path in request.cwd.ancestors().map(|folder| folder.join(".venv")).filter(|path| path.is_dir()) {
+    for path in request
+        .cwd
+        .ancestors()
+        .map(|folder| folder.join(".venv"))
+        .filter(|path| path.is_dir())
+    {
         if path.join("pyvenv.cfg").is_file() || path.join("conda-meta").is_dir() {
             steps.push(folder_step(source, path, true));
             return steps;
         }
         let reason = String::from("is not a virtual environment: it has no `pyvenv.cfg`");
-        steps.push(Step::Reject(Rejection { source, path, reason, remedy: Remedy::Install, is_final: false }));
+        steps.push(Step::Reject(Rejection {
+            source,
+            path,
+            reason,
+            remedy: Remedy::Install,
+            is_final: false,
+        }));
     }
     if steps.is_empty() {
         let reason = format!("none in `{}` or a folder above it", request.cwd.display());
@@ -129,41 +165,64 @@ fn from_dot_venv(request: &Request) -> Vec<Step> {
 fn from_conda(request: &Request) -> Vec<Step> {
     let source = Source::Conda;
     vec![match request.variable("CONDA_PREFIX") {
-        None => Step::Absent(Absence { source, reason: String::from("`CONDA_PREFIX` is not set") }),
+        None => Step::Absent(Absence {
+            source,
+            reason: String::from("`CONDA_PREFIX` is not set"),
+        }),
         Some(folder) => folder_step(source, request.absolute(folder), false),
     }]
 }
 
-fn from_path(request: &Request) -> Vec<Step> {
-    let names: &[&str] = if cfg!(windows) { &["python.exe", "python3.exe"] } else { &["python3", "python"] };
-    let steps = commands(names, Source::Path, false, request);
-    if !steps.is_empty() {
-        return steps;
+fn from_path(request: &Request) -> Box<dyn Iterator<Item = Step> + '_> {
+    let names: &[&str] = if cfg!(windows) {
+        &["python.exe", "python3.exe"]
+    } else {
+        &["python3", "python"]
+    };
+    let mut steps = commands(names, Source::Path, false, request).peekable();
+    if steps.peek().is_some() {
+        return Box::new(steps);
     }
-    let wanted = if cfg!(windows) { "`python.exe`" } else { "`python3` or `python`" };
+    let wanted = if cfg!(windows) {
+        "`python.exe`"
+    } else {
+        "`python3` or `python`"
+    };
     let reason = match request.search_path().len() {
         0 => String::from("is empty"),
         1 => format!("has no {wanted} in its only folder"),
         count => format!("has no {wanted} in its {count} folders"),
     };
-    vec![Step::Absent(Absence { source: Source::Path, reason })]
+    Box::new(std::iter::once(Step::Absent(Absence {
+        source: Source::Path,
+        reason,
+    })))
 }
 
 /// The commands of these names on the search path: all of the first name, then all of the second.
-fn commands(names: &[&str], source: Source, is_final: bool, request: &Request) -> Vec<Step> {
+fn commands<'a>(
+    names: &'a [&'a str],
+    source: Source,
+    is_final: bool,
+    request: &'a Request,
+) -> impl Iterator<Item = Step> + 'a {
     let folders = request.search_path();
-    let mut steps = Vec::new();
-    for name in names {
-        for shown in folders.iter().map(|folder| folder.join(name)).filter(|path| is_executable(path)) {
-            let executable = match pyenv::resolve(&shown, request) {
-                pyenv::Command::Plain => shown.clone(),
-                pyenv::Command::Shim(executable) => executable,
-                pyenv::Command::System => continue,
-            };
-            steps.push(Step::Try(Candidate { source, shown, executable, is_final }));
-        }
-    }
-    steps
+    let paths = names
+        .iter()
+        .flat_map(move |name| folders.iter().map(|folder| folder.join(name)).collect::<Vec<_>>());
+    paths.filter(|path| is_executable(path)).filter_map(move |shown| {
+        let executable = match pyenv::resolve(&shown, request) {
+            pyenv::Command::Plain => shown.clone(),
+            pyenv::Command::Shim(executable) => executable,
+            pyenv::Command::System => return None,
+        };
+        Some(Step::Try(Candidate {
+            source,
+            shown,
+            executable,
+            is_final,
+        }))
+    })
 }
 
 /// The interpreter of an environment or installation folder.
@@ -171,13 +230,27 @@ fn folder_step(source: Source, folder: PathBuf, is_final: bool) -> Step {
     let is_environment = folder.join("pyvenv.cfg").is_file();
     let names = interpreter_names(is_environment);
     if let Some(executable) = names.iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
-        return Step::Try(Candidate { source, shown: folder, executable, is_final });
+        return Step::Try(Candidate {
+            source,
+            shown: folder,
+            executable,
+            is_final,
+        });
     }
-    let dangling = names.iter().find_map(|name| Some((name, dangling_target(&folder.join(name))?)));
-    let what = if is_environment { "is a virtual environment without an interpreter" } else { "has no Python in it" };
+    let dangling = names
+        .iter()
+        .find_map(|name| Some((name, dangling_target(&folder.join(name))?)));
+    let what = if is_environment {
+        "is a virtual environment without an interpreter"
+    } else {
+        "has no Python in it"
+    };
     let reason = match dangling {
         Some((name, target)) => {
-            format!("is broken: its `{name}` links to `{}`, which does not exist", target.display())
+            format!(
+                "is broken: its `{name}` links to `{}`, which does not exist",
+                target.display()
+            )
         }
         None => format!("{what}: there is no `{}`", names.join("` or `")),
     };
@@ -186,7 +259,13 @@ fn folder_step(source: Source, folder: PathBuf, is_final: bool) -> Step {
         (false, true) => Remedy::Unknown,
         (false, false) => Remedy::Install,
     };
-    Step::Reject(Rejection { source, path: folder, reason, remedy, is_final })
+    Step::Reject(Rejection {
+        source,
+        path: folder,
+        reason,
+        remedy,
+        is_final,
+    })
 }
 
 /// Where the interpreter is in a folder. Every virtual environment has a `python`; `/usr` need not have one.
@@ -205,7 +284,9 @@ fn dangling_target(path: &Path) -> Option<PathBuf> {
     let mut current = path.to_path_buf();
     for _ in 0..LINKS {
         let Ok(target) = fs::read_link(&current) else { break };
-        current = current.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+        current = current
+            .parent()
+            .map_or_else(|| target.clone(), |folder| folder.join(&target));
     }
     (current != path && !current.exists()).then_some(current)
 }

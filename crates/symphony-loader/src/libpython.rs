@@ -12,11 +12,18 @@ pub fn candidates(answer: &Answer) -> Vec<String> {
     let mut found = Vec::new();
     if answer.is_windows() {
         push(&mut found, answer.mapped_library.clone());
-        push(&mut found, Some(format!("{}\\python{major}{minor}.dll", answer.base_prefix)));
+        push(
+            &mut found,
+            Some(format!("{}\\python{major}{minor}.dll", answer.base_prefix)),
+        );
         return found;
     }
     let named = format!("libpython{major}.{minor}{}", answer.abiflags);
-    let conventional = if answer.is_macos() { format!("{named}.dylib") } else { format!("{named}.so.1.0") };
+    let conventional = if answer.is_macos() {
+        format!("{named}.dylib")
+    } else {
+        format!("{named}.so.1.0")
+    };
     let soname = shared(answer.soname.as_deref());
     let library_name = shared(answer.library_name.as_deref());
     let in_folder = |folder: Option<&str>, name: Option<&str>| Some(format!("{}/{}", folder?, name?));
@@ -27,7 +34,10 @@ pub fn candidates(answer: &Answer) -> Vec<String> {
     push(&mut found, Some(format!("{}/lib/{conventional}", answer.base_prefix)));
     if answer.is_macos() {
         // In a framework the library is named like `Python.framework/Versions/3.12/Python`, below the folder of all frameworks.
-        push(&mut found, in_folder(answer.framework_prefix.as_deref(), answer.library_name.as_deref()));
+        push(
+            &mut found,
+            in_folder(answer.framework_prefix.as_deref(), answer.library_name.as_deref()),
+        );
         push(&mut found, Some(format!("{}/Python", answer.base_prefix)));
     }
     push(&mut found, in_folder(answer.config_folder.as_deref(), soname));

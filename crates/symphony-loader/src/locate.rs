@@ -15,14 +15,35 @@ use crate::{cache, malloc, probe};
 
 /// Finds the interpreter to embed.
 pub fn locate(request: &Request) -> Report {
-    let mut search = Search { request, attempts: Vec::new(), failures: Vec::new(), seen: Vec::new() };
+    let mut search = Search {
+        request,
+        attempts: Vec::new(),
+        failures: Vec::new(),
+        seen: Vec::new(),
+    };
     for step in candidates::steps(request) {
         match step {
             Step::Absent(absence) => search.note(absence.source, String::new(), Outcome::Absent, absence.reason),
             Step::Reject(rejection) => {
-                let candidates::Rejection { source, path, reason, remedy, is_final } = rejection;
-                let refusal = Refusal { code: ErrorCode::PythonNotFound, reason, remedy };
-                search.refuse(Failure { source, path, refusal, is_final, runs: None });
+                let candidates::Rejection {
+                    source,
+                    path,
+                    reason,
+                    remedy,
+                    is_final,
+                } = rejection;
+                let refusal = Refusal {
+                    code: ErrorCode::PythonNotFound,
+                    reason,
+                    remedy,
+                };
+                search.refuse(Failure {
+                    source,
+                    path,
+                    refusal,
+                    is_final,
+                    runs: None,
+                });
             }
             Step::Try(candidate) => {
                 if let Some(chosen) = search.attempt(candidate) {
@@ -58,17 +79,32 @@ struct Failure {
 
 impl Search<'_> {
     fn note(&mut self, source: Source, path: String, outcome: Outcome, reason: String) {
-        self.attempts.push(Attempt { source, path, outcome, reason });
+        self.attempts.push(Attempt {
+            source,
+            path,
+            outcome,
+            reason,
+        });
     }
 
     fn refuse(&mut self, failure: Failure) {
-        self.note(failure.source, text(&failure.path), Outcome::Rejected, failure.refusal.reason.clone());
+        self.note(
+            failure.source,
+            text(&failure.path),
+            Outcome::Rejected,
+            failure.refusal.reason.clone(),
+        );
         self.failures.push(failure);
     }
 
     /// Asks one interpreter, unless it was asked before under another name.
     fn attempt(&mut self, candidate: Candidate) -> Option<Chosen> {
-        let Candidate { source, shown, executable, is_final } = candidate;
+        let Candidate {
+            source,
+            shown,
+            executable,
+            is_final,
+        } = candidate;
         let identity = match cache::environment_file(&executable) {
             Some(_) => executable.clone(),
             None => fs::canonicalize(&executable).unwrap_or_else(|_| executable.clone()),
@@ -85,7 +121,13 @@ impl Search<'_> {
                 Some(chosen)
             }
             Err((refusal, runs)) => {
-                self.refuse(Failure { source, path: shown, refusal, is_final, runs });
+                self.refuse(Failure {
+                    source,
+                    path: shown,
+                    refusal,
+                    is_final,
+                    runs,
+                });
                 None
             }
         }
@@ -116,12 +158,26 @@ impl Search<'_> {
     /// The report of a search without success. What is nearest to working decides what is advised.
     fn give_up(mut self) -> Report {
         let system = System::of(self.request);
-        let runs = self.failures.iter_mut().find_map(|failure| failure.runs.take()).map(|chosen| *chosen);
+        let runs = self
+            .failures
+            .iter_mut()
+            .find_map(|failure| failure.runs.take())
+            .map(|chosen| *chosen);
         // Of several with the same rank, the first.
-        let nearest = self.failures.iter().rev().max_by_key(|failure| rank(failure.refusal.code));
+        let nearest = self
+            .failures
+            .iter()
+            .rev()
+            .max_by_key(|failure| rank(failure.refusal.code));
         let Some(nearest) = nearest else {
-            let fix = Remedy::Install.command(&system, &is_file);
-            return Report::failed(ErrorCode::PythonNotFound, "no Python was found", fix, None, self.attempts);
+            let fix = Remedy::Install.command(system, &is_file);
+            return Report::failed(
+                ErrorCode::PythonNotFound,
+                "no Python was found",
+                fix,
+                None,
+                self.attempts,
+            );
         };
         let headline = match nearest.source {
             Source::Option => "the Python that the `python` option names cannot be embedded",
@@ -129,7 +185,7 @@ impl Search<'_> {
             Source::DotVenv if nearest.is_final => "the virtual environment of this folder cannot be used",
             _ => "no Python was found that can be embedded",
         };
-        let fix = nearest.refusal.remedy.command(&system, &is_file);
+        let fix = nearest.refusal.remedy.command(system, &is_file);
         Report::failed(nearest.refusal.code, headline, fix, runs, self.attempts)
     }
 }
@@ -138,7 +194,11 @@ impl Search<'_> {
 fn silence(executable: &Path, reason: String) -> Refusal {
     let environment = cache::environment_file(executable).and_then(|file| file.parent().map(Path::to_path_buf));
     let remedy = environment.map_or(Remedy::Unknown, Remedy::NewEnvironment);
-    Refusal { code: ErrorCode::PythonNotFound, reason, remedy }
+    Refusal {
+        code: ErrorCode::PythonNotFound,
+        reason,
+        remedy,
+    }
 }
 
 /// How near to working an interpreter is.
@@ -160,7 +220,8 @@ fn choose(source: Source, answer: &Answer, library: Option<String>, cached: bool
         real_executable: real,
         version: answer.version_text(),
         implementation: answer.implementation.clone(),
-        prefix: verdict::virtual_environment(&answer.executable, &is_file).unwrap_or_else(|| answer.base_prefix.clone()),
+        prefix: verdict::virtual_environment(&answer.executable, &is_file)
+            .unwrap_or_else(|| answer.base_prefix.clone()),
         base_prefix: answer.base_prefix.clone(),
         libpython: library,
         deepbind,

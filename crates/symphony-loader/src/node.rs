@@ -2,6 +2,12 @@
 //!
 //! A panic becomes an error that says whose bug it is; unwinding into Node would end the process.
 
+#![expect(clippy::needless_pass_by_value, reason = "napi hands over owned texts")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "JavaScript sees codes, and error-codes.json documents those"
+)]
+
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -35,10 +41,21 @@ pub fn locate_async(request: String, callback: Function<'_, FnArgs<(String,)>, (
     let callback = callback
         .build_threadsafe_function()
         .build_callback(|context| Ok(FnArgs::from((context.value,))))
-        .map_err(|error| coded(ErrorCode::InvalidArgument, format!("`callback` cannot be called: {}", error.reason)))?;
+        .map_err(|error| {
+            coded(
+                ErrorCode::InvalidArgument,
+                format!("`callback` cannot be called: {}", error.reason),
+            )
+        })?;
     let search = move || {
         let report = catch_unwind(AssertUnwindSafe(|| locate(&request))).unwrap_or_else(|panic| {
-            Report::failed(ErrorCode::BridgePanic, &panic_text(panic.as_ref()), None, None, Vec::new())
+            Report::failed(
+                ErrorCode::BridgePanic,
+                &panic_text(panic.as_ref()),
+                None,
+                None,
+                Vec::new(),
+            )
         });
         // `Closing` is the only refusal of an unlimited queue: the environment that asked has gone.
         let status = callback.call(report_text(&report), ThreadsafeFunctionCallMode::NonBlocking);
@@ -47,7 +64,12 @@ pub fn locate_async(request: String, callback: Function<'_, FnArgs<(String,)>, (
     thread::Builder::new()
         .name(String::from("py-locate"))
         .spawn(search)
-        .map_err(|error| coded(ErrorCode::PythonNotFound, format!("cannot start a thread to look for Python: {error}")))?;
+        .map_err(|error| {
+            coded(
+                ErrorCode::PythonNotFound,
+                format!("cannot start a thread to look for Python: {error}"),
+            )
+        })?;
     Ok(())
 }
 
@@ -58,8 +80,12 @@ pub fn open(libpython: String, deepbind: bool) -> Result<(), CodedError> {
 }
 
 fn parse(request: &str) -> Result<Request, CodedError> {
-    serde_json::from_str(request)
-        .map_err(|error| coded(ErrorCode::InvalidArgument, format!("the request cannot be read: {error}")))
+    serde_json::from_str(request).map_err(|error| {
+        coded(
+            ErrorCode::InvalidArgument,
+            format!("the request cannot be read: {error}"),
+        )
+    })
 }
 
 /// Serialising structs of text, numbers and booleans cannot fail.
@@ -77,5 +103,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
         .map(|words| (*words).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    format!("the search for Python failed unexpectedly; this is a bug in symphony-python-bridge, please report it: `{words}`")
+    format!(
+        "the search for Python failed unexpectedly; this is a bug in symphony-python-bridge, please report it: `{words}`"
+    )
 }

@@ -19,6 +19,9 @@ pub struct OpenFailure {
 }
 
 /// Opens `library` with its symbols visible to everything that is loaded later. Opening it again does nothing.
+///
+/// # Errors
+/// The linker refuses it, it is no library that the core can run on, or the process already has another.
 pub fn open(library: &Path, deepbind: bool) -> Result<(), OpenFailure> {
     let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = fs::canonicalize(library).unwrap_or_else(|_| library.to_path_buf());
@@ -30,42 +33,108 @@ pub fn open(library: &Path, deepbind: bool) -> Result<(), OpenFailure> {
                 current.display(),
                 wanted.display()
             );
-            return Err(OpenFailure { code: ErrorCode::PythonAlreadyChosen, message });
+            return Err(OpenFailure {
+                code: ErrorCode::PythonAlreadyChosen,
+                message,
+            });
         }
         None => {}
     }
     // Not the resolved path: next to the one that was named, macOS and Windows look for what the library needs.
-    system::open(library, deepbind).map_err(|words| {
-        let message = format!("cannot open `{}`: {words}", library.display());
-        OpenFailure { code: ErrorCode::LibpythonLoad, message }
+    system::open(library, deepbind).map_err(|refusal| {
+        let (code, words) = match refusal {
+            Refusal::Linker(words) => (ErrorCode::LibpythonLoad, words),
+            Refusal::FreeThreaded => (
+                ErrorCode::PythonUnsupported,
+                String::from("it is a free-threaded build"),
+            ),
+        };
+        OpenFailure {
+            code,
+            message: format!("cannot open `{}`: {words}", library.display()),
+        }
     })?;
     *opened = Some(wanted);
     Ok(())
 }
 
+/// Why the system, or a look into the library, refused it.
+enum Refusal {
+    Linker(String),
+    FreeThreaded,
+}
+
+/// What the version text has in builds without the GIL. The core is built for the other layout of objects, and the symbols are
+/// the same: nothing else would stop it from being loaded over such a library.
+#[cfg(unix)]
+const FREE_THREADED: &str = "free-threading build";
+
 #[cfg(unix)]
 mod system {
-    use std::ffi::{CStr, CString};
+    use std::ffi::{CStr, CString, c_char, c_int, c_void};
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
-    pub(super) fn open(library: &Path, deepbind: bool) -> Result<(), String> {
-        let path = CString::new(library.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
-        // NOW: the core binds its symbols at once. GLOBAL: the core and extension modules look for them in the global scope.
-        // NODELETE: an interpreter is never unloaded.
-        let mut flags = libc::RTLD_NOW | libc::RTLD_GLOBAL | libc::RTLD_NODELETE;
-        if deepbind {
-            flags |= DEEPBIND;
+    use super::{FREE_THREADED, Refusal};
+
+    pub(super) fn open(library: &Path, deepbind: bool) -> Result<(), Refusal> {
+        let path = CString::new(library.as_os_str().as_bytes()).map_err(|error| Refusal::Linker(error.to_string()))?;
+        let binding = libc::RTLD_NOW | if deepbind { DEEPBIND } else { 0 };
+        // First for this function alone, to look into it: a library that is refused must leave no symbols behind.
+        let handle = dlopen(&path, binding | libc::RTLD_LOCAL)?;
+        let verdict = inspect(handle);
+        if verdict.is_ok() {
+            // GLOBAL: the core and extension modules find its symbols in the global scope. NODELETE: an interpreter is never unloaded.
+            dlopen(&path, binding | libc::RTLD_GLOBAL | libc::RTLD_NODELETE)?;
         }
-        // SAFETY: libpython's initialisers only register allocators and the like; the interpreter starts later.
+        // SAFETY: `handle` is from `dlopen` and not used after this.
+        unsafe { libc::dlclose(handle) };
+        verdict
+    }
+
+    fn dlopen(path: &CStr, flags: c_int) -> Result<*mut c_void, Refusal> {
+        // SAFETY: libpython's initialisers only set up static data; the interpreter starts later.
         let handle = unsafe { libc::dlopen(path.as_ptr(), flags) };
-        if handle.is_null() { Err(linker_error()) } else { Ok(()) }
+        if handle.is_null() {
+            Err(Refusal::Linker(linker_error()))
+        } else {
+            Ok(handle)
+        }
+    }
+
+    fn inspect(library: *mut c_void) -> Result<(), Refusal> {
+        if symbol(library, c"symphony_stub_library").is_some() {
+            return Ok(());
+        }
+        let Some(address) = symbol(library, c"Py_GetVersion") else {
+            return Err(Refusal::Linker(String::from(
+                "it is not a libpython: it has no `Py_GetVersion`",
+            )));
+        };
+        // SAFETY: the symbol of this name is this function in every release; it is not the stub's, which has its own mark.
+        let get_version =
+            unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *const c_char>(address) };
+        // SAFETY: documented as callable before the interpreter is initialised.
+        let version = unsafe { get_version() };
+        // SAFETY: it returns a static, NUL-terminated text.
+        let version = unsafe { CStr::from_ptr(version) }.to_string_lossy();
+        if version.contains(FREE_THREADED) {
+            Err(Refusal::FreeThreaded)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
+        // SAFETY: `library` is an open handle, and `name` is NUL-terminated.
+        let address = unsafe { libc::dlsym(library, name.as_ptr()) };
+        (!address.is_null()).then_some(address)
     }
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    const DEEPBIND: libc::c_int = libc::RTLD_DEEPBIND;
+    const DEEPBIND: c_int = libc::RTLD_DEEPBIND;
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    const DEEPBIND: libc::c_int = 0;
+    const DEEPBIND: c_int = 0;
 
     fn linker_error() -> String {
         // SAFETY: `dlerror` has no precondition.
@@ -84,6 +153,8 @@ mod system {
     use std::os::windows::ffi::OsStrExt;
     use std::path::Path;
 
+    use super::Refusal;
+
     #[link(name = "kernel32")]
     unsafe extern "system" {
         fn LoadLibraryExW(name: *const u16, file: *mut c_void, flags: u32) -> *mut c_void;
@@ -93,16 +164,22 @@ mod system {
     const LOAD_WITH_ALTERED_SEARCH_PATH: u32 = 8;
 
     /// Opens pythonXY.dll and then python3.dll, which the core names and which forwards to it.
-    pub(super) fn open(library: &Path, _deepbind: bool) -> Result<(), String> {
+    ///
+    /// A free-threaded build has its own names for both, which the core does not import.
+    pub(super) fn open(library: &Path, _deepbind: bool) -> Result<(), Refusal> {
         load(library)?;
         let forwarder = library.with_file_name("python3.dll");
         if forwarder.is_file() { load(&forwarder) } else { Ok(()) }
     }
 
-    fn load(library: &Path) -> Result<(), String> {
+    fn load(library: &Path) -> Result<(), Refusal> {
         let name: Vec<u16> = library.as_os_str().encode_wide().chain([0]).collect();
         // SAFETY: `name` is NUL-terminated and outlives the call; the second argument is reserved and null.
         let module = unsafe { LoadLibraryExW(name.as_ptr(), std::ptr::null_mut(), LOAD_WITH_ALTERED_SEARCH_PATH) };
-        if module.is_null() { Err(std::io::Error::last_os_error().to_string()) } else { Ok(()) }
+        if module.is_null() {
+            Err(Refusal::Linker(std::io::Error::last_os_error().to_string()))
+        } else {
+            Ok(())
+        }
     }
 }

@@ -81,7 +81,6 @@ answer = {
     "implementation": sys.implementation.name if hasattr(sys, "implementation") else "cpython",
     "executable": sys.executable or "",
     "base_executable": text(getattr(sys, "_base_executable", None)),
-    "prefix": sys.prefix,
     "base_prefix": getattr(sys, "base_prefix", sys.prefix),
     "abiflags": getattr(sys, "abiflags", ""),
     "library_name": text(built.get("LDLIBRARY")),

@@ -26,7 +26,10 @@ enum Event {
     ErrorEnd { said: String },
 }
 
-/// Runs `executable` and reads its answer. The error is the rest of a sentence that begins with its path.
+/// Runs `executable` and reads its answer.
+///
+/// # Errors
+/// Why there is none, as the rest of a sentence that begins with the path.
 pub fn ask(executable: &Path, request: &Request) -> Result<Answer, String> {
     match run(executable, &["-I", "-S"], request) {
         // Python 2 has no `-I`. It shall be called too old, not broken.
@@ -65,9 +68,10 @@ fn run(executable: &Path, flags: &[&str], request: &Request) -> Result<Answer, S
         Outcome::Answered(line) => {
             serde_json::from_str(&line).map_err(|error| format!("gave an answer that cannot be read: {error}"))
         }
-        Outcome::TimedOut => {
-            Err(format!("did not answer within {} ms and was stopped", request.probe_limit().as_millis()))
-        }
+        Outcome::TimedOut => Err(format!(
+            "did not answer within {} ms and was stopped",
+            request.probe_limit().as_millis()
+        )),
         Outcome::Ended { output, errors } => Err(no_answer(status, &output, &errors)),
     }
 }
@@ -88,11 +92,17 @@ fn wait(events: &Receiver<Event>, request: &Request) -> Outcome {
             Ok(Event::ErrorEnd { said }) => errors = Some(said),
             Err(RecvTimeoutError::Timeout) => return Outcome::TimedOut,
             Err(RecvTimeoutError::Disconnected) => {
-                return Outcome::Ended { output: output.unwrap_or_default(), errors: errors.unwrap_or_default() };
+                return Outcome::Ended {
+                    output: output.unwrap_or_default(),
+                    errors: errors.unwrap_or_default(),
+                };
             }
         }
         if let (Some(output), Some(errors)) = (&mut output, &mut errors) {
-            return Outcome::Ended { output: std::mem::take(output), errors: std::mem::take(errors) };
+            return Outcome::Ended {
+                output: std::mem::take(output),
+                errors: std::mem::take(errors),
+            };
         }
     }
 }
@@ -119,7 +129,9 @@ fn read_errors(errors: impl Read, events: &Sender<Event>) {
     let complete = errors.take(OUTPUT_LIMIT).read_to_end(&mut said);
     // A broken pipe ends the text like its end does.
     drop(complete);
-    drop(events.send(Event::ErrorEnd { said: String::from_utf8_lossy(&said).into_owned() }));
+    drop(events.send(Event::ErrorEnd {
+        said: String::from_utf8_lossy(&said).into_owned(),
+    }));
 }
 
 /// Ends the process, which has answered, closed its output or used up its time, with everything it started.
@@ -144,7 +156,10 @@ fn no_answer(status: Option<ExitStatus>, output: &str, errors: &str) -> String {
         },
         None => String::from("ended"),
     };
-    let complaint = [errors, output].into_iter().map(str::trim).find(|text| !text.is_empty());
+    let complaint = [errors, output]
+        .into_iter()
+        .map(str::trim)
+        .find(|text| !text.is_empty());
     match complaint {
         Some(text) => format!("is not a working Python: it {ending} and said `{}`", shortened(text)),
         None => format!("is not a working Python: it {ending} and said nothing"),
@@ -153,7 +168,12 @@ fn no_answer(status: Option<ExitStatus>, output: &str, errors: &str) -> String {
 
 /// The end of a text, where programs put what went wrong, on one line.
 fn shortened(text: &str) -> String {
-    let line = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let line = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ");
     let count = line.chars().count();
     if count <= COMPLAINT_LIMIT {
         return line;

@@ -23,7 +23,9 @@ pub enum Command {
 
 /// Says what `command`, an absolute path, stands for.
 pub fn resolve(command: &Path, request: &Request) -> Command {
-    let Some((root, name)) = shim_parts(command) else { return Command::Plain };
+    let Some((root, name)) = shim_parts(command) else {
+        return Command::Plain;
+    };
     let selected = selected_versions(root, request);
     let mut missing = false;
     for version in &selected {
@@ -56,15 +58,32 @@ fn shim_parts(command: &Path) -> Option<(&Path, &Path)> {
 
 fn selected_versions(root: &Path, request: &Request) -> Vec<String> {
     if let Some(versions) = request.variable("PYENV_VERSION") {
-        return versions.split(':').filter(|version| !version.is_empty()).map(String::from).collect();
+        return versions
+            .split(':')
+            .filter(|version| !version.is_empty())
+            .map(String::from)
+            .collect();
     }
-    let starts = request.variable("PYENV_DIR").map(PathBuf::from).into_iter().chain([request.cwd.clone()]);
+    let starts = request
+        .variable("PYENV_DIR")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain([request.cwd.clone()]);
     let file = starts
-        .flat_map(|start| start.ancestors().map(|folder| folder.join(".python-version")).collect::<Vec<_>>())
+        .flat_map(|start| {
+            start
+                .ancestors()
+                .map(|folder| folder.join(".python-version"))
+                .collect::<Vec<_>>()
+        })
         .find(|file| file.is_file())
         .unwrap_or_else(|| root.join("version"));
     let versions = fs::read_to_string(file).map(|text| words(&text)).unwrap_or_default();
-    if versions.is_empty() { vec![String::from("system")] } else { versions }
+    if versions.is_empty() {
+        vec![String::from("system")]
+    } else {
+        versions
+    }
 }
 
 /// The first word of every line that has one and is not a comment.

@@ -28,7 +28,7 @@ pub enum Remedy {
 
 impl Remedy {
     /// The command, on this system.
-    pub fn command(&self, system: &System, exists: &dyn Fn(&str) -> bool) -> Option<String> {
+    pub fn command(&self, system: System, exists: &dyn Fn(&str) -> bool) -> Option<String> {
         match self {
             Self::Install => Some(install(system)),
             Self::Library(answer) => Some(library(system, answer, exists)),
@@ -73,7 +73,10 @@ impl System {
             Packages::of_linux(&fs::read_to_string("/etc/os-release").unwrap_or_default())
         };
         let command = if cfg!(windows) { "uv.exe" } else { "uv" };
-        let uv = request.search_path().iter().any(|folder| is_executable(&folder.join(command)));
+        let uv = request
+            .search_path()
+            .iter()
+            .any(|folder| is_executable(&folder.join(command)));
         Self { packages, uv }
     }
 }
@@ -82,10 +85,16 @@ impl Packages {
     /// The package manager of the Linux distribution with this `/etc/os-release`.
     pub fn of_linux(os_release: &str) -> Self {
         let value = |name: &str| {
-            let line = os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+            let line = os_release
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
             Some(line.trim_matches('"').to_owned())
         };
-        let names = format!("{} {}", value("ID").unwrap_or_default(), value("ID_LIKE").unwrap_or_default());
+        let names = format!(
+            "{} {}",
+            value("ID").unwrap_or_default(),
+            value("ID_LIKE").unwrap_or_default()
+        );
         names
             .split_whitespace()
             .find_map(|name| match name {
@@ -101,7 +110,7 @@ impl Packages {
 }
 
 /// Installs Python where there is none.
-fn install(system: &System) -> String {
+fn install(system: System) -> String {
     match system.packages {
         // libpython3-dev is the one package of every release that depends on the library of the default version.
         Packages::Apt => String::from("apt install python3 libpython3-dev"),
@@ -116,11 +125,14 @@ fn install(system: &System) -> String {
 }
 
 /// Gives an interpreter without a shared library its library.
-fn library(system: &System, answer: &Answer, exists: &dyn Fn(&str) -> bool) -> String {
+fn library(system: System, answer: &Answer, exists: &dyn Fn(&str) -> bool) -> String {
     let [major, minor, _] = answer.version;
     let version = answer.version_text();
     match Origin::of(answer) {
-        Origin::Conda => format!("conda install --prefix {} --force-reinstall python", quoted(&answer.base_prefix)),
+        Origin::Conda => format!(
+            "conda install --prefix {} --force-reinstall python",
+            quoted(&answer.base_prefix)
+        ),
         Origin::Pyenv => format!("PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install --force {version}"),
         Origin::Uv => format!("uv python install --reinstall {major}.{minor}"),
         Origin::System => match system.packages {
@@ -136,7 +148,7 @@ fn library(system: &System, answer: &Answer, exists: &dyn Fn(&str) -> bool) -> S
 }
 
 /// Puts another interpreter in the place of one that cannot be used.
-fn replacement(system: &System, answer: &Answer, exists: &dyn Fn(&str) -> bool) -> String {
+fn replacement(system: System, answer: &Answer, exists: &dyn Fn(&str) -> bool) -> String {
     if let Some(folder) = virtual_environment(&answer.executable, exists) {
         let folder = quoted(&folder);
         return if Origin::of(answer) == Origin::Pyenv && !system.uv {
@@ -150,7 +162,10 @@ fn replacement(system: &System, answer: &Answer, exists: &dyn Fn(&str) -> bool) 
     }
     match (Origin::of(answer), system.packages) {
         (Origin::Conda, _) => {
-            format!("conda install --prefix {} python={RECOMMENDED}", quoted(&answer.base_prefix))
+            format!(
+                "conda install --prefix {} python={RECOMMENDED}",
+                quoted(&answer.base_prefix)
+            )
         }
         (Origin::Pyenv, _) => format!(
             "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install --skip-existing {RECOMMENDED} && pyenv local {RECOMMENDED}"
@@ -162,7 +177,7 @@ fn replacement(system: &System, answer: &Answer, exists: &dyn Fn(&str) -> bool) 
 }
 
 /// Makes a virtual environment anew whose interpreter has gone.
-fn new_environment(system: &System, folder: &Path) -> String {
+fn new_environment(system: System, folder: &Path) -> String {
     let folder = quoted(&folder.to_string_lossy());
     match (system.uv, system.packages) {
         (true, _) => format!("uv venv --clear {folder}"),
@@ -198,7 +213,7 @@ impl Origin {
     }
 }
 
-fn with_uv(system: &System, arguments: &str) -> String {
+fn with_uv(system: System, arguments: &str) -> String {
     match (system.uv, system.packages) {
         (true, _) => format!("uv {arguments}"),
         (false, Packages::Brew) => format!("brew install uv && uv {arguments}"),
@@ -209,6 +224,8 @@ fn with_uv(system: &System, arguments: &str) -> String {
 
 /// A path for a shell: quoted only if it has to be.
 fn quoted(path: &str) -> String {
-    let plain = path.chars().all(|character| character.is_ascii_alphanumeric() || "/\\._-+:@".contains(character));
+    let plain = path
+        .chars()
+        .all(|character| character.is_ascii_alphanumeric() || "/\\._-+:@".contains(character));
     if plain { path.to_owned() } else { format!("\"{path}\"") }
 }

@@ -128,7 +128,12 @@ pub struct Report {
 impl Report {
     /// The report of a search that found what it looked for.
     pub fn found(chosen: Chosen, attempts: Vec<Attempt>) -> Self {
-        Self { ok: true, chosen: Some(chosen), attempts, problem: None }
+        Self {
+            ok: true,
+            chosen: Some(chosen),
+            attempts,
+            problem: None,
+        }
     }
 
     /// The report of a search that did not.
@@ -149,7 +154,16 @@ impl Report {
             message.push_str(fix);
             message.push('`');
         }
-        Self { ok: false, chosen, attempts, problem: Some(Problem { code: code.as_str(), message, fix }) }
+        Self {
+            ok: false,
+            chosen,
+            attempts,
+            problem: Some(Problem {
+                code: code.as_str(),
+                message,
+                fix,
+            }),
+        }
     }
 }
 

@@ -51,7 +51,10 @@ impl Request {
     /// The folders of `PATH`, in order. Relative ones are seen from the working directory.
     pub fn search_path(&self) -> Vec<PathBuf> {
         // Windows writes the name as `Path`, and JavaScript hands over what it sees.
-        let path = self.variable("PATH").or_else(|| self.variable("Path")).unwrap_or_default();
+        let path = self
+            .variable("PATH")
+            .or_else(|| self.variable("Path"))
+            .unwrap_or_default();
         std::env::split_paths(path)
             .filter(|folder| !folder.as_os_str().is_empty())
             .map(|folder| self.cwd.join(folder))
@@ -105,21 +108,33 @@ mod tests {
     fn a_missing_cache_is_the_users_and_null_is_none() {
         assert_eq!(parse(r#"{"cwd":"/"}"#).cache, CachePlace::User);
         assert_eq!(parse(r#"{"cwd":"/","cache":null}"#).cache_folder(), None);
-        assert_eq!(parse(r#"{"cwd":"/w","cache":"c"}"#).cache_folder(), Some(PathBuf::from("/w/c")));
+        assert_eq!(
+            parse(r#"{"cwd":"/w","cache":"c"}"#).cache_folder(),
+            Some(PathBuf::from("/w/c"))
+        );
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn the_users_cache_follows_the_xdg_rules() {
         let folder = |env: &str| parse(&format!(r#"{{"cwd":"/","env":{env}}}"#)).cache_folder();
-        assert_eq!(folder(r#"{"HOME":"/h"}"#), Some(PathBuf::from("/h/.cache/symphony-python-bridge")));
-        assert_eq!(folder(r#"{"HOME":"/h","XDG_CACHE_HOME":"/x"}"#), Some(PathBuf::from("/x/symphony-python-bridge")));
+        assert_eq!(
+            folder(r#"{"HOME":"/h"}"#),
+            Some(PathBuf::from("/h/.cache/symphony-python-bridge"))
+        );
+        assert_eq!(
+            folder(r#"{"HOME":"/h","XDG_CACHE_HOME":"/x"}"#),
+            Some(PathBuf::from("/x/symphony-python-bridge"))
+        );
         assert_eq!(folder(r#"{"HOME":"/h","XDG_CACHE_HOME":"x"}"#), None);
         assert_eq!(folder("{}"), None);
     }
 
     #[test]
     fn an_empty_variable_counts_as_unset() {
-        assert_eq!(parse(r#"{"cwd":"/","env":{"VIRTUAL_ENV":""}}"#).variable("VIRTUAL_ENV"), None);
+        assert_eq!(
+            parse(r#"{"cwd":"/","env":{"VIRTUAL_ENV":""}}"#).variable("VIRTUAL_ENV"),
+            None
+        );
     }
 }

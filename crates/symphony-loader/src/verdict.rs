@@ -25,7 +25,11 @@ pub struct Host {
 impl Host {
     /// This process.
     pub const fn this() -> Self {
-        Self { bits: usize::BITS, architecture: std::env::consts::ARCH, musl: cfg!(target_env = "musl") }
+        Self {
+            bits: usize::BITS,
+            architecture: std::env::consts::ARCH,
+            musl: cfg!(target_env = "musl"),
+        }
     }
 }
 
@@ -41,19 +45,39 @@ pub struct Refusal {
 }
 
 /// The library of the interpreter, if `host` can embed it.
+///
+/// # Errors
+/// Why it cannot.
 pub fn judge(answer: &Answer, host: Host, exists: &dyn Fn(&str) -> bool) -> Result<String, Refusal> {
     if let Some(reason) = unsupported(answer, host) {
         let reason = format!("is {}, {reason}", answer.name());
         let remedy = Remedy::Replacement(Box::new(answer.clone()));
-        return Err(Refusal { code: ErrorCode::PythonUnsupported, reason, remedy });
+        return Err(Refusal {
+            code: ErrorCode::PythonUnsupported,
+            reason,
+            remedy,
+        });
     }
     let candidates = libpython::candidates(answer);
     if let Some(library) = candidates.iter().find(|path| exists(path)) {
         return Ok(library.clone());
     }
-    let reason = format!("is {} without a shared library: there is no `{}`", answer.name(), candidates.join("`, no `"));
+    let built = if answer.shared {
+        ""
+    } else {
+        " (it was built without --enable-shared)"
+    };
+    let missing = candidates.join("`, no `");
+    let reason = format!(
+        "is {} without a shared library{built}: there is no `{missing}`",
+        answer.name()
+    );
     let remedy = Remedy::Library(Box::new(answer.clone()));
-    Err(Refusal { code: ErrorCode::LibpythonNotFound, reason, remedy })
+    Err(Refusal {
+        code: ErrorCode::LibpythonNotFound,
+        reason,
+        remedy,
+    })
 }
 
 /// Whether the interpreter is new enough for this bridge, embedded or not.
@@ -78,21 +102,34 @@ fn unsupported(answer: &Answer, host: Host) -> Option<String> {
         return Some(String::from("and only CPython can be embedded"));
     }
     if !is_current(answer) {
-        return Some(format!("and {}.{} is the oldest that can be embedded", OLDEST[0], OLDEST[1]));
+        return Some(format!(
+            "and {}.{} is the oldest that can be embedded",
+            OLDEST[0], OLDEST[1]
+        ));
     }
     if answer.free_threaded {
-        return Some(String::from("a free-threaded build, whose objects have another layout than this bridge is built for"));
+        return Some(String::from(
+            "a free-threaded build, whose objects have another layout than this bridge is built for",
+        ));
     }
     if answer.trace_references {
-        return Some(String::from("a build with Py_TRACE_REFS, whose objects have another layout than this bridge is built for"));
+        return Some(String::from(
+            "a build with Py_TRACE_REFS, whose objects have another layout than this bridge is built for",
+        ));
     }
     if answer.bits != host.bits {
-        return Some(format!("a {}-bit build, and this Node process is a {}-bit one", answer.bits, host.bits));
+        return Some(format!(
+            "a {}-bit build, and this Node process is a {}-bit one",
+            answer.bits, host.bits
+        ));
     }
     if let Some(architecture) = architecture(&answer.platform)
         && architecture != host.architecture
     {
-        return Some(format!("built for `{architecture}`, and this Node process is built for `{}`", host.architecture));
+        return Some(format!(
+            "built for `{architecture}`, and this Node process is built for `{}`",
+            host.architecture
+        ));
     }
     match (answer.c_library.as_str(), host.musl) {
         ("musl", false) => Some(String::from("built for musl, and this Node process is built for glibc")),

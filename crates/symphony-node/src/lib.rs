@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The core binary: the Node-API face of the bridge.
+//!
+//! Node loads it after the loader opened a libpython (or the stub library) for the `Py*` symbols it leaves undefined.
+//! Its functions are raw Node-API callbacks: what the `#[napi]` macro would add is two to three times the cost of the
+//! callback itself. `docs/internal/native-interface.md` describes them all; `ts/native/core.ts` has their types.
+
+mod adopted;
+mod arguments;
+mod exports;
+mod js;
+mod port;
+mod port_functions;
+mod results;
+mod waker;
+
+use napi::bindgen_prelude::Object;
+use napi::{Env, JsValue, Result};
+use napi_derive::napi;
+
+/// Fills the module object of one environment.
+#[napi(module_exports)]
+fn register(exports: Object<'_>, env: Env) -> Result<()> {
+    exports::define(env.raw(), exports.raw());
+    Ok(())
+}
+
+/// Asks Node for finalizers that run inside the collection rather than after the job, so that handles made in one
+/// long synchronous job are freed during it. Such finalizers may not touch JavaScript; ours only queue ids.
+#[unsafe(no_mangle)]
+extern "C" fn node_api_module_get_api_version_v1() -> i32 {
+    const NAPI_VERSION_EXPERIMENTAL: i32 = i32::MAX;
+    NAPI_VERSION_EXPERIMENTAL
+}

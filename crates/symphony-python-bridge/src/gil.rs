@@ -57,7 +57,7 @@ impl ThreadState {
 
     /// Ends the permanent state of a thread that will not call Python again.
     pub(crate) fn end(self) {
-        drop(CURRENT.take());
+        CURRENT.set(None);
         // SAFETY: as in `attach`.
         unsafe { ffi::PyEval_RestoreThread(self.pointer.as_ptr()) };
         // SAFETY: balances the Ensure of `of_current_thread`; PyGILState_UNLOCKED says that the thread was not

@@ -58,6 +58,16 @@ impl Header {
         self.flags & 1 != 0
     }
 
+    /// Whether plain data is copied and anything else becomes a handle.
+    pub fn is_auto(&self) -> bool {
+        self.returns() == Returns::Auto
+    }
+
+    /// Whether the outcome becomes a handle in any case.
+    pub fn is_reference(&self) -> bool {
+        self.returns() == Returns::Reference
+    }
+
     /// What the outcome becomes.
     pub fn returns(&self) -> Returns {
         match self.returns {

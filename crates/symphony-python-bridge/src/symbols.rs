@@ -90,6 +90,11 @@ pub fn symbols() -> &'static Symbols {
     })
 }
 
+/// Whether a libpython is loaded, rather than the stub library that stands in for one and marks itself.
+pub fn is_real_python() -> bool {
+    find(c"symphony_stub_library").is_none()
+}
+
 /// The address of a symbol of the loaded libpython.
 pub(crate) fn find(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the name is a valid C string; RTLD_DEFAULT searches the global scope, where libpython was opened.

@@ -1,0 +1,142 @@
+//! Which JavaScript objects stand for which handle ids in one environment.
+//!
+//! Weak references with finalizers that run inside the collection (see `node_api_module_get_api_version_v1`): they
+//! may not touch JavaScript and do not wait for the GIL; they queue the release of the crossings that were absorbed.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use napi::sys;
+use symphony_python_bridge::async_support::Channel;
+use symphony_python_bridge::releases;
+
+use crate::js::{self, Value};
+
+/// The adopted states of one port, by handle id.
+#[derive(Default)]
+pub(crate) struct Adopted {
+    by_id: RefCell<Vec<Option<NonNull<Adoption>>>>,
+}
+
+/// One state object. Freed by its finalizer, which runs exactly once: on collection or when the environment ends.
+struct Adoption {
+    table: *const Adopted,
+    id: u32,
+    /// Crossings that this state will give back.
+    absorbed: Cell<u32>,
+    reference: Cell<sys::napi_ref>,
+}
+
+impl Adopted {
+    /// `state` now stands for the handle and has absorbed one crossing.
+    pub(crate) fn adopt(&self, env: sys::napi_env, id: u32, state: Value) {
+        let adoption = Box::into_raw(Box::new(Adoption {
+            table: ptr::from_ref(self),
+            id,
+            absorbed: Cell::new(1),
+            reference: Cell::new(ptr::null_mut()),
+        }));
+        let mut reference = ptr::null_mut();
+        // SAFETY: `state` is an object; `adoption` lives until the finalizer frees it.
+        let status = unsafe {
+            sys::napi_add_finalizer(env, state, adoption.cast(), Some(collected), ptr::null_mut(), &raw mut reference)
+        };
+        let adoption = NonNull::new(adoption).expect("a box is never null");
+        if status != sys::Status::napi_ok {
+            // SAFETY: no finalizer was registered, so the box is still ours.
+            drop(unsafe { Box::from_raw(adoption.as_ptr()) });
+            releases::crossings(id, 1);
+            return;
+        }
+        // SAFETY: freed only by the finalizer, which cannot run while `state` is on the stack.
+        unsafe { adoption.as_ref() }.reference.set(reference);
+        let mut by_id = self.by_id.borrow_mut();
+        let index = id as usize;
+        if by_id.len() <= index {
+            by_id.resize(index + 1, None);
+        }
+        by_id[index] = Some(adoption);
+    }
+
+    /// The live state of a handle, absorbing one crossing; null if there is none.
+    #[inline]
+    pub(crate) fn find(&self, env: sys::napi_env, id: u32) -> Value {
+        let Some(adoption) = self.get(id) else { return ptr::null_mut() };
+        // SAFETY: entries of the table are freed only by finalizers, which take them out first; and none runs before
+        // the next allocation in the JavaScript heap.
+        let adoption = unsafe { adoption.as_ref() };
+        let reference = adoption.reference.get();
+        adoption.absorbed.set(adoption.absorbed.get() + 1);
+        let state = js::referenced(env, reference);
+        if state.is_null() {
+            // Collected, and its finalizer is still to come: the crossing is for the next state.
+            adoption.absorbed.set(adoption.absorbed.get() - 1);
+        }
+        state
+    }
+
+    /// Gives back one crossing before the state is collected.
+    pub(crate) fn release(&self, id: u32) {
+        let Some(adoption) = self.get(id) else { return };
+        // SAFETY: as in `find`.
+        let adoption = unsafe { adoption.as_ref() };
+        let absorbed = adoption.absorbed.get().saturating_sub(1);
+        adoption.absorbed.set(absorbed);
+        releases::crossings(id, 1);
+        if absorbed == 0 {
+            self.by_id.borrow_mut()[id as usize] = None;
+        }
+    }
+
+    #[inline]
+    fn get(&self, id: u32) -> Option<NonNull<Adoption>> {
+        self.by_id.borrow().get(id as usize).copied().flatten()
+    }
+}
+
+unsafe extern "C" fn collected(env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: the box that `adopt` made; this runs once.
+    let adoption = unsafe { Box::from_raw(data.cast::<Adoption>()) };
+    // SAFETY: the table is part of a port, and ports are never freed.
+    let table = unsafe { &*adoption.table };
+    let mut by_id = table.by_id.borrow_mut();
+    if let Some(slot) = by_id.get_mut(adoption.id as usize)
+        && slot.is_some_and(|slot| ptr::eq(slot.as_ptr(), &raw const *adoption))
+    {
+        *slot = None;
+    }
+    drop(by_id);
+    // SAFETY: the reference made in `adopt`, deleted once; allowed while collecting.
+    unsafe { sys::napi_delete_reference(env, adoption.reference.get()) };
+    if adoption.absorbed.get() > 0 {
+        releases::crossings(adoption.id, adoption.absorbed.get());
+    }
+}
+
+/// A request whose outcome is forgotten when `owner` is collected.
+struct GuardedRequest {
+    channel: Arc<Channel>,
+    request: u32,
+}
+
+/// Forgets the request's outcome when `owner` is collected.
+pub(crate) fn guard_request(env: sys::napi_env, channel: &Arc<Channel>, request: u32, owner: Value) {
+    let guarded = Box::into_raw(Box::new(GuardedRequest { channel: Arc::clone(channel), request }));
+    // SAFETY: `owner` is an object; the box lives until the finalizer frees it.
+    let status = unsafe {
+        sys::napi_add_finalizer(env, owner, guarded.cast(), Some(owner_collected), ptr::null_mut(), ptr::null_mut())
+    };
+    if status != sys::Status::napi_ok {
+        // SAFETY: no finalizer was registered, so the box is still ours.
+        drop(unsafe { Box::from_raw(guarded) });
+        channel.release(request);
+    }
+}
+
+unsafe extern "C" fn owner_collected(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: the box that `guard_request` made; this runs once.
+    let guarded = unsafe { Box::from_raw(data.cast::<GuardedRequest>()) };
+    guarded.channel.release(guarded.request);
+}

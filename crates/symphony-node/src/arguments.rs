@@ -1,0 +1,199 @@
+//! Direct arguments: JavaScript primitives, and handle ids under the mask, as Python objects.
+
+use std::ptr;
+
+use napi::sys;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt};
+use pyo3::{ffi, intern};
+use symphony_python_bridge::errors::{BridgeError, Failure};
+use symphony_python_bridge::handles;
+use symphony_wire::ErrorCode;
+
+use crate::js::Value;
+
+/// As many direct arguments as the TypeScript side sends.
+pub(crate) const MOST_ARGUMENTS: usize = 8;
+
+/// Integral numbers below this magnitude are `int`: every one of them has exactly one `number`.
+const SAFE: f64 = 9_007_199_254_740_992.0;
+
+/// Strings up to this many UTF-16 units are read into the stack.
+const SHORT: usize = 256;
+
+/// Owned references in call order, behind one slot that belongs to the callee and one for `self`.
+pub(crate) struct CallArguments {
+    slots: [*mut ffi::PyObject; MOST_ARGUMENTS + 2],
+    count: usize,
+}
+
+impl CallArguments {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { slots: [ptr::null_mut(); MOST_ARGUMENTS + 2], count: 0 }
+    }
+
+    /// Converts and appends the arguments; bit *i* of `mask` says that argument *i* is a handle id.
+    #[inline]
+    pub(crate) fn extend(
+        &mut self,
+        py: Python<'_>,
+        env: sys::napi_env,
+        values: &[Value],
+        mask: u32,
+    ) -> Result<(), Failure> {
+        for (index, &value) in values.iter().enumerate() {
+            let object = if mask >> index & 1 == 1 { handle(py, env, value) } else { primitive(py, env, value, index) }?;
+            self.slots[2 + self.count] = object;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    /// The arguments alone, for a call; the slot before them is the callee's.
+    #[inline]
+    pub(crate) fn for_call(&mut self) -> (*const *mut ffi::PyObject, usize) {
+        (self.slots.as_mut_ptr().wrapping_add(2), self.count)
+    }
+
+    /// `self` and the arguments, for a method call; `target` is borrowed for the call.
+    #[inline]
+    pub(crate) fn for_method(&mut self, target: *mut ffi::PyObject) -> (*const *mut ffi::PyObject, usize) {
+        self.slots[1] = target;
+        (self.slots.as_mut_ptr().wrapping_add(1), self.count + 1)
+    }
+
+    /// Gives the references back. The thread must be attached; not `Drop`, because that could not ask for the proof.
+    #[inline]
+    pub(crate) fn release(self, _py: Python<'_>) {
+        for &object in &self.slots[2..2 + self.count] {
+            // SAFETY: owned references made by `extend`.
+            unsafe { ffi::Py_DecRef(object) };
+        }
+    }
+}
+
+fn handle(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, Failure> {
+    let mut id = 0;
+    // SAFETY: a value of the running callback; `id` stays 0, which is no handle, if it is no number.
+    unsafe { sys::napi_get_value_uint32(env, value, &raw mut id) };
+    handles::get(py, id).map(Bound::into_ptr).ok_or_else(|| no_handle(id))
+}
+
+pub(crate) fn no_handle(id: u32) -> Failure {
+    BridgeError::new(ErrorCode::Protocol, format!("there is no handle {id}")).into()
+}
+
+#[inline]
+fn primitive(py: Python<'_>, env: sys::napi_env, value: Value, index: usize) -> Result<*mut ffi::PyObject, Failure> {
+    let mut number = 0.0;
+    // Tried first, since most arguments are numbers: one call instead of two.
+    // SAFETY: a value of the running callback.
+    if unsafe { sys::napi_get_value_double(env, value, &raw mut number) } == sys::Status::napi_ok {
+        return made(py, from_number(number));
+    }
+    let mut kind = sys::ValueType::napi_undefined;
+    // SAFETY: as above.
+    unsafe { sys::napi_typeof(env, value, &raw mut kind) };
+    match kind {
+        sys::ValueType::napi_string => made(py, from_string(env, value)),
+        sys::ValueType::napi_boolean => {
+            let mut boolean = false;
+            // SAFETY: as above, and checked to be a boolean.
+            unsafe { sys::napi_get_value_bool(env, value, &raw mut boolean) };
+            // SAFETY: attached.
+            made(py, unsafe { ffi::PyBool_FromLong(boolean.into()) })
+        }
+        sys::ValueType::napi_undefined | sys::ValueType::napi_null => Ok(py.None().into_ptr()),
+        sys::ValueType::napi_bigint => from_bigint(py, env, value),
+        _ => Err(BridgeError::new(ErrorCode::Protocol, "only primitives are direct arguments")
+            .at(format!("args[{index}]"))
+            .into()),
+    }
+}
+
+#[inline]
+fn made(py: Python<'_>, object: *mut ffi::PyObject) -> Result<*mut ffi::PyObject, Failure> {
+    if object.is_null() { Err(Failure::take(py)) } else { Ok(object) }
+}
+
+/// `int` if the number is integral, not `-0` and of safe magnitude; else `float`.
+#[inline]
+fn from_number(number: f64) -> *mut ffi::PyObject {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates; the comparison below finds out")]
+    let integer = number as i64;
+    #[expect(clippy::cast_precision_loss, reason = "exact for every integer that passes the comparison")]
+    let same = integer as f64 == number;
+    if same && number.abs() < SAFE && !(integer == 0 && number.is_sign_negative()) {
+        // SAFETY: callers are attached.
+        unsafe { ffi::PyLong_FromLongLong(integer) }
+    } else {
+        // SAFETY: callers are attached.
+        unsafe { ffi::PyFloat_FromDouble(number) }
+    }
+}
+
+fn from_string(env: sys::napi_env, value: Value) -> *mut ffi::PyObject {
+    let mut short = [0u16; SHORT];
+    let mut length = 0;
+    // SAFETY: room for `SHORT` units with the terminator.
+    unsafe { sys::napi_get_value_string_utf16(env, value, short.as_mut_ptr(), SHORT, &raw mut length) };
+    if length < SHORT - 1 {
+        return from_units(&short[..length]);
+    }
+    // SAFETY: a null buffer asks for the length in units.
+    unsafe { sys::napi_get_value_string_utf16(env, value, ptr::null_mut(), 0, &raw mut length) };
+    let mut units = vec![0u16; length + 1];
+    // SAFETY: room for the text and its terminator.
+    unsafe { sys::napi_get_value_string_utf16(env, value, units.as_mut_ptr(), units.len(), &raw mut length) };
+    from_units(&units[..length])
+}
+
+/// UTF-16, lone surrogates included; the only reading of a JavaScript string that loses nothing.
+fn from_units(units: &[u16]) -> *mut ffi::PyObject {
+    if units.len() < SHORT && units.iter().all(|&unit| unit < 0x80) {
+        let mut bytes = [0u8; SHORT];
+        for (byte, &unit) in bytes.iter_mut().zip(units) {
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be ASCII")]
+            let ascii = unit as u8;
+            *byte = ascii;
+        }
+        // SAFETY: `units.len()` bytes of ASCII; callers are attached.
+        return unsafe { ffi::PyUnicode_FromStringAndSize(bytes.as_ptr().cast(), units.len().cast_signed()) };
+    }
+    let mut little_endian = -1;
+    // SAFETY: the units as bytes, which is what the function reads; callers are attached.
+    unsafe {
+        ffi::PyUnicode_DecodeUTF16(
+            units.as_ptr().cast(),
+            (units.len() * 2).cast_signed(),
+            c"surrogatepass".as_ptr(),
+            &raw mut little_endian,
+        )
+    }
+}
+
+fn from_bigint(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, Failure> {
+    let mut integer = 0;
+    let mut lossless = false;
+    // SAFETY: a bigint of the running callback.
+    unsafe { sys::napi_get_value_bigint_int64(env, value, &raw mut integer, &raw mut lossless) };
+    if lossless {
+        // SAFETY: attached.
+        return made(py, unsafe { ffi::PyLong_FromLongLong(integer) });
+    }
+    let mut count = 0;
+    // SAFETY: null buffers ask for the number of words.
+    unsafe { sys::napi_get_value_bigint_words(env, value, ptr::null_mut(), &raw mut count, ptr::null_mut()) };
+    let mut words = vec![0u64; count];
+    let mut negative = 0;
+    // SAFETY: room for `count` words.
+    unsafe {
+        sys::napi_get_value_bigint_words(env, value, &raw mut negative, &raw mut count, words.as_mut_ptr());
+    }
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let magnitude = py
+        .get_type::<PyInt>()
+        .call_method1(intern!(py, "from_bytes"), (PyBytes::new(py, &bytes), intern!(py, "little")))?;
+    Ok(if negative == 0 { magnitude } else { magnitude.neg()? }.into_ptr())
+}

@@ -1,0 +1,225 @@
+//! The members of the native module: the interpreter's life, and `attach`.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::time::Duration;
+
+use napi::sys;
+use serde_json::json;
+use symphony_python_bridge::bindings::VERSION;
+use symphony_python_bridge::errors::BridgeError;
+use symphony_python_bridge::gil::ThreadState;
+use symphony_python_bridge::interpreter::{self, State};
+use symphony_python_bridge::kinds::PROBED_NAMES;
+use symphony_python_bridge::{async_support, handles, releases};
+use symphony_wire::ErrorCode;
+
+use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
+use crate::port::Port;
+use crate::port_functions;
+
+/// Defines the members.
+pub(crate) fn define(env: sys::napi_env, exports: Value) {
+    js::set(env, exports, "version", js::string(env, VERSION));
+    js::set(env, exports, "embedded", js::boolean(env, is_real_python()));
+    let mut names = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_create_array(env, &raw mut names) };
+    for (index, name) in (0..).zip(PROBED_NAMES) {
+        // SAFETY: the array made above and a string of the same environment.
+        unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
+    }
+    js::set(env, exports, "probedNames", names);
+    let functions: [(&str, Callback); 8] = [
+        ("attach", attach),
+        ("initialize", initialize),
+        ("initializeAsync", initialize_async),
+        ("state", state),
+        ("info", info),
+        ("shutdown", shutdown),
+        ("shutdownAsync", shutdown_async),
+        ("statistics", statistics),
+    ];
+    for (name, callback) in functions {
+        js::define(env, exports, name, callback, ptr::null_mut());
+    }
+}
+
+/// The stub library, which stands in for libpython where none can be embedded, marks itself.
+fn is_real_python() -> bool {
+    symphony_python_bridge::symbols::is_real_python()
+}
+
+fn plain<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&Arguments<N>) -> Result<Value, BridgeError>,
+) -> Value {
+    js::edge(env, || body(&Arguments::<N>::read(env, info)))
+}
+
+unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<3>(env, info, |arguments| {
+        let [mailbox, on_completions, on_output] = arguments.values;
+        let port = Port::leak(env, mailbox, on_completions, on_output)?;
+        let mut object = ptr::null_mut();
+        // SAFETY: writes the result only.
+        unsafe { sys::napi_create_object(env, &raw mut object) };
+        port_functions::define(env, object, port);
+        async_support::listen_to_output(port.channel());
+        Ok(object)
+    })
+}
+
+unsafe extern "C" fn initialize(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |arguments| {
+        start(&arguments.text(0)?)?;
+        Ok(UNDEFINED)
+    })
+}
+
+fn start(settings: &str) -> Result<(), BridgeError> {
+    if !is_real_python() {
+        return Err(BridgeError::new(ErrorCode::PythonStart, "no Python is embedded: the stub library is loaded"));
+    }
+    interpreter::start(settings)
+}
+
+unsafe extern "C" fn initialize_async(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |arguments| {
+        let settings = arguments.text(0)?;
+        Background::run(env, arguments.values[1], move || {
+            start(&settings).err().map(|error| json!({ "code": error.code().as_str(), "message": error.message() }))
+        });
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |_| {
+        Ok(js::string(
+            env,
+            match interpreter::state() {
+                State::Idle => "idle",
+                State::Starting => "starting",
+                State::Running => "running",
+                State::Closed => "closed",
+                State::Failed => "failed",
+            },
+        ))
+    })
+}
+
+unsafe extern "C" fn info(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |_| {
+        let info = interpreter::info().ok_or_else(interpreter::refusal)?;
+        let text = serde_json::to_string(info)
+            .map_err(|error| BridgeError::new(ErrorCode::Protocol, error.to_string()))?;
+        Ok(js::string(env, &text))
+    })
+}
+
+unsafe extern "C" fn shutdown(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |arguments| {
+        interpreter::shutdown(Duration::from_millis(arguments.u32(0).into()));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn shutdown_async(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |arguments| {
+        let limit = Duration::from_millis(arguments.u32(0).into());
+        Background::run(env, arguments.values[1], move || {
+            interpreter::shutdown(limit);
+            None
+        });
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn statistics(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |_| {
+        let handles = if interpreter::is_running() {
+            let attached = ThreadState::of_current_thread().attach();
+            handles::count(attached.python())
+        } else {
+            0
+        };
+        let executor = async_support::statistics();
+        let text = json!({
+            "handles": handles,
+            "pendingReleases": releases::pending(),
+            "threads": executor.threads,
+            "sessions": executor.sessions,
+        });
+        Ok(js::string(env, &text.to_string()))
+    })
+}
+
+/// Work on a thread of its own, with a JavaScript callback at its end. For the two things that happen once a process.
+struct Background {
+    work: Option<Box<dyn FnOnce() -> Option<serde_json::Value> + Send>>,
+    outcome: Option<serde_json::Value>,
+    callback: sys::napi_ref,
+    handle: sys::napi_async_work,
+}
+
+impl Background {
+    fn run(
+        env: sys::napi_env,
+        callback: Value,
+        work: impl FnOnce() -> Option<serde_json::Value> + Send + 'static,
+    ) {
+        let background = Box::into_raw(Box::new(Self {
+            work: Some(Box::new(work)),
+            outcome: None,
+            callback: js::reference(env, callback),
+            handle: ptr::null_mut(),
+        }));
+        let name = js::string(env, "symphony-python-bridge");
+        // SAFETY: the box lives until `completed` frees it, and its address does not change.
+        unsafe {
+            sys::napi_create_async_work(
+                env,
+                ptr::null_mut(),
+                name,
+                Some(execute),
+                Some(completed),
+                background.cast(),
+                &raw mut (*background).handle,
+            );
+        }
+        // SAFETY: the box made above; the work was not queued yet.
+        let handle = unsafe { (*background).handle };
+        // SAFETY: the work made above.
+        unsafe { sys::napi_queue_async_work(env, handle) };
+    }
+}
+
+unsafe extern "C" fn execute(_env: sys::napi_env, data: *mut c_void) {
+    // SAFETY: the box of `run`, which only this thread touches until it is done.
+    let background = unsafe { &mut *data.cast::<Background>() };
+    if let Some(work) = background.work.take() {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        background.outcome = result.unwrap_or_else(|panic| {
+            let error = BridgeError::from_panic(panic.as_ref());
+            Some(json!({ "code": error.code().as_str(), "message": error.message() }))
+        });
+    }
+}
+
+unsafe extern "C" fn completed(env: sys::napi_env, _status: sys::napi_status, data: *mut c_void) {
+    // SAFETY: the box of `run`; this is called once, after `execute`.
+    let background = unsafe { Box::from_raw(data.cast::<Background>()) };
+    js::scope(env, || {
+        let problem = match &background.outcome {
+            Some(problem) => js::string(env, &problem.to_string()),
+            None => js::null(env),
+        };
+        js::call(env, js::referenced(env, background.callback), &[problem]);
+    });
+    // SAFETY: a reference of this environment, deleted once.
+    unsafe { sys::napi_delete_reference(env, background.callback) };
+    // SAFETY: the completed work, deleted once.
+    unsafe { sys::napi_delete_async_work(env, background.handle) };
+}

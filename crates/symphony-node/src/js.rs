@@ -1,0 +1,196 @@
+//! The few Node-API calls that are needed in many places, and the edge that no panic crosses.
+
+use std::ffi::{c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use napi::sys;
+use symphony_python_bridge::errors::BridgeError;
+use symphony_wire::ErrorCode;
+
+pub(crate) type Value = sys::napi_value;
+
+/// What a callback returns for `undefined`.
+pub(crate) const UNDEFINED: Value = ptr::null_mut();
+
+/// A function Node calls.
+pub(crate) type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> Value;
+
+/// The arguments of a callback, at most `N`; missing ones are `undefined`.
+pub(crate) struct Arguments<const N: usize> {
+    pub(crate) env: sys::napi_env,
+    pub(crate) count: usize,
+    pub(crate) values: [Value; N],
+    pub(crate) data: *mut c_void,
+}
+
+impl<const N: usize> Arguments<N> {
+    #[inline]
+    pub(crate) fn read(env: sys::napi_env, info: sys::napi_callback_info) -> Self {
+        let mut arguments = Self { env, count: N, values: [ptr::null_mut(); N], data: ptr::null_mut() };
+        // SAFETY: `env` and `info` are those of the running callback; the array has room for `count` values.
+        unsafe {
+            sys::napi_get_cb_info(
+                env,
+                info,
+                &raw mut arguments.count,
+                arguments.values.as_mut_ptr(),
+                ptr::null_mut(),
+                &raw mut arguments.data,
+            );
+        }
+        arguments
+    }
+
+    pub(crate) fn u32(&self, index: usize) -> u32 {
+        let mut value = 0;
+        // SAFETY: a value of the running callback; the result is left alone if it is no number.
+        unsafe { sys::napi_get_value_uint32(self.env, self.values[index], &raw mut value) };
+        value
+    }
+
+    pub(crate) fn text(&self, index: usize) -> Result<String, BridgeError> {
+        text(self.env, self.values[index])
+            .ok_or_else(|| BridgeError::new(ErrorCode::InvalidArgument, format!("argument {index}: expected a string")))
+    }
+}
+
+/// Runs the body of a callback: an error is thrown, a panic becomes an error.
+#[inline]
+pub(crate) fn edge(env: sys::napi_env, body: impl FnOnce() -> Result<Value, BridgeError>) -> Value {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => throw(env, &error),
+        Err(panic) => throw(env, &BridgeError::from_panic(panic.as_ref())),
+    }
+}
+
+#[cold]
+pub(crate) fn throw(env: sys::napi_env, error: &BridgeError) -> Value {
+    let code = string(env, error.code().as_str());
+    let message = string(env, error.message());
+    let mut object = ptr::null_mut();
+    // SAFETY: two strings of this environment.
+    unsafe { sys::napi_create_error(env, code, message, &raw mut object) };
+    // SAFETY: the error object made above.
+    unsafe { sys::napi_throw(env, object) };
+    UNDEFINED
+}
+
+pub(crate) fn string(env: sys::napi_env, text: &str) -> Value {
+    let mut value = ptr::null_mut();
+    let length = text.len().cast_signed();
+    // SAFETY: `length` bytes of UTF-8, copied by the call.
+    unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value) };
+    value
+}
+
+pub(crate) fn text(env: sys::napi_env, value: Value) -> Option<String> {
+    let mut length = 0;
+    // SAFETY: a null buffer asks for the length in bytes.
+    let status = unsafe { sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &raw mut length) };
+    if status != sys::Status::napi_ok {
+        return None;
+    }
+    let mut bytes = vec![0u8; length + 1];
+    // SAFETY: room for the text and its terminator.
+    unsafe {
+        sys::napi_get_value_string_utf8(env, value, bytes.as_mut_ptr().cast::<c_char>(), bytes.len(), &raw mut length);
+    }
+    bytes.truncate(length);
+    String::from_utf8(bytes).ok()
+}
+
+pub(crate) fn number(env: sys::napi_env, number: u32) -> Value {
+    let mut value = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_create_uint32(env, number, &raw mut value) };
+    value
+}
+
+pub(crate) fn boolean(env: sys::napi_env, boolean: bool) -> Value {
+    let mut value = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_get_boolean(env, boolean, &raw mut value) };
+    value
+}
+
+pub(crate) fn null(env: sys::napi_env) -> Value {
+    let mut value = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_get_null(env, &raw mut value) };
+    value
+}
+
+pub(crate) fn set(env: sys::napi_env, object: Value, name: &str, value: Value) {
+    let key = string(env, name);
+    // SAFETY: values of this environment; `object` is an object we made or got for this purpose.
+    unsafe { sys::napi_set_property(env, object, key, value) };
+}
+
+/// Defines a function whose callback finds `data` again.
+pub(crate) fn define(env: sys::napi_env, object: Value, name: &str, callback: Callback, data: *mut c_void) {
+    let mut function = ptr::null_mut();
+    let length = name.len().cast_signed();
+    // SAFETY: the name is copied; `data` lives as long as the environment.
+    unsafe {
+        sys::napi_create_function(env, name.as_ptr().cast::<c_char>(), length, Some(callback), data, &raw mut function);
+    }
+    set(env, object, name, function);
+}
+
+/// A new `ArrayBuffer`: the value and its memory.
+pub(crate) fn array_buffer(env: sys::napi_env, bytes: usize) -> Option<(Value, *mut u8)> {
+    let mut data = ptr::null_mut();
+    let mut value = ptr::null_mut();
+    // SAFETY: writes the two results only.
+    let status = unsafe { sys::napi_create_arraybuffer(env, bytes, &raw mut data, &raw mut value) };
+    (status == sys::Status::napi_ok).then_some((value, data.cast::<u8>()))
+}
+
+/// Calls a function with `undefined` as `this`. An exception it throws is reported as uncaught, since no JavaScript
+/// is below us that could catch it.
+pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
+    let mut this = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_get_undefined(env, &raw mut this) };
+    let mut result = ptr::null_mut();
+    // SAFETY: a function and values of this environment, inside an open handle scope.
+    let status = unsafe {
+        sys::napi_call_function(env, this, function, arguments.len(), arguments.as_ptr(), &raw mut result)
+    };
+    if status == sys::Status::napi_pending_exception {
+        let mut exception = ptr::null_mut();
+        // SAFETY: an exception is pending.
+        unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+        // SAFETY: the exception just taken.
+        unsafe { sys::napi_fatal_exception(env, exception) };
+    }
+}
+
+/// A strong or weak reference to a value.
+pub(crate) fn reference(env: sys::napi_env, value: Value) -> sys::napi_ref {
+    let mut reference = ptr::null_mut();
+    // SAFETY: an object or function of this environment.
+    unsafe { sys::napi_create_reference(env, value, 1, &raw mut reference) };
+    reference
+}
+
+/// The value of a reference; null if it was collected.
+#[inline]
+pub(crate) fn referenced(env: sys::napi_env, reference: sys::napi_ref) -> Value {
+    let mut value = ptr::null_mut();
+    // SAFETY: a reference that was not deleted.
+    unsafe { sys::napi_get_reference_value(env, reference, &raw mut value) };
+    value
+}
+
+/// Runs `body` in a handle scope of its own.
+pub(crate) fn scope(env: sys::napi_env, body: impl FnOnce()) {
+    let mut scope = ptr::null_mut();
+    // SAFETY: on the environment's thread.
+    unsafe { sys::napi_open_handle_scope(env, &raw mut scope) };
+    body();
+    // SAFETY: the scope opened above.
+    unsafe { sys::napi_close_handle_scope(env, scope) };
+}

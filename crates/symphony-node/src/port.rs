@@ -1,0 +1,291 @@
+//! A port: one environment's side of the core, with the memory it shares with JavaScript.
+//!
+//! Everything here is touched by the environment's own thread only; what other threads need is in the channel.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Arc;
+
+use napi::sys;
+use symphony_python_bridge::async_support::Channel;
+use symphony_python_bridge::errors::BridgeError;
+use symphony_python_bridge::gil::{Attached, ThreadState};
+use symphony_python_bridge::interpreter;
+use symphony_wire::{ErrorCode, Writer};
+
+use crate::adopted::Adopted;
+use crate::js::{self, UNDEFINED, Value};
+use crate::waker::Waker;
+
+/// The first words of the mailbox; values begin behind them.
+const VALUE_OFFSET: usize = 64;
+
+/// What the mailbox holds: its first word. The large variants are the same with the value in `takeLarge()`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub(crate) enum Kind {
+    Handle = 1,
+    Value = 2,
+    LargeValue = 3,
+    Error = 4,
+    LargeError = 5,
+    Method = 6,
+}
+
+/// Memory of an `ArrayBuffer` that a strong reference keeps.
+#[derive(Clone, Copy)]
+struct Shared {
+    data: *mut u8,
+    bytes: usize,
+    reference: sys::napi_ref,
+}
+
+/// One environment. Made by `attach`, never freed: finalizers and functions of the environment refer to it until its
+/// very end, and it is a few hundred bytes.
+pub(crate) struct Port {
+    env: sys::napi_env,
+    thread: OnceCell<ThreadState>,
+    mailbox: Shared,
+    outbox: Cell<Option<Shared>>,
+    writer: RefCell<Writer>,
+    large: RefCell<Vec<u8>>,
+    adopted: Adopted,
+    channel: Arc<Channel>,
+    waker: Waker,
+    /// Requests whose completion is still to be delivered.
+    pending: Cell<usize>,
+    batch: RefCell<Vec<u8>>,
+    on_completions: sys::napi_ref,
+    on_output: sys::napi_ref,
+}
+
+impl Port {
+    /// A port that lives for ever.
+    pub(crate) fn leak(
+        env: sys::napi_env,
+        mailbox: Value,
+        on_completions: Value,
+        on_output: Value,
+    ) -> Result<&'static Self, BridgeError> {
+        let mailbox = shared(env, mailbox)?;
+        if mailbox.bytes < 1 << 16 {
+            return Err(BridgeError::new(ErrorCode::InvalidArgument, "expected a mailbox of at least 64 KiB"));
+        }
+        let waker = Waker::default();
+        let port: &'static Self = Box::leak(Box::new(Self {
+            env,
+            thread: OnceCell::new(),
+            mailbox,
+            outbox: Cell::new(None),
+            writer: RefCell::new(Writer::new()),
+            large: RefCell::default(),
+            adopted: Adopted::default(),
+            channel: Channel::new(Box::new(waker.clone())),
+            waker,
+            pending: Cell::new(0),
+            batch: RefCell::default(),
+            on_completions: js::reference(env, on_completions),
+            on_output: js::reference(env, on_output),
+        }));
+        port.waker.connect(env, port.as_data());
+        // SAFETY: the port is never freed.
+        unsafe { sys::napi_add_env_cleanup_hook(env, Some(environment_ends), port.as_data()) };
+        Ok(port)
+    }
+
+    pub(crate) fn as_data(&self) -> *mut c_void {
+        ptr::from_ref(self).cast_mut().cast()
+    }
+
+    #[inline]
+    pub(crate) fn env(&self) -> sys::napi_env {
+        self.env
+    }
+
+    pub(crate) fn adopted(&self) -> &Adopted {
+        &self.adopted
+    }
+
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    /// Attaches the thread; waits for the GIL.
+    #[inline]
+    pub(crate) fn attach(&self) -> Result<Attached, BridgeError> {
+        if !interpreter::is_running() {
+            return Err(interpreter::refusal());
+        }
+        Ok(self.thread.get_or_init(ThreadState::of_current_thread).attach())
+    }
+
+    /// The requests that JavaScript wrote.
+    pub(crate) fn requests(&self, length: usize) -> Result<&[u8], BridgeError> {
+        let outbox = self.outbox.get().filter(|outbox| length <= outbox.bytes);
+        let outbox = outbox.ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "the outbox is smaller than that"))?;
+        // SAFETY: the buffer is kept by its reference and never transferred; JavaScript does not run meanwhile.
+        Ok(unsafe { std::slice::from_raw_parts(outbox.data, length) })
+    }
+
+    /// New memory for requests.
+    pub(crate) fn make_outbox(&self, bytes: usize) -> Result<Value, BridgeError> {
+        let (value, data) = js::array_buffer(self.env, bytes).ok_or_else(|| too_large(bytes))?;
+        let new = Shared { data, bytes, reference: js::reference(self.env, value) };
+        if let Some(old) = self.outbox.replace(Some(new)) {
+            // SAFETY: a reference of this environment, deleted once.
+            unsafe { sys::napi_delete_reference(self.env, old.reference) };
+        }
+        Ok(value)
+    }
+
+    /// Says in the mailbox that the result is a new handle.
+    pub(crate) fn announce_handle(&self, id: u32, type_key: u32) {
+        self.write_words(Kind::Handle, [id, type_key]);
+    }
+
+    /// Says in the mailbox that the attribute is a method.
+    pub(crate) fn announce_method(&self) {
+        self.write_words(Kind::Method, [0, 0]);
+    }
+
+    /// Writes a result, of which `body` says the kind, to the mailbox or, if it is large, aside.
+    pub(crate) fn write_result(&self, body: impl FnOnce(&mut Writer) -> Kind) -> Value {
+        let mut writer = self.writer.borrow_mut();
+        writer.clear();
+        let kind = body(&mut writer);
+        let bytes = writer.as_slice();
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        if bytes.len() <= self.mailbox.bytes - VALUE_OFFSET {
+            // SAFETY: within the mailbox, whose memory is kept by its reference and never transferred.
+            unsafe {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), self.mailbox.data.wrapping_add(VALUE_OFFSET), bytes.len());
+            }
+            self.write_words(kind, [length, 0]);
+        } else {
+            let large = if kind == Kind::Error { Kind::LargeError } else { Kind::LargeValue };
+            self.large.replace(std::mem::take(&mut *writer).into_vec());
+            self.write_words(large, [length, 0]);
+        }
+        UNDEFINED
+    }
+
+    /// The value that did not fit the mailbox.
+    pub(crate) fn take_large(&self) -> Result<Value, BridgeError> {
+        let bytes = self.large.take();
+        let (value, data) = js::array_buffer(self.env, bytes.len()).ok_or_else(|| too_large(bytes.len()))?;
+        // SAFETY: the new buffer has exactly that many bytes.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
+        Ok(value)
+    }
+
+    fn write_words(&self, kind: Kind, words: [u32; 2]) {
+        #[expect(clippy::cast_ptr_alignment, reason = "an ArrayBuffer's memory is aligned for every element type")]
+        let mailbox = self.mailbox.data.cast::<u32>();
+        let values = [(kind as i32).cast_unsigned(), words[0], words[1]];
+        // SAFETY: the first 64 bytes of the mailbox are these words.
+        unsafe { ptr::copy_nonoverlapping(values.as_ptr(), mailbox, values.len()) };
+    }
+
+    /// Counts requests that were queued; the process stays alive for them.
+    pub(crate) fn expect_completions(&self, count: usize) {
+        let before = self.pending.replace(self.pending.get() + count);
+        if before == 0 && count > 0 {
+            self.waker.hold(self.env, true);
+        }
+    }
+
+    /// Counts requests that are done with.
+    pub(crate) fn forget_completions(&self, count: usize) {
+        let left = self.pending.get().saturating_sub(count);
+        if self.pending.replace(left) > 0 && left == 0 {
+            self.waker.hold(self.env, false);
+        }
+    }
+
+    /// Hands over what executor threads completed and what Python wrote, in that order of appearance to the user:
+    /// output first, since it was written before the result.
+    pub(crate) fn deliver(&self) {
+        self.deliver_output();
+        let mut batch = self.batch.take();
+        self.channel.take_completions(&mut batch);
+        if !batch.is_empty() {
+            self.forget_completions(count_completions(&batch));
+            js::scope(self.env, || self.hand_over(&batch));
+            batch.clear();
+        }
+        // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.
+        if batch.capacity() <= 1 << 20 {
+            self.batch.replace(batch);
+        }
+    }
+
+    /// Hands over what Python wrote.
+    pub(crate) fn deliver_output(&self) {
+        for (stream, text) in self.channel.take_output() {
+            js::scope(self.env, || {
+                let arguments = [js::number(self.env, stream.into()), js::string(self.env, &text)];
+                js::call(self.env, js::referenced(self.env, self.on_output), &arguments);
+            });
+        }
+    }
+
+    fn hand_over(&self, batch: &[u8]) {
+        let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
+            let error = too_large(batch.len());
+            js::throw(self.env, &error);
+            return;
+        };
+        // SAFETY: the new buffer has exactly that many bytes.
+        unsafe { ptr::copy_nonoverlapping(batch.as_ptr(), data, batch.len()) };
+        let mut view = ptr::null_mut();
+        // SAFETY: a view of the whole buffer just made.
+        unsafe {
+            sys::napi_create_typedarray(
+                self.env,
+                sys::TypedarrayType::uint8_array,
+                batch.len(),
+                buffer,
+                0,
+                &raw mut view,
+            );
+        }
+        js::call(self.env, js::referenced(self.env, self.on_completions), &[view]);
+    }
+
+    /// The environment ends, or its JavaScript side was replaced.
+    pub(crate) fn detach(&self) {
+        self.channel.close();
+        self.waker.disconnect();
+    }
+}
+
+fn count_completions(batch: &[u8]) -> usize {
+    let mut rest = batch;
+    let mut count = 0;
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        rest = after.get(u32::from_le_bytes(*length) as usize..).unwrap_or_default();
+        count += 1;
+    }
+    count
+}
+
+fn shared(env: sys::napi_env, buffer: Value) -> Result<Shared, BridgeError> {
+    let mut data = ptr::null_mut();
+    let mut bytes = 0;
+    // SAFETY: writes the two results only; fails for anything but an ArrayBuffer.
+    let status = unsafe { sys::napi_get_arraybuffer_info(env, buffer, &raw mut data, &raw mut bytes) };
+    if status != sys::Status::napi_ok {
+        return Err(BridgeError::new(ErrorCode::InvalidArgument, "expected an ArrayBuffer as the mailbox"));
+    }
+    Ok(Shared { data: data.cast(), bytes, reference: js::reference(env, buffer) })
+}
+
+fn too_large(bytes: usize) -> BridgeError {
+    BridgeError::new(ErrorCode::Conversion, format!("the value takes {bytes} bytes, more than an ArrayBuffer can hold"))
+}
+
+unsafe extern "C" fn environment_ends(port: *mut c_void) {
+    // SAFETY: the pointer given to `napi_add_env_cleanup_hook`: a port that is never freed.
+    unsafe { &*port.cast::<Port>() }.detach();
+}

@@ -1,0 +1,309 @@
+//! The functions of a port, as `docs/internal/native-interface.md` lists them.
+
+use std::ffi::c_void;
+use std::ptr;
+
+use napi::sys;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+use pyo3::ffi;
+use symphony_python_bridge::async_support::{self, Crossings};
+use symphony_python_bridge::errors::{BridgeError, Failure};
+use symphony_python_bridge::operation::{self, Header};
+use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
+use symphony_python_bridge::{handles, kinds, names};
+use symphony_wire::ErrorCode;
+
+use crate::arguments::{CallArguments, MOST_ARGUMENTS, no_handle};
+use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
+use crate::port::Port;
+use crate::{adopted, results};
+
+/// Everything but the leading id and name of the longest direct call.
+const DIRECT: usize = MOST_ARGUMENTS + 2;
+
+/// Defines the functions on a port object.
+pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
+    let functions: [(&str, Callback); 18] = [
+        ("call", call),
+        ("callMethod", call_method),
+        ("getAttribute", get_attribute),
+        ("operate", operate),
+        ("name", name),
+        ("adopt", adopt),
+        ("find", find),
+        ("release", release),
+        ("releaseRequest", release_request),
+        ("guardRequest", guard_request),
+        ("describeType", describe_type),
+        ("takeLarge", take_large),
+        ("outbox", outbox),
+        ("submit", submit),
+        ("cancel", cancel),
+        ("openSession", open_session),
+        ("closeSession", close_session),
+        ("detach", detach),
+    ];
+    for (name, callback) in functions {
+        js::define(env, object, name, callback, port.as_data());
+    }
+}
+
+#[inline]
+fn port(data: *mut c_void) -> &'static Port {
+    // SAFETY: every function of a port is defined with the port as its data, and ports are never freed.
+    unsafe { &*data.cast::<Port>() }
+}
+
+/// A callback that needs only its arguments and the port.
+fn plain<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&'static Port, &Arguments<N>) -> Result<Value, BridgeError>,
+) -> Value {
+    js::edge(env, || {
+        let arguments = Arguments::<N>::read(env, info);
+        body(port(arguments.data), &arguments)
+    })
+}
+
+/// The handle id and the mask of a direct call's first argument.
+#[inline]
+fn target(env: sys::napi_env, value: Value) -> (u32, u32) {
+    let mut packed: i64 = 0;
+    // SAFETY: a value of the running callback; 0, which is no handle, if it is no number.
+    unsafe { sys::napi_get_value_int64(env, value, &raw mut packed) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the two halves are taken apart")]
+    (packed as u32, (packed >> 32) as u32)
+}
+
+unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let arguments = Arguments::<DIRECT>::read(env, info);
+        let port = port(arguments.data);
+        let (id, mask) = target(env, arguments.values[0]);
+        let attached = port.attach()?;
+        let py = attached.python();
+        let Some(callable) = handles::get(py, id) else {
+            return Ok(results::from_failure(port, py, &no_handle(id)));
+        };
+        let count = arguments.count.min(DIRECT);
+        let mut slots = CallArguments::new();
+        let converted = slots.extend(py, env, &arguments.values[1..count.max(1)], mask);
+        let result = converted.and_then(|()| {
+            let (first, count) = slots.for_call();
+            // SAFETY: `count` owned references that outlive the call; the slot before them is the callee's.
+            let result = unsafe {
+                (symbols().vectorcall)(callable.as_ptr(), first, count | ARGUMENTS_OFFSET, ptr::null_mut())
+            };
+            owned(py, result)
+        });
+        slots.release(py);
+        drop(callable);
+        Ok(finish(port, py, result))
+    })
+}
+
+unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let arguments = Arguments::<DIRECT>::read(env, info);
+        let port = port(arguments.data);
+        let (id, mask) = target(env, arguments.values[0]);
+        let number = arguments.u32(1);
+        let attached = port.attach()?;
+        let py = attached.python();
+        let Some(object) = handles::get(py, id) else {
+            return Ok(results::from_failure(port, py, &no_handle(id)));
+        };
+        let name = names::object(py, number);
+        if name.is_null() {
+            return Err(BridgeError::new(ErrorCode::Protocol, format!("there is no name {number}")));
+        }
+        let count = arguments.count.min(DIRECT);
+        let mut slots = CallArguments::new();
+        let converted = slots.extend(py, env, &arguments.values[2..count.max(2)], mask);
+        let result = converted.and_then(|()| {
+            let (first, count) = slots.for_method(object.as_ptr());
+            // SAFETY: as in `call`, with the borrowed object in front, which `object` keeps alive.
+            let result =
+                unsafe { (symbols().vectorcall_method)(name, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) };
+            owned(py, result)
+        });
+        slots.release(py);
+        drop(object);
+        Ok(finish(port, py, result))
+    })
+}
+
+unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let arguments = Arguments::<2>::read(env, info);
+        let port = port(arguments.data);
+        let id = arguments.u32(0);
+        let number = arguments.u32(1);
+        let attached = port.attach()?;
+        let py = attached.python();
+        let Some(object) = handles::get(py, id) else {
+            return Ok(results::from_failure(port, py, &no_handle(id)));
+        };
+        let name = names::object(py, number);
+        if name.is_null() {
+            return Err(BridgeError::new(ErrorCode::Protocol, format!("there is no name {number}")));
+        }
+        // SAFETY: two live objects, the second a string.
+        let result = owned(py, unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) });
+        if let Ok(attribute) = &result
+            && is_method_of(attribute, &object)
+        {
+            port.announce_method();
+            return Ok(UNDEFINED);
+        }
+        Ok(finish(port, py, result))
+    })
+}
+
+/// Whether `attribute` is a method bound to `object`, so that looking it up again at the call gives the same thing. A
+/// module's functions are bound to the module as well, but are values of their own.
+fn is_method_of(attribute: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> bool {
+    let symbols = symbols();
+    // SAFETY: a live object.
+    let class = unsafe { ffi::Py_TYPE(attribute.as_ptr()) };
+    let bound_to = if class == symbols.method_type {
+        // SAFETY: exactly a bound method.
+        unsafe { (symbols.method_self)(attribute.as_ptr()) }
+    } else if class == symbols.builtin_type {
+        // SAFETY: exactly a built-in function.
+        unsafe { ffi::PyCFunction_GetSelf(attribute.as_ptr()) }
+    } else {
+        return false;
+    };
+    ptr::eq(bound_to, object.as_ptr()) && !object.is_instance_of::<PyModule>()
+}
+
+#[inline]
+fn owned(py: Python<'_>, result: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Failure> {
+    // SAFETY: the C API gave an owned reference, or null with an exception set.
+    unsafe { Bound::from_owned_ptr_or_opt(py, result) }.ok_or_else(|| Failure::take(py))
+}
+
+#[inline]
+fn finish(port: &Port, py: Python<'_>, result: Result<Bound<'_, PyAny>, Failure>) -> Value {
+    match result {
+        Ok(object) => results::from_object(port, py, object),
+        Err(failure) => results::from_failure(port, py, &failure),
+    }
+}
+
+unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let request = port.requests(arguments.u32(0) as usize)?;
+        let header = Header::read(request)
+            .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "the outbox holds no whole request"))?;
+        let attached = port.attach()?;
+        Python::attach(|py| {
+            let _keep = &attached;
+            let references = Crossings::default();
+            Ok(match operation::run(py, &header, &request[..header.total()], &references) {
+                Ok(operation::Outcome::Object(object)) if header.is_auto() => results::from_object(port, py, object),
+                Ok(operation::Outcome::Object(object)) if header.is_reference() => results::handle(port, &object),
+                Ok(outcome) => results::from_outcome(port, py, &outcome, header.returns()),
+                Err(failure) => results::from_failure(port, py, &failure),
+            })
+        })
+    })
+}
+
+unsafe extern "C" fn name(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |_, arguments| Ok(js::number(arguments.env, names::number(&arguments.text(0)?))))
+}
+
+unsafe extern "C" fn adopt(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |port, arguments| {
+        port.adopted().adopt(arguments.env, arguments.u32(0), arguments.values[1]);
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn find(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| Ok(port.adopted().find(arguments.env, arguments.u32(0))))
+}
+
+unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.adopted().release(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn release_request(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.channel().release(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn guard_request(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |port, arguments| {
+        adopted::guard_request(arguments.env, port.channel(), arguments.u32(0), arguments.values[1]);
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn describe_type(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |_, arguments| {
+        let key = arguments.u32(0);
+        let description = kinds::description(key)
+            .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, format!("there is no type description {key}")))?;
+        Ok(js::string(arguments.env, &description))
+    })
+}
+
+unsafe extern "C" fn take_large(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, _| port.take_large())
+}
+
+unsafe extern "C" fn outbox(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let mut bytes: i64 = 0;
+        // SAFETY: a value of the running callback; stays 0 if it is no number.
+        unsafe { sys::napi_get_value_int64(arguments.env, arguments.values[0], &raw mut bytes) };
+        port.make_outbox(usize::try_from(bytes).unwrap_or_default())
+    })
+}
+
+unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let requests = port.requests(arguments.u32(0) as usize)?;
+        let count = async_support::submit(port.channel(), requests)?;
+        port.expect_completions(count);
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let cancelled = port.channel().cancel(arguments.u32(0));
+        if cancelled {
+            port.forget_completions(1);
+        }
+        Ok(js::boolean(arguments.env, cancelled))
+    })
+}
+
+unsafe extern "C" fn open_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |_, arguments| Ok(js::number(arguments.env, async_support::open_session())))
+}
+
+unsafe extern "C" fn close_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |_, arguments| {
+        async_support::close_session(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn detach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, _| {
+        port.detach();
+        Ok(UNDEFINED)
+    })
+}

@@ -1,0 +1,147 @@
+//! Results of synchronous calls: primitives as they are, everything else through the mailbox.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use napi::sys;
+use pyo3::prelude::*;
+use pyo3::ffi;
+use symphony_python_bridge::async_support::Crossings;
+use symphony_python_bridge::errors::Failure;
+use symphony_python_bridge::operation::Outcome;
+use symphony_python_bridge::types::Returns;
+use symphony_python_bridge::handles;
+
+use crate::js::{self, UNDEFINED, Value};
+use crate::port::{Kind, Port};
+
+/// `Number.MAX_SAFE_INTEGER`.
+const MOST_SAFE: i64 = (1 << 53) - 1;
+
+/// The result of a call that gave `object`.
+#[inline]
+pub(crate) fn from_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>) -> Value {
+    let pointer = object.as_ptr();
+    // SAFETY: a live object.
+    let class = unsafe { ffi::Py_TYPE(pointer) };
+    if class == &raw mut ffi::PyLong_Type {
+        if let Some(value) = integer(port.env(), pointer) {
+            return value;
+        }
+    } else if class == &raw mut ffi::PyFloat_Type {
+        // SAFETY: exactly a float.
+        return double(port.env(), unsafe { ffi::PyFloat_AsDouble(pointer) });
+    } else if object.is_none() {
+        return js::null(port.env());
+    } else if class == &raw mut ffi::PyUnicode_Type {
+        if let Some(value) = text(port.env(), pointer) {
+            return value;
+        }
+    } else if class == &raw mut ffi::PyBool_Type {
+        // SAFETY: `True` is an immortal static object.
+        return js::boolean(port.env(), ptr::eq(pointer, unsafe { ffi::Py_True() }));
+    } else if !is_plain_container(class) {
+        return handle(port, &object);
+    }
+    from_outcome(port, py, &Outcome::Object(object), Returns::Auto)
+}
+
+/// The result of an operation.
+pub(crate) fn from_outcome(port: &Port, py: Python<'_>, outcome: &Outcome<'_>, returns: Returns) -> Value {
+    port.write_result(|writer| {
+        let mut crossings = Crossings::default();
+        match outcome.write(returns, writer, &mut crossings) {
+            Ok(()) => Kind::Value,
+            Err(failure) => {
+                crossings.give_back(py);
+                writer.clear();
+                failure.write(py, false, writer, &mut Crossings::default());
+                Kind::Error
+            }
+        }
+    })
+}
+
+/// The result of a call that failed.
+#[cold]
+pub(crate) fn from_failure(port: &Port, py: Python<'_>, failure: &Failure) -> Value {
+    port.write_result(|writer| {
+        failure.write(py, false, writer, &mut Crossings::default());
+        Kind::Error
+    })
+}
+
+/// The object as a handle: the live state, or a new id in the mailbox.
+pub(crate) fn handle(port: &Port, object: &Bound<'_, PyAny>) -> Value {
+    let (id, type_key) = handles::export(object);
+    let state = port.adopted().find(port.env(), id);
+    if state.is_null() {
+        port.announce_handle(id, type_key);
+        return UNDEFINED;
+    }
+    state
+}
+
+#[inline]
+fn integer(env: sys::napi_env, object: *mut ffi::PyObject) -> Option<Value> {
+    let mut overflow = 0;
+    // SAFETY: exactly an int, so no Python code runs and no exception is set.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow) };
+    if overflow != 0 {
+        return None;
+    }
+    let mut result = ptr::null_mut();
+    if let Ok(small) = i32::try_from(value) {
+        // SAFETY: writes the result only.
+        unsafe { sys::napi_create_int32(env, small, &raw mut result) };
+    } else if value.abs() <= MOST_SAFE {
+        // SAFETY: writes the result only.
+        unsafe { sys::napi_create_int64(env, value, &raw mut result) };
+    } else {
+        // SAFETY: writes the result only.
+        unsafe { sys::napi_create_bigint_int64(env, value, &raw mut result) };
+    }
+    Some(result)
+}
+
+#[inline]
+fn double(env: sys::napi_env, number: f64) -> Value {
+    let mut result = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_create_double(env, number, &raw mut result) };
+    result
+}
+
+/// `None` for a string that has no UTF-8 form, which the codec carries, or that is too long for JavaScript.
+fn text(env: sys::napi_env, object: *mut ffi::PyObject) -> Option<Value> {
+    let mut length = 0;
+    // SAFETY: exactly a string; the bytes live as long as it does.
+    let bytes = unsafe { ffi::PyUnicode_AsUTF8AndSize(object, &raw mut length) };
+    if bytes.is_null() {
+        // SAFETY: attached; the error says "lone surrogates", which is no error here.
+        unsafe { ffi::PyErr_Clear() };
+        return None;
+    }
+    // SAFETY: as above.
+    let text = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length.cast_unsigned()) };
+    let mut result = ptr::null_mut();
+    let start = text.as_ptr().cast::<c_char>();
+    let status = if text.is_ascii() {
+        // SAFETY: `length` bytes, copied by the call.
+        unsafe { sys::napi_create_string_latin1(env, start, length, &raw mut result) }
+    } else {
+        // SAFETY: as above.
+        unsafe { sys::napi_create_string_utf8(env, start, length, &raw mut result) }
+    };
+    (status == sys::Status::napi_ok).then_some(result)
+}
+
+fn is_plain_container(class: *mut ffi::PyTypeObject) -> bool {
+    class == &raw mut ffi::PyDict_Type
+        || class == &raw mut ffi::PyList_Type
+        || class == &raw mut ffi::PyTuple_Type
+        || class == &raw mut ffi::PyBytes_Type
+        || class == &raw mut ffi::PySet_Type
+        || class == &raw mut ffi::PyFrozenSet_Type
+        || class == &raw mut ffi::PyByteArray_Type
+}

@@ -1,0 +1,128 @@
+//! The notation of `vectors.json`, to and from tokens.
+
+use serde_json::{Value, json};
+use symphony_wire::{Reader, Token, WireError, Writer, utf16_units};
+
+/// The bytes of a vector.
+pub(crate) fn bytes_of_hex(vector: &Value) -> Vec<u8> {
+    hex(vector["hex"].as_str().unwrap())
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes a value in the notation of the fixture.
+pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
+    match value {
+        Value::Null => return writer.nil(),
+        Value::Bool(value) => return writer.boolean(*value),
+        _ => {}
+    }
+    let (kind, content) = value.as_object().unwrap().iter().next().unwrap();
+    let items = || content.as_array().unwrap().iter();
+    let id = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+    match kind.as_str() {
+        "int" => writer
+            .big_integer(&decimal_to_bytes(content.as_str().unwrap()))
+            .unwrap(),
+        "float" => writer.float(f64::from_bits(
+            u64::from_str_radix(content.as_str().unwrap(), 16).unwrap(),
+        )),
+        "text" => writer.text(content.as_str().unwrap()).unwrap(),
+        "utf16" => {
+            let units: Vec<u16> = items()
+                .map(|unit| u16::try_from(unit.as_u64().unwrap()).unwrap())
+                .collect();
+            writer.utf16(&units).unwrap();
+        }
+        "bytes" => writer.bytes(&hex(content.as_str().unwrap())).unwrap(),
+        "bytearray" => writer.byte_array(&hex(content.as_str().unwrap())).unwrap(),
+        "list" => writer.array(items().len()).unwrap(),
+        "tuple" => writer.tuple(items().len()).unwrap(),
+        "set" => writer.set(items().len()).unwrap(),
+        "frozenset" => writer.frozen_set(items().len()).unwrap(),
+        "dict" => writer.map(items().len()).unwrap(),
+        "map" => writer.any_map(items().len()).unwrap(),
+        "handle" => writer.handle(id(&content[0]), id(&content[1])),
+        "handleReference" => writer.handle_reference(id(content)),
+        "request" => writer.request(id(content)),
+        other => panic!("unknown notation {other}"),
+    }
+    match kind.as_str() {
+        "list" | "tuple" | "set" | "frozenset" => items().for_each(|item| write_value(item, writer)),
+        "dict" => items().for_each(|pair| {
+            writer.text(pair[0].as_str().unwrap()).unwrap();
+            write_value(&pair[1], writer);
+        }),
+        "map" => items().for_each(|pair| {
+            write_value(&pair[0], writer);
+            write_value(&pair[1], writer);
+        }),
+        _ => {}
+    }
+}
+
+/// Reads one value and expects nothing after it.
+pub(crate) fn read_all(bytes: &[u8]) -> Result<Value, WireError> {
+    let mut reader = Reader::new(bytes);
+    let value = read_value(&mut reader)?;
+    assert!(reader.is_at_end(), "bytes are left");
+    Ok(value)
+}
+
+fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
+    let token = reader.token()?;
+    Ok(match token {
+        Token::Nil => Value::Null,
+        Token::Boolean(value) => json!(value),
+        Token::Integer(value) => json!({ "int": value.to_string() }),
+        Token::Unsigned(value) => json!({ "int": value.to_string() }),
+        Token::BigInteger(bytes) => json!({ "int": bytes_to_decimal(bytes) }),
+        Token::Float(value) => json!({ "float": format!("{:016x}", value.to_bits()) }),
+        Token::Text(text) => json!({ "text": text }),
+        Token::Utf16(bytes) => json!({ "utf16": utf16_units(bytes).collect::<Vec<_>>() }),
+        Token::Bytes(bytes) => json!({ "bytes": to_hex(bytes) }),
+        Token::ByteArray(bytes) => json!({ "bytearray": to_hex(bytes) }),
+        Token::Array(count) => json!({ "list": read_values(reader, count)? }),
+        Token::Tuple(count) => json!({ "tuple": read_values(reader, count)? }),
+        Token::Set(count) => json!({ "set": read_values(reader, count)? }),
+        Token::FrozenSet(count) => json!({ "frozenset": read_values(reader, count)? }),
+        Token::Map(count) => {
+            let pairs = read_values(reader, 2 * count)?;
+            json!({ "dict": pairs.chunks(2).map(|pair| json!([pair[0]["text"], pair[1]])).collect::<Vec<_>>() })
+        }
+        Token::AnyMap(count) => {
+            let pairs = read_values(reader, 2 * count)?;
+            json!({ "map": pairs.chunks(2).collect::<Vec<_>>() })
+        }
+        Token::Handle { id, type_key } => json!({ "handle": [id, type_key] }),
+        Token::HandleReference(id) => json!({ "handleReference": id }),
+        Token::Request(id) => json!({ "request": id }),
+    })
+}
+
+fn read_values(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Value>, WireError> {
+    (0..count).map(|_| read_value(reader)).collect()
+}
+
+/// Two's complement, little-endian, with room to spare: the writer trims it.
+fn decimal_to_bytes(text: &str) -> Vec<u8> {
+    let value: i128 = text.parse().unwrap();
+    value.to_le_bytes().to_vec()
+}
+
+fn bytes_to_decimal(bytes: &[u8]) -> String {
+    let sign = if bytes[bytes.len() - 1] >= 0x80 { 0xff } else { 0 };
+    let mut extended = [sign; 16];
+    extended[..bytes.len()].copy_from_slice(bytes);
+    i128::from_le_bytes(extended).to_string()
+}

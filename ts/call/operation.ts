@@ -1,0 +1,37 @@
+/* The operations of a request; docs/internal/native-interface.md describes each. */
+import type { Returns } from '../types/options'
+
+/** What a request does to the object it names. */
+export const Operation = {
+  value: 0,
+  call: 1,
+  getItem: 2,
+  setItem: 3,
+  deleteItem: 4,
+  setAttribute: 5,
+  deleteAttribute: 6,
+  hasAttribute: 7,
+  length: 8,
+  contains: 9,
+  dir: 10,
+  str: 11,
+  repr: 12,
+  is: 13,
+  isInstance: 14,
+  iterator: 15,
+  next: 16,
+  close: 17,
+  import: 18,
+  importFile: 19,
+  eval: 20,
+  exec: 21,
+  enter: 22,
+  exit: 23,
+  describeException: 24,
+} as const
+
+/** The number of an operation. */
+export type OperationNumber = (typeof Operation)[keyof typeof Operation]
+
+/** `returns` as the core knows it. */
+export const returnsNumber: Readonly<Record<Returns, number>> = { auto: 0, value: 1, ref: 2 }

@@ -1,0 +1,183 @@
+/* Writes requests into memory, and collects what must stay alive until each is done. */
+import { Encoder } from '../codec/encoder'
+import { BridgeError } from '../errors/bridge-error'
+import { exceptionState } from '../errors/python-error'
+import { handlerOf } from '../handle/internal'
+import { HandleState } from '../handle/state'
+import { largeBytes } from '../native/environment'
+import { nameNumber } from '../native/names'
+import { Call } from './call'
+import { keywordsOf } from './keywords'
+import type { OperationNumber } from './operation'
+import { Path, type Step } from './path'
+import { hasState } from './subject'
+
+/** One request, before it is bytes. */
+export interface Request {
+  readonly id: number
+  readonly session: number
+  readonly operation: OperationNumber
+  /** 0 auto, 1 value, 2 ref. */
+  readonly returns: number
+  readonly target: HandleState | Call | undefined
+  readonly steps: readonly Step[]
+  readonly args: readonly unknown[]
+  readonly named: object | undefined
+}
+
+/** Where the flags are, counted from the start of a request, and the flag that says that the outcome is to be converted. */
+export const flagsOffset = 14
+export const convertFlag = 1
+
+const headerBytes = 16
+const initialBytes = 4096
+
+/** How paths and calls among the arguments are treated. */
+export interface ReferenceRules {
+  /** The call that reads a path; `undefined` if there is none yet, and then what is written now is written again. */
+  callOf(path: Path): Call | undefined
+  /** Whether a call under way may be named; a synchronous request would wait for it for ever. */
+  readonly mayWait: boolean
+}
+
+/** An encoder for requests. */
+export class RequestWriter {
+  encoder: Encoder
+  /** The states and calls that the last request names. */
+  named: (HandleState | Call)[] = []
+  readonly #rules: ReferenceRules
+
+  constructor(rules: ReferenceRules) {
+    this.#rules = rules
+    this.encoder = this.#newEncoder()
+  }
+
+  /** Appends a request. When it throws, the writer is as it was before. */
+  write(request: Request): void {
+    const { encoder } = this
+    const start = encoder.position
+    this.named = []
+    try {
+      encoder.reserve(headerBytes)
+      encoder.position = start + headerBytes
+      this.#target(request.target)
+      this.#steps(request.steps)
+      this.#arguments(request.args)
+      this.#keywords(request.named)
+      const { view } = encoder
+      view.setUint32(start, encoder.position - start - 4, true)
+      view.setUint32(start + 4, request.id, true)
+      view.setUint32(start + 8, request.session, true)
+      view.setUint32(start + 12, request.operation | (request.returns << 8) | (convertFlag << 16), true)
+    } catch (error) {
+      encoder.position = start
+      throw error
+    }
+  }
+
+  /** Makes room for the next requests, and gives back the memory of a large one. */
+  clear(): void {
+    if (this.encoder.bytes.length > largeBytes) this.encoder = this.#newEncoder()
+    else this.encoder.position = 0
+  }
+
+  #newEncoder(): Encoder {
+    return new Encoder(new ArrayBuffer(initialBytes), (bytes) => new ArrayBuffer(bytes), {
+      reference: (value, path) => this.#reference(value, path),
+    })
+  }
+
+  #target(target: HandleState | Call | undefined): void {
+    if (target === undefined) this.encoder.nil()
+    else if (target instanceof HandleState) this.encoder.handle(this.#state(target))
+    else this.encoder.request(this.#call(target, () => 'the target'))
+  }
+
+  #steps(steps: readonly Step[]): void {
+    const { encoder } = this
+    encoder.arrayHeader(steps.length)
+    for (const step of steps) {
+      if (typeof step !== 'string') {
+        encoder.arrayHeader(1)
+        encoder.value(step.key, 'key')
+        continue
+      }
+      const number = nameNumber(step)
+      if (number === undefined) encoder.text(step)
+      else encoder.integer(number)
+    }
+  }
+
+  #arguments(args: readonly unknown[]): void {
+    const { encoder } = this
+    encoder.arrayHeader(args.length)
+    for (let index = 0; index < args.length; index += 1) {
+      const value = args[index]
+      if (typeof value === 'object' && keywordsOf(value) !== undefined) throw misplacedKeywords(index)
+      encoder.value(settled(value), argumentPaths[index] ?? `args[${index}]`)
+    }
+  }
+
+  #keywords(named: object | undefined): void {
+    const { encoder } = this
+    if (named === undefined) {
+      encoder.nil()
+      return
+    }
+    const entries = Object.entries(named).filter(([, value]) => value !== undefined)
+    encoder.mapHeader(entries.length)
+    for (const [name, value] of entries) {
+      encoder.text(name)
+      encoder.value(settled(value), `kwargs.${name}`)
+    }
+  }
+
+  /** Called by the encoder for everything that is not plain data. The answer is a handle id, minus a request id, or 0. */
+  #reference(value: object, path: () => string): number {
+    const handler = handlerOf(value)
+    if (hasState(handler)) return this.#state(handler.state)
+    if (handler instanceof Call) return -this.#call(handler, path)
+    if (handler instanceof Path) return this.#path(handler, path)
+    const exception = exceptionState(value)
+    return exception === undefined ? 0 : this.#state(exception)
+  }
+
+  #state(state: HandleState): number {
+    this.named.push(state)
+    return state.use()
+  }
+
+  #call(call: Call, path: () => string): number {
+    if (!this.#rules.mayWait) throw notAwaited(path())
+    const id = call.reference(path)
+    this.named.push(call)
+    return id
+  }
+
+  #path(path: Path, where: () => string): number {
+    if (!this.#rules.mayWait) throw notAwaited(where())
+    const call = this.#rules.callOf(path)
+    // Any id will do for bytes that are written again.
+    return call === undefined ? -1 : -this.#call(call, where)
+  }
+}
+
+/** A call that has its value stands for it; nothing in the core remembers that value. */
+function settled(value: unknown): unknown {
+  const handler = handlerOf(value)
+  return handler instanceof Call ? handler.settledValueOr(value) : value
+}
+
+const argumentPaths = Array.from({ length: 8 }, (_, index) => `args[${index}]`)
+
+function misplacedKeywords(index: number): BridgeError {
+  return new BridgeError('ERR_INVALID_ARGUMENT', `\`kw(…)\` must be the last argument, but it is argument ${index + 1}`)
+}
+
+function notAwaited(path: string): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `${path}: a synchronous call got a path or call that has not been awaited, and cannot wait for it; use \`await\` first`,
+    { path },
+  )
+}

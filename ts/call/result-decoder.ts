@@ -1,0 +1,36 @@
+/* Decodes what comes from the core, with handles as views of the scope that asked. */
+import { Decoder } from '../codec/decoder'
+import { BridgeError } from '../errors/bridge-error'
+import { stateOf, type HandleState } from '../handle/state'
+
+/** Who asked for a result decides which view a handle in it has. */
+export interface ViewScope {
+  viewOf(state: HandleState): object
+}
+
+/** The JavaScript thread asked, and waits. */
+export const syncScope: ViewScope = {
+  viewOf: (state) => state.syncView,
+}
+
+let scope = syncScope
+
+// Decoding runs none of the program's code, so one decoder serves everybody.
+const decoder = new Decoder({
+  handle: (id, typeKey) => scope.viewOf(stateOf(id, typeKey)),
+})
+
+/** A wire value. */
+export function decodeValue(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope): unknown {
+  scope = viewScope
+  return decoder.decode(bytes, start, end)
+}
+
+/** A wire error value: `[code, message, details]`. */
+export type ErrorValue = readonly [code: string, message: string, details: unknown]
+
+export function decodeErrorValue(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope): ErrorValue {
+  const value = decodeValue(bytes, start, end, viewScope)
+  if (Array.isArray(value) && value.length === 3) return value as unknown as ErrorValue
+  throw new BridgeError('ERR_PROTOCOL', 'the core reported an error in a form that is not an error value')
+}

@@ -1,0 +1,54 @@
+/* Where calls run, and which views their results have: the pool of threads, or the thread of one session. */
+import type { HandleState } from '../handle/state'
+import { AsyncView } from '../handle/async-handle'
+import { noOptions, type CheckedOptions } from './options'
+import type { ViewScope } from './result-decoder'
+
+/** A place where requests run. */
+export interface CallScope extends ViewScope {
+  /** The session's id in the core; 0 is the pool. */
+  readonly session: number
+  /** The error for use after the end, once that has come. */
+  readonly ended: Error | undefined
+}
+
+/** A scope and the options of the calls made in it: what every asynchronous view, path and call carries. */
+export class CallContext {
+  constructor(
+    readonly scope: CallScope,
+    readonly options: CheckedOptions,
+  ) {}
+
+  with(options: CheckedOptions): CallContext {
+    return options === this.options ? this : new CallContext(this.scope, options)
+  }
+}
+
+/** Any thread of the pool. */
+export const poolScope: CallScope = {
+  session: 0,
+  ended: undefined,
+  viewOf: (state) => state.asyncView,
+}
+
+/** The pool, without options. */
+export const poolContext = new CallContext(poolScope, noOptions)
+
+/** The thread of a session. Handles that come from it have views of their own, whose calls run on it too. */
+export class SessionScope implements CallScope {
+  readonly #views = new WeakMap<HandleState, object>()
+  readonly #context = new CallContext(this, noOptions)
+  ended: Error | undefined
+
+  constructor(readonly session: number) {}
+
+  get context(): CallContext {
+    return this.#context
+  }
+
+  viewOf(state: HandleState): object {
+    let view = this.#views.get(state)
+    if (view === undefined) this.#views.set(state, (view = AsyncView.in(this.#context, state)))
+    return view
+  }
+}

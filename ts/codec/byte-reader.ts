@@ -1,0 +1,148 @@
+/* Reads lengths, numbers and strings out of a message. Never reads past its end. */
+import { BridgeError } from '../errors/bridge-error'
+import { KeyCache } from './key-cache'
+
+/** Strings up to this length are read in JavaScript; a call into Node costs more than it saves. */
+const shortText = 24
+
+const twoTo32 = 0x1_0000_0000
+
+/** A position in a message. */
+export class ByteReader {
+  /** The next byte to read. */
+  position = 0
+  protected end = 0
+  protected bytes: Uint8Array = new Uint8Array(0)
+  #buffer: Buffer = Buffer.alloc(0)
+  #view: DataView = new DataView(new ArrayBuffer(0))
+  readonly #keys = new KeyCache()
+
+  protected open(bytes: Uint8Array, start: number, end: number): void {
+    // Most messages come in the same memory.
+    if (this.bytes !== bytes) {
+      this.bytes = bytes
+      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    this.position = start
+    this.end = Math.min(end, bytes.length)
+  }
+
+  /** Moves on by this many bytes; gives where they begin. */
+  protected take(length: number): number {
+    const start = this.position
+    if (start + length > this.end) throw this.malformed('the message ends too early')
+    this.position = start + length
+    return start
+  }
+
+  protected byte(): number {
+    return this.bytes[this.take(1)]!
+  }
+
+  protected uint16(): number {
+    return this.#view.getUint16(this.take(2))
+  }
+
+  protected uint32(): number {
+    return this.#view.getUint32(this.take(4))
+  }
+
+  protected int8(): number {
+    return this.#view.getInt8(this.take(1))
+  }
+
+  protected int16(): number {
+    return this.#view.getInt16(this.take(2))
+  }
+
+  protected int32(): number {
+    return this.#view.getInt32(this.take(4))
+  }
+
+  protected float64(): number {
+    return this.#view.getFloat64(this.take(8))
+  }
+
+  protected uint64(): number | bigint {
+    const at = this.take(8)
+    const high = this.#view.getUint32(at)
+    return high < 0x20_0000 ? high * twoTo32 + this.#view.getUint32(at + 4) : this.#view.getBigUint64(at)
+  }
+
+  protected int64(): number | bigint {
+    const at = this.take(8)
+    const value = this.#view.getInt32(at) * twoTo32 + this.#view.getUint32(at + 4)
+    return Number.isSafeInteger(value) ? value : this.#view.getBigInt64(at)
+  }
+
+  /** A little-endian number inside a payload. */
+  protected payloadUint32(at: number): number {
+    return this.#view.getUint32(at, true)
+  }
+
+  /** Two's complement, little-endian. */
+  protected hugeInteger(start: number, length: number): bigint {
+    const digits = Buffer.from(this.bytes.subarray(start, start + length))
+      .reverse()
+      .toString('hex')
+    const value = BigInt(`0x${digits}`)
+    return this.bytes[start + length - 1]! < 0x80 ? value : BigInt.asIntN(8 * length, value)
+  }
+
+  protected text(length: number): string {
+    const start = this.take(length)
+    if (length <= shortText) {
+      const text = shortAscii(this.bytes, start, start + length)
+      if (text !== undefined) return text
+    }
+    return this.#longText(start, length)
+  }
+
+  /** A string that is likely to come again. */
+  protected key(length: number): string {
+    if (length > KeyCache.longest) return this.text(length)
+    const start = this.take(length)
+    return (
+      this.#keys.find(this.bytes, start, length) ?? this.#keys.add(this.bytes, start, this.#longText(start, length))
+    )
+  }
+
+  #longText(start: number, length: number): string {
+    const text = this.#slice(start, length, 'utf8')
+    // Bytes that are not UTF-8 become replacement characters, so only a text that has one is worth a closer look.
+    if (text.includes('\ufffd') && !Buffer.from(text).equals(this.bytes.subarray(start, start + length))) {
+      throw this.malformed('a string is not UTF-8')
+    }
+    return text
+  }
+
+  protected utf16(start: number, length: number): string {
+    return this.#slice(start, length, 'utf16le')
+  }
+
+  #slice(start: number, length: number, encoding: 'utf8' | 'utf16le'): string {
+    try {
+      return this.#buffer.toString(encoding, start, start + length)
+    } catch (cause) {
+      const message = `expected a string that JavaScript can hold, got one of ${length} bytes; use returns \`'ref'\``
+      throw new BridgeError('ERR_CONVERSION', message, { cause })
+    }
+  }
+
+  protected malformed(message: string): BridgeError {
+    const advice = 'this is a bug in symphony-python-bridge'
+    return new BridgeError('ERR_PROTOCOL', `${message} (at byte ${this.position}); ${advice}`)
+  }
+}
+
+/** The string, if all its bytes are ASCII. */
+function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = ''
+  for (let index = start; index < end; index++) {
+    const byte = bytes[index]!
+    if (byte >= 0x80) return undefined
+    text += String.fromCharCode(byte)
+  }
+  return text
+}

@@ -1,0 +1,250 @@
+/* Wire values to JavaScript values. Builds with a stack of its own, so that depth is bounded by memory. */
+import { BridgeError } from '../errors/bridge-error'
+import { PyFrozenSet } from '../values/frozen-set'
+import { tupleOf } from '../values/tuple'
+import { ByteReader } from './byte-reader'
+import { Container, Extension, Lead } from './format'
+
+export interface DecodeHooks {
+  /** The JavaScript side of a handle, to which this adds one crossing. */
+  handle(id: number, typeKey: number): unknown
+}
+
+/** Stands for a container that was put on the stack instead of being returned. */
+const entered = Symbol('entered')
+
+type Properties = Record<string, unknown>
+
+/** A container whose parts are being read. */
+type Frame =
+  | { readonly kind: 'items'; readonly finish: (items: unknown[]) => unknown; readonly items: unknown[]; left: number }
+  | { readonly kind: 'properties'; readonly object: Properties; key: string; left: number }
+
+/** Reads values. One decoder reads one value at a time: a hook must not use the same decoder. */
+export class Decoder extends ByteReader {
+  readonly #hooks: DecodeHooks
+  #stack: Frame[] = []
+
+  constructor(hooks: DecodeHooks) {
+    super()
+    this.#hooks = hooks
+  }
+
+  /** The value that begins at `start`; `position` is then behind it. `end` is where the message ends. */
+  decode(bytes: Uint8Array, start: number, end: number): unknown {
+    this.open(bytes, start, end)
+    try {
+      const value = this.#begin()
+      return value === entered ? this.#contents() : value
+    } finally {
+      if (this.#stack.length > 0) this.#stack = []
+    }
+  }
+
+  /** Reads the containers on the stack to their end. */
+  #contents(): unknown {
+    for (;;) {
+      const frame = this.#stack[this.#stack.length - 1]!
+      if (frame.kind === 'properties' ? this.#nextProperties(frame) : this.#nextItems(frame)) continue
+      this.#stack.pop()
+      const value = frame.kind === 'properties' ? frame.object : frame.finish(frame.items)
+      const outer = this.#stack[this.#stack.length - 1]
+      if (outer === undefined) return value
+      if (outer.kind === 'properties') setProperty(outer.object, outer.key, value)
+      else outer.items.push(value)
+    }
+  }
+
+  /** Reads items up to the next container: `true`, or to the end: `false`. */
+  #nextItems(frame: Frame & { kind: 'items' }): boolean {
+    const { items } = frame
+    while (frame.left > 0) {
+      frame.left--
+      const value = this.#begin()
+      if (value === entered) return true
+      items.push(value)
+    }
+    return false
+  }
+
+  #nextProperties(frame: Frame & { kind: 'properties' }): boolean {
+    const { object } = frame
+    while (frame.left > 0) {
+      frame.left--
+      const key = this.#key()
+      const value = this.#begin()
+      if (value === entered) {
+        frame.key = key
+        return true
+      }
+      setProperty(object, key, value)
+    }
+    return false
+  }
+
+  #key(): string {
+    const lead = this.byte()
+    if (lead >= Lead.fixstr && lead < Lead.nil) return this.key(lead & 0x1f)
+    if (lead >= Lead.str8 && lead <= Lead.str32) return this.key(this.#length(lead - Lead.str8))
+    this.position--
+    const value = this.#begin()
+    if (typeof value === 'string') return value
+    throw this.malformed('expected a string as key')
+  }
+
+  /** A simple value, or `entered`. */
+  #begin(): unknown {
+    const lead = this.byte()
+    if (lead < Lead.fixmap) return lead
+    if (lead >= Lead.negativeFixint) return lead - 0x100
+    if (lead < Lead.fixarray) return this.#enterProperties(lead & 0x0f)
+    if (lead < Lead.fixstr) return this.#enterItems(lead & 0x0f, asList)
+    if (lead < Lead.nil) return this.text(lead & 0x1f)
+    switch (lead) {
+      case Lead.nil:
+        return null
+      case Lead.false:
+        return false
+      case Lead.true:
+        return true
+      case Lead.float64:
+        return this.float64()
+      case Lead.uint8:
+        return this.byte()
+      case Lead.uint16:
+        return this.uint16()
+      case Lead.uint32:
+        return this.uint32()
+      case Lead.uint64:
+        return this.uint64()
+      case Lead.int8:
+        return this.int8()
+      case Lead.int16:
+        return this.int16()
+      case Lead.int32:
+        return this.int32()
+      case Lead.int64:
+        return this.int64()
+      case Lead.str8:
+      case Lead.str16:
+      case Lead.str32:
+        return this.text(this.#length(lead - Lead.str8))
+      case Lead.bin8:
+      case Lead.bin16:
+      case Lead.bin32:
+        return this.#bytes(this.#length(lead - Lead.bin8))
+      case Lead.array16:
+      case Lead.array32:
+        return this.#enterItems(this.#length(lead - Lead.array16 + 1), asList)
+      case Lead.map16:
+      case Lead.map32:
+        return this.#enterProperties(this.#length(lead - Lead.map16 + 1))
+      case Lead.ext8:
+      case Lead.ext16:
+      case Lead.ext32:
+        return this.#extension(this.#length(lead - Lead.ext8))
+      case Lead.fixext1:
+      case Lead.fixext2:
+      case Lead.fixext4:
+      case Lead.fixext8:
+      case Lead.fixext16:
+        return this.#extension(1 << (lead - Lead.fixext1))
+      default:
+        throw this.malformed(`no value begins with the byte 0x${lead.toString(16)}`)
+    }
+  }
+
+  #length(size: number): number {
+    return size === 0 ? this.byte() : size === 1 ? this.uint16() : this.uint32()
+  }
+
+  /** Memory of its own, also for a few bytes: the pool that `Buffer.from` uses would be shared with strangers. */
+  #bytes(length: number): Buffer {
+    const start = this.take(length)
+    const copy = Buffer.allocUnsafeSlow(length)
+    copy.set(this.bytes.subarray(start, start + length))
+    return copy
+  }
+
+  #extension(length: number): unknown {
+    const code = this.byte()
+    const start = this.take(length)
+    if (code === Extension.container && length === 1) return this.#container(this.bytes[start]!)
+    if (code === Extension.handle && length === 8) {
+      return this.#hooks.handle(this.payloadUint32(start), this.payloadUint32(start + 4))
+    }
+    if (code === Extension.bigInteger && length > 0) return this.hugeInteger(start, length)
+    if (code === Extension.utf16 && length % 2 === 0) return this.utf16(start, length)
+    if (code === Extension.byteArray) {
+      const copy = new Uint8Array(length)
+      copy.set(this.bytes.subarray(start, start + length))
+      return copy
+    }
+    throw this.malformed(`unknown extension 0x${code.toString(16)} of ${length} bytes`)
+  }
+
+  /** A tuple, set, frozenset or map, whose header comes next. */
+  #container(kind: number): unknown {
+    const lead = this.byte()
+    if (kind === Container.map) {
+      const small = lead >= Lead.fixmap && lead < Lead.fixarray
+      if (small || lead === Lead.map16 || lead === Lead.map32) {
+        return this.#enterItems(2 * (small ? lead & 0x0f : this.#length(lead - Lead.map16 + 1)), asMap)
+      }
+    } else {
+      const finish = kind === Container.tuple ? tupleOf : kind === Container.set ? asSet : asFrozenSet
+      const small = lead >= Lead.fixarray && lead < Lead.fixstr
+      if (kind <= Container.frozenSet && kind > 0 && (small || lead === Lead.array16 || lead === Lead.array32)) {
+        return this.#enterItems(small ? lead & 0x0f : this.#length(lead - Lead.array16 + 1), finish)
+      }
+    }
+    throw this.malformed('a container without its header')
+  }
+
+  #enterItems(left: number, finish: (items: unknown[]) => unknown): typeof entered {
+    // Every part takes a byte at least. Nothing is allocated by what a header claims.
+    if (left > this.end - this.position) throw this.malformed('the message ends too early')
+    this.#stack.push({ kind: 'items', finish, items: [], left })
+    return entered
+  }
+
+  #enterProperties(left: number): typeof entered {
+    if (2 * left > this.end - this.position) throw this.malformed('the message ends too early')
+    this.#stack.push({ kind: 'properties', object: {}, key: '', left })
+    return entered
+  }
+}
+
+function setProperty(object: Properties, key: string, value: unknown): void {
+  if (key === '__proto__') {
+    // An assignment would set the prototype.
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+  } else {
+    object[key] = value
+  }
+}
+
+function asList(items: unknown[]): unknown[] {
+  return items
+}
+
+function asSet(items: unknown[]): Set<unknown> {
+  return complete(new Set(items), items.length)
+}
+
+function asFrozenSet(items: unknown[]): PyFrozenSet {
+  return complete(new PyFrozenSet(items), items.length)
+}
+
+function asMap(parts: unknown[]): Map<unknown, unknown> {
+  const map = new Map<unknown, unknown>()
+  for (let index = 0; index < parts.length; index += 2) map.set(parts[index], parts[index + 1])
+  return complete(map, parts.length / 2)
+}
+
+/** Python tells two `nan` objects apart, and a handle may come twice; JavaScript would keep one of them in silence. */
+function complete<T extends { readonly size: number }>(collection: T, count: number): T {
+  if (collection.size === count) return collection
+  const message = `expected ${count} distinct keys or items, but some are equal in JavaScript; use returns \`'ref'\``
+  throw new BridgeError('ERR_CONVERSION', message)
+}

@@ -1,0 +1,259 @@
+/* JavaScript values to wire values. Walks with a stack of its own, so that depth is bounded by memory. */
+import { BridgeError, isBridgeError } from '../errors/bridge-error'
+import { ByteWriter } from './byte-writer'
+import { Container } from './format'
+import { keyStep, nameStep } from './path'
+import { plainKind } from './plain-data'
+import { unsupported } from './unsupported'
+
+export interface EncodeHooks {
+  /**
+   * Above 0: a handle id; below 0: minus a request id; 0: not a reference of this bridge. May throw (disposed, another
+   * environment). `path` is for messages.
+   */
+  reference(value: object, path: () => string): number
+}
+
+/** Up to this depth a container is looked for among its ancestors one by one, deeper in a set. */
+const shallow = 32
+
+/** A container whose header has been written. Frames are used again and again; `source` and `items` are cleared. */
+class Frame {
+  kind: 'items' | 'set' | 'pairs' | 'properties' = 'items'
+  source: object | undefined
+  /** What is written: the items, keys and values in turn, or property names. */
+  items: readonly unknown[] = []
+  /** How many the header promised; a getter may change `items` meanwhile. */
+  length = 0
+  /** How many of `items` have been started. */
+  started = 0
+  /** Of an object: where its header is, and how many properties were not `undefined`. */
+  header = 0
+  count = 0
+}
+
+/**
+ * Writes values into memory that grows.
+ *
+ * Reading a value may run the program's own code (a getter, a proxy). That code must not use the same encoder; whoever owns
+ * the encoder gives it another one.
+ */
+export class Encoder extends ByteWriter {
+  readonly #hooks: EncodeHooks
+  readonly #frames: Frame[] = []
+  #depth = 0
+  /** The containers on the stack below `shallow`. */
+  readonly #deep = new Set<object>()
+  #root = ''
+  readonly #path = (): string => this.#spellPath()
+
+  constructor(buffer: ArrayBuffer, grow: (bytes: number) => ArrayBuffer, hooks: EncodeHooks) {
+    super(buffer, grow)
+    this.#hooks = hooks
+  }
+
+  /** Writes a value. Throws `ERR_CONVERSION` with the path of the part that cannot cross; `path` is where the value itself stands. */
+  value(value: unknown, path: string): void {
+    this.#root = path
+    try {
+      if (this.#begin(value)) this.#contents()
+    } catch (error) {
+      throw isBridgeError(error) ? error : this.#failure(`converting the value failed: ${messageOf(error)}`, error)
+    } finally {
+      while (this.#depth > 0) this.#leave(this.#frames[this.#depth - 1]!)
+    }
+  }
+
+  /** Writes a simple value, or the header of a container, which then is on the stack: `true`. */
+  #begin(value: unknown): boolean {
+    switch (typeof value) {
+      case 'string':
+        this.text(value)
+        return false
+      case 'number':
+        this.#number(value)
+        return false
+      case 'boolean':
+        this.boolean(value)
+        return false
+      case 'undefined':
+        this.nil()
+        return false
+      case 'bigint':
+        this.bigInteger(value)
+        return false
+      case 'object':
+        if (value !== null) return this.#object(value)
+        this.nil()
+        return false
+      case 'function':
+        this.#reference(value)
+        return false
+      default:
+        throw this.#failure(unsupported(value))
+    }
+  }
+
+  #number(value: number): void {
+    if (Number.isSafeInteger(value) && (value !== 0 || 1 / value > 0)) this.integer(value)
+    else this.float(value)
+  }
+
+  #object(value: object): boolean {
+    switch (plainKind(value)) {
+      case 'object':
+        return this.#properties(value)
+      case 'array':
+        this.#list(value as unknown[])
+        return true
+      case 'tuple':
+        this.container(Container.tuple)
+        this.#list(value as unknown[])
+        return true
+      case 'set':
+        this.container(Container.set)
+        this.#list([...(value as Set<unknown>)], value, 'set')
+        return true
+      case 'frozenset':
+        this.container(Container.frozenSet)
+        this.#list([...(value as Set<unknown>)], value, 'set')
+        return true
+      case 'map':
+        return this.#map(value as Map<unknown, unknown>)
+      case 'bytes':
+        this.binary(value as Uint8Array)
+        return false
+      default:
+        this.#reference(value)
+        return false
+    }
+  }
+
+  #reference(value: object): void {
+    const id = this.#hooks.reference(value, this.#path)
+    if (id > 0) this.handle(id)
+    else if (id < 0) this.request(-id)
+    else throw this.#failure(unsupported(value))
+  }
+
+  #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' = 'items'): void {
+    // Every item takes a byte at least: this fails early for an array that is only a length.
+    this.reserve(items.length + 5)
+    this.arrayHeader(items.length)
+    this.#enter(kind, source, items)
+  }
+
+  #map(map: Map<unknown, unknown>): boolean {
+    const pairs = [...map].flat(1)
+    let strings = true
+    for (let index = 0; strings && index < pairs.length; index += 2) strings = typeof pairs[index] === 'string'
+    if (!strings) this.container(Container.map)
+    this.mapHeader(pairs.length / 2)
+    this.#enter('pairs', map, pairs)
+    return true
+  }
+
+  #properties(object: object): boolean {
+    const names = Object.keys(object)
+    const frame = this.#enter('properties', object, names)
+    for (const symbol of Object.getOwnPropertySymbols(object)) {
+      if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
+        throw this.#failure(
+          `expected string keys only, got the symbol \`${String(symbol)}\`; a Python dict cannot hold it`,
+        )
+      }
+    }
+    this.reserve(5)
+    frame.header = this.position
+    this.mapHeader(names.length)
+    return true
+  }
+
+  #enter(kind: Frame['kind'], source: object, items: readonly unknown[]): Frame {
+    const depth = this.#depth
+    for (let index = Math.min(depth, shallow) - 1; index >= 0; index--) {
+      if (this.#frames[index]!.source === source) throw this.#cycle()
+    }
+    if (depth >= shallow) {
+      if (this.#deep.has(source)) throw this.#cycle()
+      this.#deep.add(source)
+    }
+    const frame = (this.#frames[depth] ??= new Frame())
+    frame.kind = kind
+    frame.source = source
+    frame.items = items
+    frame.length = items.length
+    frame.started = frame.count = 0
+    this.#depth = depth + 1
+    return frame
+  }
+
+  #leave(frame: Frame): void {
+    this.#depth--
+    if (this.#depth >= shallow) this.#deep.delete(frame.source!)
+    frame.source = undefined
+    frame.items = []
+  }
+
+  /** Writes what is in the containers on the stack. */
+  #contents(): void {
+    while (this.#depth > 0) {
+      const frame = this.#frames[this.#depth - 1]!
+      if (frame.kind === 'properties' ? this.#nextProperties(frame) : this.#nextItems(frame)) continue
+      this.#leave(frame)
+    }
+  }
+
+  /** Writes items up to and including the header of the next container: `true`, or to the end: `false`. */
+  #nextItems(frame: Frame): boolean {
+    const { items, length } = frame
+    while (frame.started < length) {
+      if (this.#begin(items[frame.started++])) return true
+    }
+    return false
+  }
+
+  #nextProperties(frame: Frame): boolean {
+    const names = frame.items as readonly string[]
+    const object = frame.source as Readonly<Record<string, unknown>>
+    while (frame.started < names.length) {
+      const name = names[frame.started++]!
+      const value = object[name]
+      if (value === undefined) continue
+      frame.count++
+      this.text(name)
+      if (this.#begin(value)) return true
+    }
+    if (frame.count < names.length) this.patchMapHeader(frame.header, frame.count)
+    return false
+  }
+
+  #cycle(): BridgeError {
+    return this.#failure('expected data without cycles, got an object that contains itself')
+  }
+
+  #failure(message: string, cause?: unknown): BridgeError {
+    const path = this.#spellPath()
+    const options = cause === undefined ? { path } : { path, cause }
+    return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, options)
+  }
+
+  #spellPath(): string {
+    let path = this.#root
+    for (const { kind, items, started } of this.#frames.slice(0, this.#depth)) {
+      // Nothing of the innermost container has been started if it is the problem itself.
+      if (started === 0) break
+      const index = started - 1
+      const pair = index >> 1
+      if (kind === 'items') path += `[${index}]`
+      else if (kind === 'set') path += `<item ${index}>`
+      else if (kind === 'properties') path += nameStep(items[index] as string)
+      else path += index % 2 === 0 ? `<key ${pair}>` : keyStep(items[index - 1], pair)
+    }
+    return path
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error
+}

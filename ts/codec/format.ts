@@ -1,0 +1,62 @@
+/* The numbers of the wire format: its version, MessagePack's lead bytes and our extension codes. docs/internal/wire-format.md
+   describes them; crates/symphony-wire has the same in Rust. */
+
+/** The version of the format. Both halves of one package always have the same. */
+export const wireVersion = 1
+
+/** MessagePack's lead bytes, under the names of its specification. */
+export const Lead = {
+  fixmap: 0x80,
+  fixarray: 0x90,
+  fixstr: 0xa0,
+  nil: 0xc0,
+  false: 0xc2,
+  true: 0xc3,
+  bin8: 0xc4,
+  bin16: 0xc5,
+  bin32: 0xc6,
+  ext8: 0xc7,
+  ext16: 0xc8,
+  ext32: 0xc9,
+  float64: 0xcb,
+  uint8: 0xcc,
+  uint16: 0xcd,
+  uint32: 0xce,
+  uint64: 0xcf,
+  int8: 0xd0,
+  int16: 0xd1,
+  int32: 0xd2,
+  int64: 0xd3,
+  fixext1: 0xd4,
+  fixext2: 0xd5,
+  fixext4: 0xd6,
+  fixext8: 0xd7,
+  fixext16: 0xd8,
+  str8: 0xd9,
+  str16: 0xda,
+  str32: 0xdb,
+  array16: 0xdc,
+  array32: 0xdd,
+  map16: 0xde,
+  map32: 0xdf,
+  negativeFixint: 0xe0,
+} as const
+
+/** Our extension codes. Those from 0x10 are reserved for shapes, typed packing and further value types. */
+export const Extension = {
+  bigInteger: 0x01,
+  utf16: 0x02,
+  byteArray: 0x03,
+  handle: 0x04,
+  request: 0x05,
+  /** One byte long: it says what the array or map header right after it stands for. */
+  container: 0x06,
+} as const
+
+/** The payload of `Extension.container`. */
+export const Container = {
+  tuple: 1,
+  set: 2,
+  frozenSet: 3,
+  map: 4,
+} as const

@@ -1,0 +1,52 @@
+/* Decides which objects are plain data. An object is what its prototype says, in whichever realm that was made: Jest's
+   sandboxes and `vm` contexts have their own `Object.prototype`. Subclasses are not plain. */
+import { types } from 'node:util'
+
+import { frozenSetBrand } from '../values/frozen-set'
+import { tupleBrand } from '../values/tuple'
+
+/** What a plain object becomes in Python: dict, list, tuple, set, frozenset, dict, bytes. */
+export type PlainKind = 'object' | 'array' | 'tuple' | 'set' | 'frozenset' | 'map' | 'bytes'
+
+/** The kind that a prototype promises; `null` if it is none of them. */
+const promises = new WeakMap<object, PlainKind | null>()
+
+/** What the object is, or `undefined` if it is not plain data. */
+export function plainKind(value: object): PlainKind | undefined {
+  const prototype = Object.getPrototypeOf(value) as object | null
+  if (prototype === Object.prototype || prototype === null) return 'object'
+  if (prototype === Array.prototype) return Array.isArray(value) ? 'array' : undefined
+  if (types.isUint8Array(value)) return 'bytes'
+  let promised = promises.get(prototype)
+  if (promised === undefined) promises.set(prototype, (promised = promiseOf(prototype)))
+  if (promised === null) return undefined
+  return keeps(promised, value) ? promised : undefined
+}
+
+/** Whether the object really is what its prototype promises: `Object.create(Map.prototype)` is not a map. */
+function keeps(kind: PlainKind, value: object): boolean {
+  if (kind === 'array' || kind === 'tuple') return Array.isArray(value)
+  if (kind === 'set' || kind === 'frozenset') return types.isSet(value)
+  if (kind === 'map') return types.isMap(value)
+  return true
+}
+
+function promiseOf(prototype: object): PlainKind | null {
+  if (Object.hasOwn(prototype, tupleBrand)) return 'tuple'
+  if (Object.hasOwn(prototype, frozenSetBrand)) return 'frozenset'
+  const name = builtInName(prototype)
+  const parent = Object.getPrototypeOf(prototype) as object | null
+  if (name === 'Object') return parent === null ? 'object' : null
+  if (parent === null || builtInName(parent) !== 'Object') return null
+  if (name === 'Array') return 'array'
+  if (name === 'Set') return 'set'
+  if (name === 'Map') return 'map'
+  return null
+}
+
+/** The name of the built-in class whose prototype this is. */
+function builtInName(prototype: object): string | undefined {
+  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
+  if (typeof constructor !== 'function' || constructor.prototype !== prototype) return undefined
+  return /^function (\w+)\(\) \{\s*\[native code\]\s*\}$/.exec(Function.prototype.toString.call(constructor))?.[1]
+}

@@ -1,0 +1,41 @@
+/* Words for values that cannot cross: what was expected, what was got, and what would work. */
+import { types } from 'node:util'
+
+const expected =
+  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array or a Python object'
+
+/** The message for a value that has no counterpart in Python. */
+export function unsupported(value: unknown): string {
+  const hint = advice(value)
+  return `expected ${expected}, got ${described(value)}${hint === undefined ? '' : `; ${hint}`}`
+}
+
+function described(value: unknown): string {
+  if (typeof value === 'symbol') return `the symbol \`${String(value)}\``
+  if (typeof value === 'function') return value.name ? `the function \`${value.name}\`` : 'a function'
+  const name = className(value as object)
+  return name === undefined ? 'an object with an unknown prototype' : `an instance of \`${name}\``
+}
+
+function className(value: object): string | undefined {
+  const prototype = Object.getPrototypeOf(value) as object | null
+  if (prototype === null) return undefined
+  const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
+  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : undefined
+}
+
+function advice(value: unknown): string | undefined {
+  if (typeof value === 'symbol') return 'its `description` is a string'
+  if (typeof value === 'function') return undefined
+  if (types.isPromise(value)) return 'await it first'
+  if (types.isDate(value)) return 'pass `toISOString()` or `getTime()`'
+  if (ArrayBuffer.isView(value))
+    return 'pass `Array.from(it)` for a list, or `Buffer.from(it.buffer, it.byteOffset, it.byteLength)` for its bytes'
+  if (types.isAnyArrayBuffer(value)) return 'pass `new Uint8Array(it)`'
+  if (types.isBoxedPrimitive(value)) return 'pass its `valueOf()`'
+  if (types.isWeakMap(value) || types.isWeakSet(value)) return 'its members cannot be listed'
+  if (types.isMap(value)) return 'pass `new Map(it)`'
+  if (types.isSet(value)) return 'pass `new Set(it)`'
+  if (Array.isArray(value)) return 'pass `Array.from(it)`'
+  return 'pass a plain object, such as `{ ...it }`'
+}

@@ -1,0 +1,241 @@
+/* An exception that Python code raised, as a JavaScript error. */
+import { inspect, type InspectOptionsStylized } from 'node:util'
+import type { Handle } from '../types/handle'
+import { Operation } from '../call/operation'
+import { operateSync } from '../call/sync-call'
+import { hasState } from '../call/subject'
+import { handlerOf } from '../handle/internal'
+import type { HandleState } from '../handle/state'
+import type { ErrorValue } from '../call/result-decoder'
+import { environment } from '../native/environment'
+import { errorFromNative } from './from-native'
+
+/** One frame of a Python traceback. */
+export interface PythonFrame {
+  readonly file: string
+  readonly line: number
+  readonly function: string
+  /** The line of source, if Python found it. */
+  readonly source?: string
+}
+
+/** What an error value says of an exception; native-interface.md describes the fields. */
+export type ExceptionDetails = readonly [
+  qualifiedType: string,
+  args: readonly unknown[] | null,
+  notes: readonly string[] | null,
+  frames: readonly (readonly [file: string, line: number, name: string, source: string | null])[] | null,
+  traceback: string | null,
+  cause: ErrorValue | null,
+  context: ErrorValue | null,
+  suppressContext: boolean,
+  errors: readonly ErrorValue[] | null,
+  exception: object | null,
+  complete: boolean,
+]
+
+/** Registered for the whole process, so that another copy of the package, or of its modules, knows the errors of this one. */
+const brand = Symbol.for('symphony-python-bridge.PythonError')
+
+/**
+ * An exception that Python code raised.
+ *
+ * `message` begins with the type, as the last line of a Python traceback does; `stack` has the JavaScript frames, `frames` and
+ * `traceback` the Python ones. Printing the error shows both. `isPythonError(error, 'LookupError')` asks for a type.
+ */
+export class PythonError extends Error {
+  declare readonly name: 'PythonError'
+  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
+  declare readonly cause?: PythonError
+  #details: ExceptionDetails
+  readonly #message: string
+  #cause: PythonError | undefined
+  #errors: readonly PythonError[] | undefined
+
+  /** @internal */
+  constructor(message: string, details: ExceptionDetails) {
+    const type = bareName(details[0])
+    super(message === '' ? type : `${type}: ${message}`)
+    this.#details = details
+    this.#message = message
+  }
+
+  /** The name of the exception's class, such as `ValueError`. */
+  get type(): string {
+    return this.#details[0].slice(this.#details[0].lastIndexOf('.') + 1)
+  }
+
+  /** The class with its module, such as `json.decoder.JSONDecodeError` or `builtins.ValueError`. */
+  get qualifiedType(): string {
+    return this.#details[0]
+  }
+
+  /** `str(exception)`: the message without the type. */
+  get text(): string {
+    return this.#message
+  }
+
+  /** `exception.args`, converted like any value. */
+  get args(): readonly unknown[] {
+    return this.#complete()[1] ?? []
+  }
+
+  /** The traceback as Python prints it, causes and groups included. */
+  get traceback(): string {
+    return this.#complete()[4] ?? ''
+  }
+
+  /** The frames of the traceback, the innermost last. */
+  get frames(): readonly PythonFrame[] {
+    const frames = this.#complete()[3] ?? []
+    return frames.map(([file, line, name, source]) =>
+      source === null ? { file, line, function: name } : { file, line, function: name, source },
+    )
+  }
+
+  /** What `add_note` added. */
+  get notes(): readonly string[] {
+    return this.#complete()[2] ?? []
+  }
+
+  /** The exceptions of an exception group. */
+  get errors(): readonly PythonError[] | undefined {
+    const errors = this.#complete()[8]
+    if (errors === null) return undefined
+    return (this.#errors ??= errors.map(nested))
+  }
+
+  /** The exception itself. */
+  get object(): Handle {
+    const state = exceptionState(this)
+    if (state === undefined) throw new TypeError('this exception did not leave a handle')
+    return state.asyncView as Handle
+  }
+
+  /** Always this code. */
+  get code(): 'ERR_PYTHON_EXCEPTION' {
+    return 'ERR_PYTHON_EXCEPTION'
+  }
+
+  /** @internal */
+  static stateOf(error: PythonError): HandleState | undefined {
+    const handler = handlerOf(error.#details[9])
+    return hasState(handler) ? handler.state : undefined
+  }
+
+  /** @internal `cause`, as Python would print it: the explicit cause, or the context unless it is suppressed. */
+  static causeOf(error: PythonError): PythonError | undefined {
+    const [, , , , , cause, context, suppressed] = error.#complete()
+    const value = cause ?? (suppressed ? null : context)
+    return value === null ? undefined : (error.#cause ??= nested(value))
+  }
+
+  /** A synchronous call reports little, because most callers only look at the type; the rest is fetched when it is asked for. */
+  #complete(): ExceptionDetails {
+    if (this.#details[10] || environment.closed) return this.#details
+    const state = PythonError.stateOf(this)
+    if (state === undefined || state.id === 0) return this.#details
+    const [, , details] = operateSync(state, Operation.describeException) as ErrorValue
+    const [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors] = details as ExceptionDetails
+    this.#details = [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors, this.#details[9], true]
+    return this.#details
+  }
+
+  static {
+    const hidden = { configurable: true, enumerable: false }
+    Object.defineProperties(this.prototype, {
+      name: { ...hidden, value: 'PythonError', writable: true },
+      [brand]: { ...hidden, value: true },
+      cause: {
+        ...hidden,
+        get(this: PythonError) {
+          return PythonError.causeOf(this)
+        },
+      },
+      [inspect.custom]: { ...hidden, value: inspected },
+    })
+  }
+}
+
+/** The state of the exception that an error stands for. */
+export function exceptionState(error: unknown): HandleState | undefined {
+  return error instanceof PythonError ? PythonError.stateOf(error) : undefined
+}
+
+/** Built-in exceptions by their bare name. */
+export type BuiltinException =
+  | 'BaseException'
+  | 'Exception'
+  | 'ArithmeticError'
+  | 'AssertionError'
+  | 'AttributeError'
+  | 'BaseExceptionGroup'
+  | 'ExceptionGroup'
+  | 'FileExistsError'
+  | 'FileNotFoundError'
+  | 'ImportError'
+  | 'IndexError'
+  | 'KeyError'
+  | 'KeyboardInterrupt'
+  | 'LookupError'
+  | 'MemoryError'
+  | 'ModuleNotFoundError'
+  | 'NameError'
+  | 'NotImplementedError'
+  | 'OSError'
+  | 'OverflowError'
+  | 'PermissionError'
+  | 'RecursionError'
+  | 'RuntimeError'
+  | 'StopIteration'
+  | 'SyntaxError'
+  | 'SystemExit'
+  | 'TimeoutError'
+  | 'TypeError'
+  | 'UnicodeError'
+  | 'ValueError'
+  | 'ZeroDivisionError'
+
+/**
+ * Whether `error` is a Python exception, and if `type` is given, one of that class or of a class derived from it. Built-in
+ * classes are named barely (`'LookupError'`), others with their module (`'json.decoder.JSONDecodeError'`).
+ */
+export function isPythonError(error: unknown, type?: BuiltinException | (string & {})): error is PythonError {
+  if (typeof error !== 'object' || error === null || !(brand in error)) return false
+  if (type === undefined) return true
+  const name = bareName(type)
+  if (bareName((error as PythonError).qualifiedType) === name) return true
+  const handler = error instanceof PythonError ? PythonError.stateOf(error) : undefined
+  return handler !== undefined && handler.type.mro.some((ancestor) => bareName(ancestor) === name)
+}
+
+function bareName(qualified: string): string {
+  return qualified.startsWith('builtins.') ? qualified.slice('builtins.'.length) : qualified
+}
+
+/** The error of a nested error value. It was not thrown in JavaScript, so it has no JavaScript frames. */
+function nested(value: ErrorValue): PythonError {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return errorFromNative(value) as PythonError
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
+/** The JavaScript stack, then Python's own words, which include causes and notes. */
+function inspected(this: PythonError, _depth: number, options: InspectOptionsStylized): string {
+  const stack = this.stack ?? String(this)
+  const text = pythonWords(this)
+  return text === '' ? stack : `${stack}\n  ${options.stylize('Python:', 'special')}\n${text.replace(/^/gm, '    ')}`
+}
+
+function pythonWords(error: PythonError): string {
+  try {
+    return error.traceback.trimEnd()
+  } catch {
+    // Printing an error must not throw another one.
+    return ''
+  }
+}

@@ -1,0 +1,104 @@
+/* What handles, paths and calls have in common: the proxy handler of everything asynchronous. */
+import type { InspectOptionsStylized } from 'node:util'
+import type { Call } from '../call/call'
+import { splitArguments } from '../call/keywords'
+import { Operation, type OperationNumber } from '../call/operation'
+import { Path, type Step } from '../call/path'
+import { requests } from '../call/request-queue'
+import type { CallContext } from '../call/scope'
+import { BridgeError } from '../errors/bridge-error'
+import { asyncMembers } from './async-members'
+import { dataUse } from './data-misuse'
+import { internal } from './internal'
+import { memberKind } from './member-names'
+import type { proxyTarget, Inspectable } from './proxy-target'
+import type { HandleState } from './state'
+
+/** A proxy handler for an object, or for something that will be one, whose every use is a request. */
+export abstract class AsyncProxy implements ProxyHandler<typeof proxyTarget>, Inspectable {
+  /** Where requests run, and with which options. */
+  abstract readonly context: CallContext
+  /** What requests name. */
+  abstract readonly target: HandleState | Call
+  /** The way from there. */
+  abstract readonly steps: readonly Step[]
+  /** How it is called in messages. */
+  abstract readonly label: string
+
+  /** Members that only this kind has. */
+  protected abstract own(key: string | symbol): unknown
+  abstract withContext(context: CallContext): object
+  abstract refuse(use: string): Error
+  abstract inspected(depth: number, options: InspectOptionsStylized): string
+
+  /** The path one step further. */
+  extended(step: Step): object {
+    return Path.from(this.context, this.target, undefined, step)
+  }
+
+  /** Starts an operation on it. */
+  start(operation: OperationNumber, args?: readonly unknown[], named?: object, context = this.context): Call {
+    return requests.start(context, operation, this.target, this.steps, args, named)
+  }
+
+  apply(_target: unknown, _this: unknown, args: unknown[]): object {
+    const { positional, named } = splitArguments(args)
+    return this.start(Operation.call, positional, named).proxy
+  }
+
+  get(_target: unknown, key: string | symbol, receiver: object): unknown {
+    if (key === internal) return this
+    const own = this.own(key)
+    if (own !== undefined) return own
+    if (key in asyncMembers.table) return Reflect.get(asyncMembers.table, key, receiver)
+    if (typeof key === 'symbol' || key.startsWith('$') || this.hides(key)) return undefined
+    switch (memberKind(key)) {
+      case 'attribute':
+        return this.extended(key)
+      case 'item':
+        return this.extended({ key: Number(key) })
+      case 'none':
+        return undefined
+    }
+  }
+
+  /** Names that look like attributes and are none. */
+  protected hides(name: string): boolean {
+    return name === 'prototype' || name === 'asymmetricMatch'
+  }
+
+  set(_target: unknown, key: string | symbol): never {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `an assignment to an asynchronous handle cannot be awaited; use \`await handle.$set(${JSON.stringify(String(key))}, value)\`, or assign to \`handle.$sync\``,
+    )
+  }
+
+  deleteProperty(_target: unknown, key: string | symbol): never {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`delete\` on an asynchronous handle cannot be awaited; use \`await handle.$del(${JSON.stringify(String(key))})\`, or delete from \`handle.$sync\``,
+    )
+  }
+
+  /** Only what is known without asking Python; `$has` asks. */
+  has(_target: unknown, key: string | symbol): boolean {
+    return key in asyncMembers.table || this.own(key) !== undefined
+  }
+
+  ownKeys(): never {
+    throw this.refuse(dataUse.keys)
+  }
+
+  getOwnPropertyDescriptor(): undefined {
+    return undefined
+  }
+
+  defineProperty(): never {
+    throw this.refuse(dataUse.definition)
+  }
+
+  preventExtensions(): never {
+    throw this.refuse(dataUse.definition)
+  }
+}

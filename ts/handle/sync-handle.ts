@@ -1,0 +1,167 @@
+/* The synchronous view of a Python object: the proxy handler whose calls and attributes are the hot path of the bridge. */
+import type { InspectOptionsStylized } from 'node:util'
+import { callState, getAttribute, operateSync } from '../call/sync-call'
+import { Operation } from '../call/operation'
+import { holdsState, type HasState } from '../call/subject'
+import { isPythonError } from '../errors/python-error'
+import { environment } from '../native/environment'
+import { nameNumber } from '../native/names'
+import type { Returns } from '../types/options'
+import { dataUse, handleAsData } from './data-misuse'
+import { internal } from './internal'
+import { memberKind } from './member-names'
+import { proxyTarget, type Inspectable } from './proxy-target'
+import type { HandleState } from './state'
+import { syncMembers } from './sync-members'
+import { isProbedName } from './type-description'
+
+/** Names that have been found to be plain attributes, with their numbers: one lookup decides the common case. */
+const attributeNumbers = new Map<string, number>()
+
+/** The handler of a synchronous view. */
+export class SyncView implements ProxyHandler<typeof proxyTarget>, Inspectable, HasState {
+  readonly [holdsState] = true
+
+  constructor(
+    readonly state: HandleState,
+    readonly returns: Returns = 'auto',
+  ) {}
+
+  static over(state: HandleState): object {
+    return new Proxy(proxyTarget, new SyncView(state))
+  }
+
+  /** The same object with an option for its results. */
+  static returning(state: HandleState, returns: Returns): object {
+    return returns === 'auto' ? state.syncView : new Proxy(proxyTarget, new SyncViewWithOptions(state, returns))
+  }
+
+  apply(_target: unknown, _this: unknown, args: unknown[]): unknown {
+    return callState(this.state, args)
+  }
+
+  get(_target: unknown, key: string | symbol, receiver: object): unknown {
+    const number = attributeNumbers.get(key as string)
+    if (number !== undefined) return getAttribute(this.state, key as string, number)
+    return this.getUncommon(key, receiver)
+  }
+
+  /** Everything but a plain attribute that was read before. */
+  private getUncommon(key: string | symbol, receiver: object): unknown {
+    if (key === internal) return this
+    if (key in syncMembers) return Reflect.get(syncMembers, key, receiver)
+    if (key === Symbol.iterator) return this.state.type.iterable ? syncMembers.$iter : undefined
+    if (typeof key === 'symbol' || key.startsWith('$') || neverAttributes.has(key)) return undefined
+    switch (memberKind(key)) {
+      case 'item':
+        return operateSync(this.state, Operation.getItem, [Number(key)], undefined, this.returns)
+      case 'none':
+        return undefined
+      case 'attribute':
+        return isProbedName(key) ? this.probe(key) : this.getNamed(key)
+    }
+  }
+
+  /** An attribute by its name, as `$get` reads it. */
+  getNamed(name: string): unknown {
+    const number = nameNumber(name)
+    if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
+    if (!(name in syncMembers) && !neverAttributes.has(name) && !isProbedName(name) && memberKind(name) === 'attribute') {
+      attributeNumbers.set(name, number)
+    }
+    return getAttribute(this.state, name, number)
+  }
+
+  /** Libraries look for these names on anything; that the attribute is missing is their answer. */
+  private probe(name: string): unknown {
+    try {
+      return this.getNamed(name)
+    } catch (error) {
+      if (isPythonError(error, 'AttributeError')) return undefined
+      throw error
+    }
+  }
+
+  set(_target: unknown, key: string | symbol, value: unknown): boolean {
+    if (typeof key === 'symbol') return false
+    if (memberKind(key) === 'item') operateSync(this.state, Operation.setItem, [Number(key), value])
+    else this.assign(key, value)
+    return true
+  }
+
+  assign(name: string, value: unknown): void {
+    operateSync(this.state, Operation.setAttribute, [name, value])
+    this.state.methods?.delete(name)
+  }
+
+  deleteProperty(_target: unknown, key: string | symbol): boolean {
+    if (typeof key === 'symbol') return false
+    if (memberKind(key) === 'item') operateSync(this.state, Operation.deleteItem, [Number(key)])
+    else this.remove(key)
+    return true
+  }
+
+  remove(name: string): void {
+    operateSync(this.state, Operation.deleteAttribute, [name])
+    this.state.methods?.delete(name)
+  }
+
+  has(_target: unknown, key: string | symbol): boolean {
+    if (key === Symbol.iterator) return this.state.type.iterable
+    if (key in syncMembers) return true
+    if (typeof key === 'symbol' || neverAttributes.has(key) || memberKind(key) !== 'attribute') return false
+    return operateSync(this.state, Operation.hasAttribute, [key]) as boolean
+  }
+
+  ownKeys(): never {
+    throw this.refuse(dataUse.keys)
+  }
+
+  getOwnPropertyDescriptor(): undefined {
+    return undefined
+  }
+
+  defineProperty(): never {
+    throw this.refuse(dataUse.definition)
+  }
+
+  preventExtensions(): never {
+    throw this.refuse(dataUse.definition)
+  }
+
+  refuse(use: string): Error {
+    return handleAsData(this.state.label, use)
+  }
+
+  inspected(_depth: number, options: InspectOptionsStylized): string {
+    const { state } = this
+    const label = options.stylize(`[Python ${state.type.name} #${state.number}]`, 'special')
+    if (state.id === 0) return `${label} (disposed)`
+    if (environment.closed) return `${label} (Python was stopped)`
+    try {
+      return `${label} ${String(operateSync(this.state, Operation.repr))}`
+    } catch {
+      // A failing `__repr__` must not make the log line fail.
+      return `${label} (its repr failed)`
+    }
+  }
+}
+
+/** A synchronous view whose results are all values, or all handles. */
+class SyncViewWithOptions extends SyncView {
+  override apply(_target: unknown, _this: unknown, args: unknown[]): unknown {
+    return operateSync(this.state, Operation.call, args, undefined, this.returns)
+  }
+
+  override get(target: unknown, key: string | symbol, receiver: object): unknown {
+    if (typeof key === 'string' && attributeNumbers.has(key)) return this.getNamed(key)
+    return super.get(target, key, receiver)
+  }
+
+  override getNamed(name: string): unknown {
+    return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
+  }
+}
+
+/** Names of JavaScript's that a handle does not have. `then` would make it awaitable, and `await` would never end. */
+const neverAttributes: ReadonlySet<string> = new Set(['then', 'prototype', 'asymmetricMatch'])

@@ -1,0 +1,45 @@
+/* Iterates over a Python object on the JavaScript thread. */
+import { Operation } from '../call/operation'
+import { operateSync } from '../call/sync-call'
+import { hasState } from '../call/subject'
+import { handlerOf } from './internal'
+import type { HandleState } from './state'
+
+/** A JavaScript iterator over a Python iterator. Leaving a loop early closes it in Python, as leaving Python's `for` would. */
+export class SyncIterator implements IterableIterator<unknown, void, undefined> {
+  #iterator: HandleState | undefined
+
+  constructor(iterable: HandleState) {
+    const iterator = handlerOf(operateSync(iterable, Operation.iterator, [], undefined, 'ref'))
+    if (hasState(iterator)) this.#iterator = iterator.state
+  }
+
+  next(): IteratorResult<unknown, void> {
+    if (this.#iterator === undefined) return { done: true, value: undefined }
+    const item = operateSync(this.#iterator, Operation.next) as unknown[]
+    if (item.length > 0) return { done: false, value: item[0] }
+    this.#finish()
+    return { done: true, value: undefined }
+  }
+
+  return(): IteratorResult<unknown, void> {
+    if (this.#iterator !== undefined) {
+      operateSync(this.#iterator, Operation.close)
+      this.#finish()
+    }
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.return()
+  }
+
+  #finish(): void {
+    this.#iterator?.dispose()
+    this.#iterator = undefined
+  }
+}

@@ -1,0 +1,121 @@
+/* The members that every synchronous view has besides its attributes: the `$` members, and what JavaScript asks of any object. */
+import { Operation } from '../call/operation'
+import { namedArguments } from '../call/keywords'
+import { operateSync } from '../call/sync-call'
+import type { AnyKw, Arguments } from '../types/keywords'
+import type { SyncCallOptions } from '../types/options'
+import { checkedReturns } from '../call/options'
+import { dataUse } from './data-misuse'
+import { handlerOf } from './internal'
+import { SyncIterator } from './sync-iterator'
+import { SyncView } from './sync-handle'
+import type { SyncMethod } from './sync-method'
+
+function viewOf(view: unknown): SyncView {
+  return handlerOf(view) as SyncView
+}
+
+/** Looked up with the view as receiver, so that `this` is the view. No prototype: only what is written here is a member. */
+export const syncMembers = Object.setPrototypeOf(
+  {
+    $call(this: object, args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): unknown {
+      const { state } = viewOf(this)
+      return operateSync(state, Operation.call, args, namedArguments(named), checkedReturns(options?.returns))
+    },
+    $get(this: object, name: string): unknown {
+      return attributesOf(this).getNamed(name)
+    },
+    $set(this: object, name: string, value: unknown): void {
+      attributesOf(this).assign(name, value)
+    },
+    $del(this: object, name: string): void {
+      attributesOf(this).remove(name)
+    },
+    $getItem(this: object, key: unknown): unknown {
+      const { state, returns } = attributesOf(this)
+      return operateSync(state, Operation.getItem, [key], undefined, returns)
+    },
+    $setItem(this: object, key: unknown, value: unknown): void {
+      operateSync(viewOf(this).state, Operation.setItem, [key, value])
+    },
+    $delItem(this: object, key: unknown): void {
+      operateSync(viewOf(this).state, Operation.deleteItem, [key])
+    },
+    $has(this: object, name: string): unknown {
+      return operateSync(viewOf(this).state, Operation.hasAttribute, [name])
+    },
+    $len(this: object): unknown {
+      return operateSync(viewOf(this).state, Operation.length)
+    },
+    $contains(this: object, item: unknown): unknown {
+      return operateSync(viewOf(this).state, Operation.contains, [item])
+    },
+    $dir(this: object): unknown {
+      return operateSync(viewOf(this).state, Operation.dir)
+    },
+    $str(this: object): unknown {
+      return operateSync(viewOf(this).state, Operation.str)
+    },
+    $repr(this: object): unknown {
+      return operateSync(viewOf(this).state, Operation.repr)
+    },
+    $is(this: object, other: unknown): unknown {
+      return operateSync(viewOf(this).state, Operation.is, [other])
+    },
+    $isInstance(this: object, cls: unknown): unknown {
+      return operateSync(viewOf(this).state, Operation.isInstance, [cls])
+    },
+    $value(this: object): unknown {
+      return operateSync(viewOf(this).state, Operation.value, [], undefined, 'value')
+    },
+    $ref(this: object): unknown {
+      return viewOf(this).state.syncView
+    },
+    $iter(this: object): SyncIterator {
+      return new SyncIterator(viewOf(this).state)
+    },
+    $with(this: object, options: SyncCallOptions): object {
+      return SyncView.returning(viewOf(this).state, checkedReturns(options.returns))
+    },
+    $dispose(this: object): void {
+      viewOf(this).state.dispose()
+    },
+    get $type(): string {
+      return viewOf(this).state.type.name
+    },
+    get $async(): object {
+      return viewOf(this).state.asyncView
+    },
+    get $sync(): object {
+      return this
+    },
+    [Symbol.dispose](this: object): void {
+      viewOf(this).state.dispose()
+    },
+    [Symbol.toPrimitive](this: object, hint: string): string {
+      const view = viewOf(this)
+      if (hint === 'number') throw view.refuse(dataUse.number)
+      return view.state.label
+    },
+    toString(this: object): string {
+      return viewOf(this).state.label
+    },
+    toJSON(this: object): never {
+      throw viewOf(this).refuse(dataUse.json)
+    },
+    valueOf(this: object): object {
+      return this
+    },
+    hasOwnProperty(): boolean {
+      return false
+    },
+    constructor: Function,
+  },
+  null,
+) as Record<PropertyKey, unknown>
+
+/** The handler that knows how to read and assign attributes: for a method, that of the bound method itself. */
+function attributesOf(view: unknown): SyncView {
+  const handler = handlerOf(view) as SyncView | SyncMethod
+  return handler instanceof SyncView ? handler : (handlerOf(handler.state.syncView) as SyncView)
+}

@@ -1,0 +1,86 @@
+/* A method read from a synchronous view, bound late: calling it is one step, and no bound-method object exists for it. */
+import { callMethod, operateSync } from '../call/sync-call'
+import { Operation } from '../call/operation'
+import { holdsState, type HasState } from '../call/subject'
+import { handlerOf, internal } from './internal'
+import { proxyTarget, type Inspectable } from './proxy-target'
+import type { HandleState } from './state'
+import { SyncView } from './sync-handle'
+import type { InspectOptionsStylized } from 'node:util'
+
+/**
+ * The handler of a method. Only a call is cheap: anything else that is asked of it fetches the bound method from Python and
+ * asks that. The method is looked up by name at each call, so assigning another one to the object is seen.
+ */
+export class SyncMethod implements ProxyHandler<typeof proxyTarget>, Inspectable, HasState {
+  readonly [holdsState] = true
+  #view: SyncView | undefined
+
+  private constructor(
+    private readonly owner: HandleState,
+    private readonly name: string,
+    private readonly number: number,
+  ) {}
+
+  /** The method `name` of an object; kept with the object, so that the next access is one lookup. */
+  static of(owner: HandleState, name: string, number: number): object {
+    const method = new Proxy(proxyTarget, new SyncMethod(owner, name, number))
+    ;(owner.methods ??= new Map()).set(name, method)
+    return method
+  }
+
+  /** The bound method itself, as a handle. */
+  get state(): HandleState {
+    return this.view.state
+  }
+
+  private get view(): SyncView {
+    return (this.#view ??= handlerOf(
+      operateSync(this.owner, Operation.value, [], undefined, 'ref', [this.name]),
+    ) as SyncView)
+  }
+
+  apply(_target: unknown, _this: unknown, args: unknown[]): unknown {
+    return callMethod(this.owner, this.name, this.number, args)
+  }
+
+  get(target: unknown, key: string | symbol, receiver: object): unknown {
+    return key === internal ? this : this.view.get(target, key, receiver)
+  }
+
+  set(target: unknown, key: string | symbol, value: unknown): boolean {
+    return this.view.set(target, key, value)
+  }
+
+  has(target: unknown, key: string | symbol): boolean {
+    return this.view.has(target, key)
+  }
+
+  deleteProperty(target: unknown, key: string | symbol): boolean {
+    return this.view.deleteProperty(target, key)
+  }
+
+  ownKeys(): never {
+    return this.view.ownKeys()
+  }
+
+  getOwnPropertyDescriptor(): undefined {
+    return undefined
+  }
+
+  defineProperty(): never {
+    return this.view.defineProperty()
+  }
+
+  preventExtensions(): never {
+    return this.view.preventExtensions()
+  }
+
+  refuse(use: string): Error {
+    return this.view.refuse(use)
+  }
+
+  inspected(_depth: number, options: InspectOptionsStylized): string {
+    return options.stylize(`[Python method ${this.owner.type.name}.${this.name}]`, 'special')
+  }
+}
