@@ -1,13 +1,12 @@
 /* A path: an attribute or item of a Python object, or of a call's outcome, that has not been read. */
 import type { InspectOptionsStylized } from 'node:util'
-import { asyncMembers } from '../handle/async-members'
 import { AsyncProxy } from '../handle/async-proxy'
-import { unawaitedAsData } from '../handle/data-misuse'
+import { dataUse, unawaitedAsData } from '../handle/data-misuse'
+import { handlerOf } from '../handle/internal'
 import { proxyTarget } from '../handle/proxy-target'
 import { HandleState } from '../handle/state'
 import type { Call } from './call'
 import { Operation } from './operation'
-import { requests } from './request-queue'
 import type { CallContext } from './scope'
 
 /** One step of a path: the name of an attribute, or the key of an item. */
@@ -19,19 +18,22 @@ export class Path extends AsyncProxy {
     override readonly context: CallContext,
     override readonly target: HandleState | Call,
     private readonly parent: Path | undefined,
-    private readonly step: Step,
+    private readonly step: Step | undefined,
   ) {
     super()
   }
 
-  static from(context: CallContext, target: HandleState | Call, parent: Path | undefined, step: Step): object {
+  /** A path without a step is the target itself, with another context. */
+  static from(context: CallContext, target: HandleState | Call, parent: Path | undefined, step: Step | undefined): object {
     return new Proxy(proxyTarget, new Path(context, target, parent, step))
   }
 
   override get steps(): readonly Step[] {
-    const steps: Step[] = [this.step]
-    for (let path = this.parent; path !== undefined; path = path.parent) steps.push(path.step)
-    return steps.length === 1 ? steps : steps.reverse()
+    const steps: Step[] = []
+    for (let path: Path | undefined = this; path !== undefined; path = path.parent) {
+      if (path.step !== undefined) steps.push(path.step)
+    }
+    return steps.length > 1 ? steps.reverse() : steps
   }
 
   override extended(step: Step): object {
@@ -48,7 +50,7 @@ export class Path extends AsyncProxy {
 
   /** Reads it. */
   read(): Call {
-    return requests.start(this.context, Operation.value, this.target, this.steps)
+    return this.start(Operation.value)
   }
 
   override refuse(use: string): Error {
@@ -60,13 +62,17 @@ export class Path extends AsyncProxy {
     return `[Python path ${base}${this.steps.map(stepText).join('')}]`
   }
 
-  inspected(_depth: number, options: InspectOptionsStylized): string {
+  override text(): string {
+    throw this.refuse(dataUse.text)
+  }
+
+  override inspected(_depth: number, options: InspectOptionsStylized): string {
     return `${options.stylize(this.label, 'special')} (not awaited)`
   }
 }
 
 function then(this: object, fulfilled?: (value: unknown) => unknown, rejected?: (reason: unknown) => unknown): Promise<unknown> {
-  return (asyncMembers.handlerOf(this) as Path).read().promise.then(fulfilled, rejected)
+  return (handlerOf(this) as Path).read().promise.then(fulfilled, rejected)
 }
 
 function stepText(step: Step): string {

@@ -32,10 +32,8 @@ export const convertFlag = 1
 const headerBytes = 16
 const initialBytes = 4096
 
-/** How paths and calls among the arguments are treated. */
+/** What may be among the arguments. */
 export interface ReferenceRules {
-  /** The call that reads a path; `undefined` if there is none yet, and then what is written now is written again. */
-  callOf(path: Path): Call | undefined
   /** Whether a call under way may be named; a synchronous request would wait for it for ever. */
   readonly mayWait: boolean
 }
@@ -156,9 +154,7 @@ export class RequestWriter {
 
   #path(path: Path, where: () => string): number {
     if (!this.#rules.mayWait) throw notAwaited(where())
-    const call = this.#rules.callOf(path)
-    // Any id will do for bytes that are written again.
-    return call === undefined ? -1 : -this.#call(call, where)
+    return -this.#call(path.read(), where)
   }
 }
 

@@ -2,6 +2,10 @@
 import type { HandleState } from '../handle/state'
 import { AsyncView } from '../handle/async-handle'
 import { noOptions, type CheckedOptions } from './options'
+import type { Call } from './call'
+import type { OperationNumber } from './operation'
+import type { Step } from './path'
+import { requests } from './request-queue'
 import type { ViewScope } from './result-decoder'
 
 /** A place where requests run. */
@@ -18,6 +22,17 @@ export class CallContext {
     readonly scope: CallScope,
     readonly options: CheckedOptions,
   ) {}
+
+  /** Starts a request in this scope, with these options. */
+  start(
+    operation: OperationNumber,
+    target: HandleState | Call | undefined,
+    steps: readonly Step[] = [],
+    args: readonly unknown[] = [],
+    named?: object,
+  ): Call {
+    return requests.start(this, operation, target, steps, args, named)
+  }
 
   with(options: CheckedOptions): CallContext {
     return options === this.options ? this : new CallContext(this.scope, options)

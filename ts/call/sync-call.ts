@@ -214,7 +214,7 @@ function encode(
   const writer = (writers[depth] ??= new RequestWriter(noWaiting))
   depth += 1
   try {
-    writer.write({ id: 0, session: 0, operation, returns: returnsNumber[returns], convert: true, target, steps, args, named })
+    writer.write({ id: 0, session: 0, operation, returns: returnsNumber[returns], target, steps, args, named })
     return environment.fillOutbox(writer.encoder.bytes, writer.encoder.position)
   } finally {
     depth -= 1
@@ -222,4 +222,4 @@ function encode(
   }
 }
 
-const noWaiting: ReferenceRules = { callOf: () => undefined, mayWait: false }
+const noWaiting: ReferenceRules = { mayWait: false }

@@ -1,7 +1,7 @@
 /* The asynchronous view of a Python object. */
 import type { InspectOptionsStylized } from 'node:util'
 import { poolContext, type CallContext } from '../call/scope'
-import type { Step } from '../call/path'
+import { Path, type Step } from '../call/path'
 import { holdsState, type HasState } from '../call/subject'
 import { handleMembers } from './async-members'
 import { AsyncProxy } from './async-proxy'
@@ -43,16 +43,21 @@ export class AsyncView extends AsyncProxy implements HasState {
     return this.state.label
   }
 
+  override extended(step: Step): object {
+    return Path.from(this.context, this.state, undefined, step)
+  }
+
   override withContext(context: CallContext): object {
     return AsyncView.in(context, this.state)
   }
 
-  protected override own(key: string | symbol): unknown {
-    if (key === Symbol.asyncIterator) {
-      const { iterable, asyncIterable } = this.state.type
-      return iterable || asyncIterable ? handleMembers.iterate : undefined
-    }
-    return undefined
+  protected override own(key: string | symbol, receiver: object): unknown {
+    return key in handleMembers ? Reflect.get(handleMembers, key, receiver) : undefined
+  }
+
+  override get(target: unknown, key: string | symbol, receiver: object): unknown {
+    if (key === Symbol.asyncIterator && !this.state.type.iterable && !this.state.type.asyncIterable) return undefined
+    return super.get(target, key, receiver)
   }
 
   /** `then` would make the handle awaitable; names that libraries probe are attributes only of types that have them. */
@@ -64,7 +69,11 @@ export class AsyncView extends AsyncProxy implements HasState {
     return handleAsData(this.label, use)
   }
 
-  inspected(_depth: number, options: InspectOptionsStylized): string {
+  override text(): string {
+    return this.label
+  }
+
+  override inspected(_depth: number, options: InspectOptionsStylized): string {
     const { state } = this
     const label = options.stylize(`[Python ${state.type.name} #${state.number}]`, 'special')
     return state.id === 0 ? `${label} (disposed)` : label

@@ -3,8 +3,7 @@ import type { InspectOptionsStylized } from 'node:util'
 import type { Call } from '../call/call'
 import { splitArguments } from '../call/keywords'
 import { Operation, type OperationNumber } from '../call/operation'
-import { Path, type Step } from '../call/path'
-import { requests } from '../call/request-queue'
+import type { Step } from '../call/path'
 import type { CallContext } from '../call/scope'
 import { BridgeError } from '../errors/bridge-error'
 import { asyncMembers } from './async-members'
@@ -13,6 +12,13 @@ import { internal } from './internal'
 import { memberKind } from './member-names'
 import type { proxyTarget, Inspectable } from './proxy-target'
 import type { HandleState } from './state'
+import { isProbedName } from './type-description'
+
+/** Names that have been found to be plain attributes of everything asynchronous: one lookup decides the common case. */
+const attributes = new Set<string | symbol>()
+const attributesLimit = 16_384
+/** Plain attributes of a handle or path, but JavaScript's on a call. */
+const promiseMembers = { then: true, catch: true, finally: true }
 
 /** A proxy handler for an object, or for something that will be one, whose every use is a request. */
 export abstract class AsyncProxy implements ProxyHandler<typeof proxyTarget>, Inspectable {
@@ -26,19 +32,18 @@ export abstract class AsyncProxy implements ProxyHandler<typeof proxyTarget>, In
   abstract readonly label: string
 
   /** Members that only this kind has. */
-  protected abstract own(key: string | symbol): unknown
+  protected abstract own(key: string | symbol, receiver: object): unknown
   abstract withContext(context: CallContext): object
   abstract refuse(use: string): Error
   abstract inspected(depth: number, options: InspectOptionsStylized): string
-
+  /** What string coercion gives; throws for what has not been awaited. */
+  abstract text(): string
   /** The path one step further. */
-  extended(step: Step): object {
-    return Path.from(this.context, this.target, undefined, step)
-  }
+  abstract extended(step: Step): object
 
   /** Starts an operation on it. */
   start(operation: OperationNumber, args?: readonly unknown[], named?: object, context = this.context): Call {
-    return requests.start(context, operation, this.target, this.steps, args, named)
+    return context.start(operation, this.target, this.steps, args, named)
   }
 
   apply(_target: unknown, _this: unknown, args: unknown[]): object {
@@ -47,13 +52,15 @@ export abstract class AsyncProxy implements ProxyHandler<typeof proxyTarget>, In
   }
 
   get(_target: unknown, key: string | symbol, receiver: object): unknown {
+    if (attributes.has(key)) return this.extended(key as string)
     if (key === internal) return this
-    const own = this.own(key)
+    const own = this.own(key, receiver)
     if (own !== undefined) return own
-    if (key in asyncMembers.table) return Reflect.get(asyncMembers.table, key, receiver)
+    if (key in asyncMembers) return Reflect.get(asyncMembers, key, receiver)
     if (typeof key === 'symbol' || key.startsWith('$') || this.hides(key)) return undefined
     switch (memberKind(key)) {
       case 'attribute':
+        if (attributes.size < attributesLimit && !isProbedName(key) && !(key in promiseMembers)) attributes.add(key)
         return this.extended(key)
       case 'item':
         return this.extended({ key: Number(key) })
@@ -83,7 +90,7 @@ export abstract class AsyncProxy implements ProxyHandler<typeof proxyTarget>, In
 
   /** Only what is known without asking Python; `$has` asks. */
   has(_target: unknown, key: string | symbol): boolean {
-    return key in asyncMembers.table || this.own(key) !== undefined
+    return key in asyncMembers
   }
 
   ownKeys(): never {

@@ -14,14 +14,22 @@ mod results;
 mod waker;
 
 use napi::bindgen_prelude::Object;
-use napi::{Env, JsValue, Result};
+use napi::{Env, JsValue};
 use napi_derive::napi;
+use pyo3::prelude::*;
 
 /// Fills the module object of one environment.
 #[napi(module_exports)]
-fn register(exports: Object<'_>, env: Env) -> Result<()> {
+fn register(exports: Object<'_>, env: Env) -> napi::Result<()> {
     exports::define(env.raw(), exports.raw());
     Ok(())
+}
+
+/// The same file is the compiled half of the Python package `symphony_bridge`.
+#[pymodule]
+#[pyo3(name = "_native")]
+fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    symphony_python_bridge::bindings::fill(module)
 }
 
 /// Asks Node for finalizers that run inside the collection rather than after the job, so that handles made in one

@@ -16,8 +16,12 @@ pub const BUILD_INFO: [(&str, &str); 4] = [
     ("abi", "abi3-py310"),
 ];
 
-/// Puts the members into the module.
-pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
+/// Puts the members into the compiled module.
+///
+/// # Errors
+///
+/// When Python cannot make one of them, for lack of memory.
+pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", VERSION)?;
     let build = PyDict::new(module.py());
     for (name, value) in BUILD_INFO {

@@ -1,4 +1,5 @@
 //! Whatever is written is read back, and whatever is read ends: for all values and for all bytes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
 use symphony_wire::{Reader, Token, Writer, utf16_units};
@@ -149,7 +150,9 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(values in prop::collection::vec(values(), 1..4)) {
         let mut writer = Writer::new();
-        values.iter().for_each(|value| write(value, &mut writer));
+        for value in &values {
+            write(value, &mut writer);
+        }
         let mut reader = Reader::new(writer.as_slice());
         for value in &values {
             prop_assert_eq!(&read(&mut reader), value);

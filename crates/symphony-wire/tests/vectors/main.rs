@@ -1,4 +1,5 @@
 //! The byte vectors that the JavaScript half is tested against too.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod notation;
 

@@ -1,0 +1,128 @@
+/* The byte vectors that the Rust half is tested against too. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { Decoder } from '../ts/codec/decoder'
+import { Encoder } from '../ts/codec/encoder'
+import { wireVersion } from '../ts/codec/format'
+import { PyFrozenSet } from '../ts/values/frozen-set'
+import { PyTuple } from '../ts/values/tuple'
+
+type Notation = null | boolean | Readonly<Record<string, any>>
+
+interface Vector {
+  readonly name: string
+  readonly hex: string
+  readonly value: Notation
+}
+
+const fixture = JSON.parse(readFileSync(join(__dirname, '../crates/symphony-wire/tests/vectors.json'), 'utf8')) as {
+  version: number
+  vectors: Vector[]
+  malformed: Vector[]
+}
+
+/** A reference as the hooks of this test know it. */
+class Reference {
+  constructor(
+    readonly kind: string,
+    readonly id: number,
+    readonly typeKey?: number,
+  ) {}
+}
+
+function valueOf(notation: Notation): unknown {
+  if (notation === null || typeof notation === 'boolean') return notation
+  const [kind, content] = Object.entries(notation)[0]!
+  const items = (): unknown[] => content.map(valueOf)
+  switch (kind) {
+    case 'int':
+      return Number.isSafeInteger(Number(content)) ? Number(content) : BigInt(content)
+    case 'float':
+      return Buffer.from(content, 'hex').readDoubleBE()
+    case 'text':
+      return content
+    case 'utf16':
+      return String.fromCharCode(...content)
+    case 'bytes':
+      return Buffer.from(content, 'hex')
+    case 'bytearray':
+      return Uint8Array.from(Buffer.from(content, 'hex'))
+    case 'list':
+      return items()
+    case 'tuple':
+      return PyTuple.from(items())
+    case 'set':
+      return new Set(items())
+    case 'frozenset':
+      return new PyFrozenSet(items())
+    case 'dict': {
+      const object = {}
+      for (const [key, value] of content) {
+        Object.defineProperty(object, key, {
+          value: valueOf(value),
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        })
+      }
+      return object
+    }
+    case 'map':
+      return new Map(content.map(([key, value]: [Notation, Notation]) => [valueOf(key), valueOf(value)]))
+    case 'handle':
+      return new Reference(kind, content[0], content[1])
+    default:
+      return new Reference(kind, content)
+  }
+}
+
+const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
+
+const encoder = new Encoder(new ArrayBuffer(16), (bytes) => new ArrayBuffer(bytes), {
+  reference: (value) => (value instanceof Reference ? (value.kind === 'request' ? -value.id : value.id) : 0),
+})
+const decoder = new Decoder({ handle: (id, typeKey) => new Reference('handle', id, typeKey) })
+
+const holds = (vector: Vector, ...kinds: string[]): boolean => {
+  const text = JSON.stringify(vector.value)
+  return kinds.some((kind) => text.includes(`"${kind}"`))
+}
+
+test('the fixture is of this version', () => {
+  expect(fixture.version).toBe(wireVersion)
+})
+
+describe('every value that JavaScript can send is written to its bytes', () => {
+  // A bytearray comes to JavaScript only, as does a crossing of a handle.
+  const sent = fixture.vectors.filter((vector) => !holds(vector, 'bytearray', 'handle'))
+  test.each(sent.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
+    const value = valueOf(vector.value)
+    // JavaScript has one number type: an integral float is an int, and an int in float's range stays one.
+    if (Object.is(value, 0) && holds(vector, 'float')) return
+    encoder.position = 0
+    encoder.value(value, 'value')
+    expect(Buffer.from(encoder.bytes.subarray(0, encoder.position)).toString('hex')).toBe(
+      bytesOf(vector.hex).toString('hex'),
+    )
+  })
+})
+
+describe('every value that JavaScript can receive is read from its bytes', () => {
+  const received = fixture.vectors.filter((vector) => !holds(vector, 'handleReference', 'request'))
+  test.each(received.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
+    const bytes = bytesOf(vector.hex)
+    const value = decoder.decode(bytes, 0, bytes.length)
+    expect(value).toStrictEqual(valueOf(vector.value))
+    expect(decoder.position).toBe(bytes.length)
+  })
+})
+
+describe('every malformed message is refused', () => {
+  test.each(fixture.malformed.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
+    // What follows a message in the same memory is not read.
+    const bytes = Buffer.concat([bytesOf(vector.hex), Buffer.alloc(64)])
+    const end = bytes.length - 64
+    expect(() => decoder.decode(bytes, 0, end)).toThrow(expect.objectContaining({ code: 'ERR_PROTOCOL' }))
+  })
+})

@@ -1,0 +1,11 @@
+//! The search for Python, from the question to the report, over real interpreters and recorded answers.
+
+#![cfg(unix)]
+
+mod cache;
+mod error_reports;
+mod finding_python;
+mod recorded_answers;
+
+mod interpreters;
+mod world;

@@ -1,0 +1,4 @@
+//! The bridge on a real interpreter: one process, one interpreter, many tests.
+
+mod executor;
+mod support;

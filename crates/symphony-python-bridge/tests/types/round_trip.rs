@@ -1,0 +1,105 @@
+//! What leaves Python by value comes back equal, of the same type and with the same repr.
+
+use proptest::prelude::*;
+use pyo3::prelude::*;
+use symphony_python_bridge::types::Returns;
+
+use crate::bridge::{decoded, encoded, eval, with_python};
+
+/// Source text of plain Python values.
+fn expressions() -> impl Strategy<Value = String> {
+    let scalars = prop_oneof![
+        Just("None".to_owned()),
+        Just("True".to_owned()),
+        any::<i64>().prop_map(|value| value.to_string()),
+        any::<i128>().prop_map(|value| format!("({value}) ** 3")),
+        any::<u64>().prop_map(|bits| format!("__import__('struct').unpack('<d', ({bits}).to_bytes(8, 'little'))[0]")),
+        prop::collection::vec(0_u32..0x11_0000, 0..20).prop_map(string_of),
+        prop::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| format!("bytes({bytes:?})")),
+        prop::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| format!("bytearray({bytes:?})")),
+    ];
+    scalars.prop_recursive(5, 60, 8, |inner| {
+        let keys = prop_oneof![
+            any::<i32>().prop_map(|key| key.to_string()),
+            "[a-zé_]{0,8}".prop_map(|key| format!("{key:?}")),
+            any::<(i32, bool)>().prop_map(|(number, flag)| format!("({number}, {})", i32::from(flag))),
+        ];
+        let list = prop::collection::vec(inner.clone(), 0..8).prop_map(|items| items.join(", "));
+        let pairs = prop::collection::vec((keys.clone(), inner), 0..8).prop_map(|pairs| {
+            pairs
+                .into_iter()
+                .map(|(key, value)| format!("{key}: {value}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        });
+        let members = prop::collection::vec(keys, 0..8).prop_map(|items| items.join(", "));
+        prop_oneof![
+            list.clone().prop_map(|items| format!("[{items}]")),
+            list.prop_map(|items| format!("tuple([{items}])")),
+            pairs.prop_map(|pairs| format!("{{{pairs}}}")),
+            members.clone().prop_map(|items| format!("set([{items}])")),
+            members.prop_map(|items| format!("frozenset([{items}])")),
+        ]
+    })
+}
+
+/// A string of code points, surrogates included, but no pair of them that JavaScript would join.
+fn string_of(mut code_points: Vec<u32>) -> String {
+    let high = |code_point: u32| (0xd800..0xdc00).contains(&code_point);
+    let low = |code_point: u32| (0xdc00..0xe000).contains(&code_point);
+    code_points.dedup_by(|next, previous| high(*previous) && low(*next));
+    let escaped: String = code_points
+        .into_iter()
+        .map(|code_point| format!("\\U{code_point:08x}"))
+        .collect();
+    format!("'{escaped}'")
+}
+
+proptest! {
+    #[test]
+    fn plain_values_survive(expression in expressions()) {
+        with_python(|py| {
+            let object = eval(py, &expression);
+            let bytes = encoded(&object, Returns::Value).unwrap();
+            let copy = decoded(py, &bytes).unwrap();
+            assert!(copy.get_type().is(object.get_type()));
+            // The order in which a set is spelled may differ; NaN differs from itself, but not its repr.
+            let repr = |object: &Bound<'_, PyAny>| object.repr().unwrap().to_string();
+            let (after, before) = (repr(&copy), repr(&object));
+            assert!(after == before || expression.contains("set(") && copy.eq(&object).unwrap(), "{before} became {after}");
+        });
+    }
+}
+
+#[test]
+fn integers_of_any_size_survive() {
+    with_python(|py| {
+        for bits in (0..200).chain([1_000, 100_000]) {
+            for offset in ["- 1", "", "+ 1"] {
+                for sign in ["", "-"] {
+                    let object = eval(py, &format!("{sign}(2 ** {bits} {offset})"));
+                    let copy = decoded(py, &encoded(&object, Returns::Value).unwrap()).unwrap();
+                    assert!(copy.eq(&object).unwrap(), "{sign}(2 ** {bits} {offset})");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_string_of_100_megabytes_survives() {
+    with_python(|py| {
+        let object = eval(py, "'0123456789' * 10_000_000");
+        let copy = decoded(py, &encoded(&object, Returns::Value).unwrap()).unwrap();
+        assert!(copy.eq(&object).unwrap());
+    });
+}
+
+#[test]
+fn a_dict_of_a_million_keys_survives() {
+    with_python(|py| {
+        let object = eval(py, "{str(key): key for key in range(1_000_000)}");
+        let copy = decoded(py, &encoded(&object, Returns::Value).unwrap()).unwrap();
+        assert!(copy.eq(&object).unwrap());
+    });
+}

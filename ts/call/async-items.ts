@@ -1,0 +1,88 @@
+/* Iterates over a Python object with one request an item. */
+import type { AsyncProxy } from '../handle/async-proxy'
+import { handlerOf } from '../handle/internal'
+import type { HandleState } from '../handle/state'
+import { Operation } from './operation'
+import { checkedOptions } from './options'
+import { hasState } from './subject'
+
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+/**
+ * An asynchronous iterator over a Python iterable. The next item is asked for when the program asks for it, so a slow reader
+ * slows a generator down. Leaving the loop early closes the generator. Requests for items wait for each other, whatever the
+ * program does.
+ */
+export class AsyncItems implements AsyncIterableIterator<unknown, void, undefined> {
+  #source: AsyncProxy | undefined
+  #iterator: HandleState | undefined
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(source: AsyncProxy) {
+    this.#source = source
+  }
+
+  next(): Promise<IteratorResult<unknown, void>> {
+    return this.#queued(() => this.#next())
+  }
+
+  return(): Promise<IteratorResult<unknown, void>> {
+    return this.#queued(() => this.#close())
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  async #next(): Promise<IteratorResult<unknown, void>> {
+    const source = this.#source
+    if (source === undefined) return done
+    try {
+      const iterator = (this.#iterator ??= await openIterator(source))
+      const item = (await source.context.start(Operation.next, iterator).promise) as unknown[]
+      if (item.length > 0) return { done: false, value: item[0] }
+    } catch (error) {
+      this.#finish()
+      throw error
+    }
+    this.#finish()
+    return done
+  }
+
+  async #close(): Promise<IteratorResult<unknown, void>> {
+    const source = this.#source
+    const iterator = this.#iterator
+    if (source !== undefined && iterator !== undefined) {
+      try {
+        await source.context.start(Operation.close, iterator).promise
+      } finally {
+        this.#finish()
+      }
+    }
+    this.#source = undefined
+    return done
+  }
+
+  #finish(): void {
+    this.#source = undefined
+    this.#iterator?.dispose()
+    this.#iterator = undefined
+  }
+
+  #queued<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(step)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+}
+
+async function openIterator(source: AsyncProxy): Promise<HandleState> {
+  const context = source.context.with(checkedOptions({ returns: 'ref' }, source.context.options))
+  const handler = handlerOf(await source.start(Operation.iterator, [], undefined, context).promise)
+  if (!hasState(handler)) throw new TypeError('an iterator is always a handle')
+  return handler.state
+}

@@ -1,0 +1,282 @@
+/* A call under way: the proxy handler that is a promise of its result, and the target of further requests before that. */
+import type { InspectOptionsStylized } from 'node:util'
+import { BridgeError } from '../errors/bridge-error'
+import { AsyncProxy } from '../handle/async-proxy'
+import { dataUse, unawaitedAsData } from '../handle/data-misuse'
+import { handlerOf } from '../handle/internal'
+import { proxyTarget } from '../handle/proxy-target'
+import type { HandleState } from '../handle/state'
+import type { CallWatch } from './call-watch'
+import { Operation } from './operation'
+import { Path, type Step } from './path'
+import type { CallContext } from './scope'
+import { hasState } from './subject'
+
+/**
+ * The life of a call:
+ *
+ * - `queued`: its request is in the batch of this tick
+ * - `submitted`: the core has it
+ * - `kept`: it is done, and the core keeps the Python object for those that ask
+ * - `value`, `error`: it is settled
+ *
+ * `queued` -> `submitted` -> `value` | `error` | `kept`; `kept` -> `value` | `error` when somebody awaits it after all;
+ * `queued` -> `error` when it cannot be encoded, is cancelled, or Python does not start.
+ */
+export type CallStatus = 'queued' | 'submitted' | 'kept' | 'value' | 'error'
+
+const noSteps: readonly Step[] = []
+
+/** What a call needs of the queue that sent it. */
+export interface CallQueue {
+  /** Sets or clears the flag that asks for the conversion of the outcome, while the request is still in the batch. */
+  setConversion(call: Call, convert: boolean): void
+}
+
+/** The handler of a call. */
+export class Call extends AsyncProxy {
+  status: CallStatus = 'queued'
+  /** Where the request begins in its batch. */
+  offset = 0
+  /** What must live until the core is done with the request: the states and calls it names. */
+  named: readonly (HandleState | Call)[] | undefined
+  /** Ends the wait for a signal or a timeout. */
+  watch: CallWatch | undefined
+  /** Its promise was rejected early: nobody wants the outcome any more. */
+  abandoned = false
+  #proxy: object | undefined
+  #outcome: unknown
+  #makeError: (() => Error) | undefined
+  #promise: Promise<unknown> | undefined
+  #resolve: ((value: unknown) => void) | undefined
+  #awaited = false
+  #continued = false
+
+  constructor(
+    readonly id: number,
+    override readonly context: CallContext,
+    private readonly queue: CallQueue,
+  ) {
+    super()
+  }
+
+  /** The promise-like that the program gets. */
+  get proxy(): object {
+    return (this.#proxy ??= new Proxy(proxyTarget, this))
+  }
+
+  /** The promise of the result. Asking for it means that the result is wanted. */
+  get promise(): Promise<unknown> {
+    this.#want()
+    return (this.#promise ??= this.#newPromise())
+  }
+
+
+  /** Its outcome is there. */
+  fulfil(value: unknown): void {
+    this.#settle('value', value)
+    this.#resolve?.(value)
+  }
+
+  /** The core is done and kept the object. */
+  keep(): void {
+    this.status = 'kept'
+    if (this.#resolve !== undefined) this.#resolve(this.#convert())
+  }
+
+  /**
+   * It failed. The error is made in a microtask that belongs to whoever awaits: so its stack shows their frames, and a call that
+   * succeeds pays nothing for that. An error that nobody awaits, and no further request took over, is an unhandled rejection.
+   */
+  fail(makeError: () => Error): void {
+    this.#makeError = makeError
+    this.#settle('error', undefined)
+    if (this.#resolve !== undefined) {
+      this.#resolve(inMicrotaskOfAwaiter(() => this.error))
+      return
+    }
+    this.#promise = Promise.reject(this.error)
+    if (this.#continued) this.#promise.catch(ignore)
+  }
+
+  /** Why it failed; only in the status `error`. */
+  get error(): Error {
+    return (this.#outcome ??= this.#makeError?.()) as Error
+  }
+
+  #settle(status: 'value' | 'error', outcome: unknown): void {
+    this.status = status
+    this.#outcome = outcome
+    this.watch?.end()
+    this.watch = undefined
+  }
+
+  /** For another request that names this one among its arguments: its id. Only while the core knows it. */
+  reference(path: () => string): number {
+    this.continue()
+    if (this.status === 'error') throw this.error
+    if (this.status === 'value') throw settledReference(path())
+    return this.id
+  }
+
+  /** For another request: the value, if this is settled with one, else `otherwise`. */
+  settledValueOr(otherwise: unknown): unknown {
+    return this.status === 'value' ? this.#outcome : otherwise
+  }
+
+  /** For another request whose target this is: what to name. Throws if this failed, or if there is no Python object any more. */
+  resolvedTarget(): HandleState | Call {
+    this.continue()
+    if (this.status === 'error') throw this.error
+    if (this.status !== 'value') return this
+    const handler = handlerOf(this.#outcome)
+    if (hasState(handler)) return handler.state
+    throw settledTarget(this.#outcome)
+  }
+
+  override get target(): this {
+    return this
+  }
+
+  override get steps(): readonly Step[] {
+    return noSteps
+  }
+
+  override get label(): string {
+    return '[Python call]'
+  }
+
+  override extended(step: Step): object {
+    return Path.from(this.context, this, undefined, step)
+  }
+
+  /** A call has started already: only what is asked of its outcome has the new options. */
+  override withContext(context: CallContext): object {
+    return Path.from(context, this, undefined, undefined)
+  }
+
+  protected override own(key: string | symbol): unknown {
+    switch (key) {
+      case 'then':
+        // Whoever looks for `then` is about to await, and the batch may leave before `then` is called.
+        this.#want()
+        return promiseMembers.then
+      case 'catch':
+        return promiseMembers.catch
+      case 'finally':
+        return promiseMembers.finally
+      case 'constructor':
+        return Promise
+      case Symbol.toStringTag:
+        return 'Promise'
+      default:
+        return undefined
+    }
+  }
+
+  /** So that `instanceof Promise` holds. */
+  getPrototypeOf(): object {
+    return Promise.prototype
+  }
+
+  override refuse(use: string): Error {
+    return unawaitedAsData(this.label, use)
+  }
+
+  override text(): string {
+    throw this.refuse(dataUse.text)
+  }
+
+  override inspected(_depth: number, options: InspectOptionsStylized): string {
+    return `${options.stylize(this.label, 'special')} (${this.status === 'value' || this.status === 'error' ? 'settled' : 'pending'})`
+  }
+
+  /** Another request uses the outcome: unless somebody awaits it too, it need not be converted. */
+  continue(): void {
+    if (this.#continued) return
+    this.#continued = true
+    if (this.status === 'queued' && !this.#awaited) this.queue.setConversion(this, false)
+    else if (this.status === 'error') this.#promise?.catch(ignore)
+  }
+
+  #want(): void {
+    if (this.#awaited) return
+    this.#awaited = true
+    if (this.status === 'queued' && this.#continued) this.queue.setConversion(this, true)
+  }
+
+  #newPromise(): Promise<unknown> {
+    switch (this.status) {
+      case 'value':
+        return Promise.resolve(this.#outcome)
+      case 'error':
+        return Promise.reject(this.error)
+      case 'kept':
+        return this.#convert()
+      default: {
+        const promise = new Promise(capture)
+        this.#resolve = captured
+        return promise
+      }
+    }
+  }
+
+  /** Converts an outcome that the core kept. */
+  async #convert(): Promise<unknown> {
+    const value = await this.context.start(Operation.value, this).promise
+    this.#settle('value', value)
+    return value
+  }
+}
+
+/** One function for all promises: a closure for each would cost as much as the promise. */
+let captured: (value: unknown) => void = ignore
+function capture(resolve: (value: unknown) => void): void {
+  captured = resolve
+}
+
+const promiseMembers = {
+  then(this: object, fulfilled?: (value: unknown) => unknown, rejected?: (reason: unknown) => unknown): Promise<unknown> {
+    return callBehind(this).promise.then(fulfilled, rejected)
+  },
+  catch(this: object, rejected?: (reason: unknown) => unknown): Promise<unknown> {
+    return callBehind(this).promise.catch(rejected)
+  },
+  finally(this: object, settled?: () => void): Promise<unknown> {
+    return callBehind(this).promise.finally(settled)
+  },
+}
+
+function callBehind(proxy: object): Call {
+  return handlerOf(proxy) as Call
+}
+
+const resolved = Promise.resolve()
+
+/**
+ * A promise that rejects two microtasks from now with an error made then. The promise that is resolved with it has by then
+ * subscribed, and V8 finds the awaiting functions through that subscription when the error captures its stack.
+ */
+function inMicrotaskOfAwaiter(makeError: () => Error): Promise<never> {
+  return resolved.then(ignore).then(() => {
+    throw makeError()
+  })
+}
+
+function ignore(): void {}
+
+function settledReference(path: string): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `${path}: the call has settled with a plain value, and its Python object is gone; pass what \`await\` gave`,
+    { path },
+  )
+}
+
+function settledTarget(outcome: unknown): BridgeError {
+  return new BridgeError(
+    'ERR_HANDLE_DISPOSED',
+    `the call has settled with a plain value (${outcome === null ? 'null' : typeof outcome}), and its Python object is gone; ` +
+      "use the value, or keep the object with `$with({ returns: 'ref' })`",
+  )
+}

@@ -1,0 +1,243 @@
+/* The requests of one tick leave as one batch; their outcomes come back in batches too. */
+import { errorFromNative } from '../errors/from-native'
+import { HandleState } from '../handle/state'
+import { environment } from '../native/environment'
+import { Call, type CallQueue } from './call'
+import { CallWatch, cancelled } from './call-watch'
+import { Operation, returnsNumber, type OperationNumber } from './operation'
+import type { Step } from './path'
+import { convertFlag, flagsOffset, RequestWriter, type Request } from './request-writer'
+import { decodeErrorValue, decodeValue } from './result-decoder'
+import type { CallContext } from './scope'
+
+/** A batch that is larger than this leaves before the next request is added. */
+const batchBytes = 64 * 1024
+const largestId = 0xffff_ffff
+
+/** How a completion says what became of a request. */
+const Status = { value: 0, error: 1, kept: 2 } as const
+
+/** Operations whose result `returns` is about; those of the others are fixed. */
+const resultIsChosen: ReadonlySet<OperationNumber> = new Set([
+  Operation.value,
+  Operation.call,
+  Operation.getItem,
+  Operation.iterator,
+  Operation.eval,
+  Operation.enter,
+])
+
+class RequestQueue implements CallQueue {
+  /** Starts Python; set by the host. */
+  startPython: () => Promise<void> = () => Promise.resolve()
+  readonly #pending = new Map<number, Call>()
+  #writer = this.#newWriter()
+  #batch: Call[] = []
+  #scheduled = false
+  #writing = 0
+  #lastId = 0
+  /** Requests that were started while another one was being written. */
+  #before: { readonly call: Call; readonly bytes: Uint8Array }[] = []
+  readonly #apart: RequestWriter[] = []
+
+  /** Starts a request. Never throws: what goes wrong rejects the call. */
+  start(
+    context: CallContext,
+    operation: OperationNumber,
+    target: HandleState | Call | undefined,
+    steps: readonly Step[],
+    args: readonly unknown[],
+    named: object | undefined,
+  ): Call {
+    const call = new Call(this.#nextId(), context, this)
+    const { scope, options } = context
+    try {
+      if (scope.ended !== undefined) throw scope.ended
+      if (environment.closed) environment.port.submit(0)
+      if (options.signal?.aborted) throw cancelled(options.signal)
+      const resolved = target instanceof Call ? target.resolvedTarget() : target
+      const returns = resultIsChosen.has(operation) ? returnsNumber[options.returns] : 0
+      this.#enqueue(call, { id: call.id, session: scope.session, operation, returns, target: resolved, steps, args, named })
+    } catch (error) {
+      call.fail(() => error as Error)
+      return call
+    }
+    call.watch = CallWatch.start(options, (makeError) => this.#giveUp(call, makeError))
+    return call
+  }
+
+  setConversion(call: Call, convert: boolean): void {
+    const written = call.offset === apart ? this.#before.find((one) => one.call === call)?.bytes : this.#writer.encoder.bytes
+    if (written !== undefined) written[Math.max(call.offset, 0) + flagsOffset] = convert ? convertFlag : 0
+  }
+
+  /** Hands the batch over now. */
+  flush(): void {
+    this.#scheduled = false
+    const batch = this.#batch
+    if (batch.length === 0 || this.#writing > 0) return
+    if (!environment.attached) {
+      this.#startThenFlush()
+      return
+    }
+    const { encoder } = this.#writer
+    this.#batch = []
+    environment.port.submit(environment.fillOutbox(encoder.bytes, encoder.position))
+    this.#writer.clear()
+    environment.trimOutbox()
+    for (const call of batch) call.status = 'submitted'
+  }
+
+  /** Completions from the core: see native-interface.md. */
+  completed(batch: Uint8Array): void {
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
+    let position = 0
+    while (position < batch.length) {
+      const end = position + 4 + view.getUint32(position, true)
+      const id = view.getUint32(position + 4, true)
+      this.#complete(id, view.getUint8(position + 8), batch, position + 9, end)
+      position = end
+    }
+  }
+
+  /** Rejects everything that is under way; for the end of Python. */
+  failAll(makeError: () => Error): void {
+    const calls = [...this.#pending.values()]
+    this.#pending.clear()
+    this.#batch = []
+    this.#writer.clear()
+    for (const call of calls) {
+      this.#letGo(call)
+      if (!call.abandoned) call.fail(makeError)
+    }
+  }
+
+  #complete(id: number, status: number, bytes: Uint8Array, start: number, end: number): void {
+    const call = this.#pending.get(id)
+    if (call === undefined) return
+    this.#pending.delete(id)
+    const { scope } = call.context
+    if (status === Status.kept) {
+      environment.port.guardRequest(id, call)
+      if (!call.abandoned) call.keep()
+    } else {
+      if (status === Status.error) {
+        const value = decodeErrorValue(bytes, start, end, scope)
+        if (!call.abandoned) call.fail(() => errorFromNative(value))
+      } else {
+        const value = decodeValue(bytes, start, end, scope)
+        if (!call.abandoned) call.fulfil(value)
+      }
+      environment.port.releaseRequest(id)
+    }
+    this.#letGo(call)
+  }
+
+  #enqueue(call: Call, request: Request): void {
+    if (this.#writing > 0) {
+      this.#enqueueBefore(call, request)
+      return
+    }
+    if (this.#writer.encoder.position > batchBytes) this.flush()
+    const { encoder } = this.#writer
+    const start = encoder.position
+    this.#writing = 1
+    try {
+      this.#writer.write(request)
+      this.#add(call, start, this.#writer.named)
+    } finally {
+      this.#writing = 0
+      if (this.#before.length > 0) this.#insertBefore(start)
+    }
+  }
+
+  /**
+   * Writing a request can start others: that of a path among its arguments, or any call in a getter. Those are written apart
+   * and then moved in front of the one that may name them.
+   */
+  #enqueueBefore(call: Call, request: Request): void {
+    const writer = (this.#apart[this.#writing - 1] ??= this.#newWriter())
+    this.#writing += 1
+    try {
+      writer.write(request)
+      const { bytes, position } = writer.encoder
+      this.#before.push({ call, bytes: bytes.slice(0, position) })
+      this.#add(call, apart, writer.named)
+    } finally {
+      this.#writing -= 1
+      writer.clear()
+    }
+  }
+
+  #insertBefore(start: number): void {
+    const before = this.#before
+    this.#before = []
+    const { encoder } = this.#writer
+    const size = before.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    const end = encoder.position
+    encoder.reserve(size)
+    encoder.bytes.copyWithin(start + size, start, end)
+    encoder.position = end + size
+    for (const call of this.#batch) if (call.offset === start) call.offset += size
+    let position = start
+    for (const { call, bytes } of before) {
+      encoder.bytes.set(bytes, position)
+      call.offset = position
+      position += bytes.length
+    }
+  }
+
+  #add(call: Call, offset: number, named: readonly (HandleState | Call)[]): void {
+    call.offset = offset
+    call.named = named
+    for (const one of named) if (one instanceof HandleState) one.hold()
+    this.#pending.set(call.id, call)
+    this.#batch.push(call)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // A reaction costs a third of what `queueMicrotask` does, which keeps an asynchronous context.
+    void resolved.then(() => this.flush())
+  }
+
+  #letGo(call: Call): void {
+    const { named } = call
+    if (named === undefined) return
+    call.named = undefined
+    for (const one of named) if (one instanceof HandleState) one.letGo()
+  }
+
+  /** A call is not wanted any more. If it has started it goes on in Python, and its outcome is dropped when it comes. */
+  #giveUp(call: Call, makeError: () => Error): void {
+    if (call.status === 'queued') this.flush()
+    if (call.status === 'submitted' && environment.port.cancel(call.id)) {
+      this.#pending.delete(call.id)
+      this.#letGo(call)
+    }
+    call.abandoned = true
+    call.fail(makeError)
+  }
+
+  #startThenFlush(): void {
+    this.startPython().then(
+      () => this.flush(),
+      (error: unknown) => this.failAll(() => error as Error),
+    )
+  }
+
+  #nextId(): number {
+    do this.#lastId = this.#lastId === largestId ? 1 : this.#lastId + 1
+    while (this.#pending.has(this.#lastId))
+    return this.#lastId
+  }
+
+  #newWriter(): RequestWriter {
+    return new RequestWriter({ mayWait: true })
+  }
+}
+
+const resolved = Promise.resolve()
+/** The offset of a request that has been written apart from the batch. */
+const apart = -1
+
+/** The queue of this environment. */
+export const requests = new RequestQueue()

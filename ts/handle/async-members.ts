@@ -1,0 +1,150 @@
+/* The members that handles, paths and calls have besides their attributes: the `$` members, and what JavaScript asks of any object. */
+import { AsyncItems } from '../call/async-items'
+import { namedArguments } from '../call/keywords'
+import { Operation } from '../call/operation'
+import { checkedOptions } from '../call/options'
+import type { AnyKw, Arguments } from '../types/keywords'
+import type { CallOptions } from '../types/options'
+import type { AsyncProxy } from './async-proxy'
+import { dataUse } from './data-misuse'
+import { handlerOf } from './internal'
+import type { HandleState } from './state'
+
+function proxyOf(value: unknown): AsyncProxy {
+  return handlerOf(value) as AsyncProxy
+}
+
+/** Members of handles, paths and calls. Looked up with the proxy as receiver, so that `this` is the proxy. */
+export const asyncMembers = Object.setPrototypeOf(
+  {
+    $call(this: object, args: Arguments, named?: AnyKw | object, options?: CallOptions): object {
+      const handler = proxyOf(this)
+      const context = handler.context.with(checkedOptions(options, handler.context.options))
+      return handler.start(Operation.call, args, namedArguments(named), context).proxy
+    },
+    $get(this: object, name: string): object {
+      return proxyOf(this).extended(String(name))
+    },
+    $getItem(this: object, key: unknown): object {
+      return proxyOf(this).extended({ key })
+    },
+    async $set(this: object, name: string, value: unknown): Promise<void> {
+      const handler = proxyOf(this)
+      forgetMethod(handler, name)
+      await handler.start(Operation.setAttribute, [name, value]).promise
+    },
+    async $del(this: object, name: string): Promise<void> {
+      const handler = proxyOf(this)
+      forgetMethod(handler, name)
+      await handler.start(Operation.deleteAttribute, [name]).promise
+    },
+    async $setItem(this: object, key: unknown, value: unknown): Promise<void> {
+      await proxyOf(this).start(Operation.setItem, [key, value]).promise
+    },
+    async $delItem(this: object, key: unknown): Promise<void> {
+      await proxyOf(this).start(Operation.deleteItem, [key]).promise
+    },
+    $has(this: object, name: string): Promise<unknown> {
+      return proxyOf(this).start(Operation.hasAttribute, [name]).promise
+    },
+    $contains(this: object, item: unknown): Promise<unknown> {
+      return proxyOf(this).start(Operation.contains, [item]).promise
+    },
+    $len(this: object): Promise<unknown> {
+      return proxyOf(this).start(Operation.length).promise
+    },
+    $dir(this: object): Promise<unknown> {
+      return proxyOf(this).start(Operation.dir).promise
+    },
+    $str(this: object): Promise<unknown> {
+      return proxyOf(this).start(Operation.str).promise
+    },
+    $repr(this: object): Promise<unknown> {
+      return proxyOf(this).start(Operation.repr).promise
+    },
+    $is(this: object, other: unknown): Promise<unknown> {
+      return proxyOf(this).start(Operation.is, [other]).promise
+    },
+    $isInstance(this: object, cls: unknown): Promise<unknown> {
+      return proxyOf(this).start(Operation.isInstance, [cls]).promise
+    },
+    $value(this: object): Promise<unknown> {
+      return returning(proxyOf(this), 'value')
+    },
+    $ref(this: object): Promise<unknown> {
+      return returning(proxyOf(this), 'ref')
+    },
+    $iter(this: object): AsyncItems {
+      return new AsyncItems(proxyOf(this))
+    },
+    [Symbol.asyncIterator](this: object): AsyncItems {
+      return new AsyncItems(proxyOf(this))
+    },
+    $with(this: object, options: CallOptions): object {
+      const handler = proxyOf(this)
+      return handler.withContext(handler.context.with(checkedOptions(options, handler.context.options)))
+    },
+    [Symbol.iterator](this: object): never {
+      throw proxyOf(this).refuse(dataUse.iteration)
+    },
+    [Symbol.toPrimitive](this: object, hint: string): string {
+      const handler = proxyOf(this)
+      if (hint === 'number') throw handler.refuse(dataUse.number)
+      return handler.text()
+    },
+    toString(this: object): string {
+      return proxyOf(this).text()
+    },
+    toJSON(this: object): never {
+      throw proxyOf(this).refuse(dataUse.json)
+    },
+    valueOf(this: object): object {
+      return this
+    },
+    hasOwnProperty(): boolean {
+      return false
+    },
+    constructor: Function,
+  },
+  null,
+) as Record<PropertyKey, unknown>
+
+/** Members of handles only. */
+export const handleMembers = Object.setPrototypeOf(
+  {
+    get $type(): string {
+      return stateBehind(this).type.name
+    },
+    get $async(): object {
+      return this
+    },
+    get $sync(): object {
+      return stateBehind(this).syncView
+    },
+    $dispose(this: object): void {
+      stateBehind(this).dispose()
+    },
+    [Symbol.dispose](this: object): void {
+      stateBehind(this).dispose()
+    },
+    [Symbol.asyncDispose](this: object): Promise<void> {
+      stateBehind(this).dispose()
+      return Promise.resolve()
+    },
+  },
+  null,
+) as Record<PropertyKey, unknown>
+
+function stateBehind(view: object): HandleState {
+  return proxyOf(view).target as HandleState
+}
+
+function returning(handler: AsyncProxy, returns: 'value' | 'ref'): Promise<unknown> {
+  const context = handler.context.with(checkedOptions({ returns }, handler.context.options))
+  return handler.start(Operation.value, [], undefined, context).promise
+}
+
+/** The synchronous view keeps late-bound methods by name; what is assigned here must not be hidden by one. */
+function forgetMethod(handler: AsyncProxy, name: string): void {
+  if (handler.steps.length === 0 && 'methods' in handler.target) handler.target.methods?.delete(name)
+}
