@@ -8,6 +8,7 @@ import { wireVersion } from '../ts/codec/format'
 import { PyFrozenSet } from '../ts/values/frozen-set'
 import { PyTuple } from '../ts/values/tuple'
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- what the content is depends on the kind
 type Notation = null | boolean | Readonly<Record<string, any>>
 
 interface Vector {

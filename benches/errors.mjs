@@ -21,7 +21,8 @@ export async function measure({ floor, quick, onProgress }) {
         try {
           fail()
         } catch (error) {
-          expectFailure(error.type, error.message)
+          // Our message begins with the type, as the last line of a traceback does.
+          expectFailure(error.type, error.message, 'ValueError: expected failure')
         }
       }
     }, settings),
@@ -30,7 +31,7 @@ export async function measure({ floor, quick, onProgress }) {
         try {
           thrownInJavaScript()
         } catch (error) {
-          expectFailure(error.code, error.message)
+          expectFailure(error.code, error.message, 'expected failure')
         }
       }
     }, settings),
@@ -39,7 +40,7 @@ export async function measure({ floor, quick, onProgress }) {
         try {
           thrownNatively()
         } catch (error) {
-          expectFailure(error.code, error.message)
+          expectFailure(error.code, error.message, 'expected failure')
         }
       }
     }, settings),
@@ -56,6 +57,6 @@ export async function measure({ floor, quick, onProgress }) {
   ]
 }
 
-function expectFailure(type, message) {
-  if (type !== 'ValueError' || message !== 'expected failure') throw new Error(`unexpected: ${type}: ${message}`)
+function expectFailure(type, message, expected) {
+  if (type !== 'ValueError' || message !== expected) throw new Error(`unexpected: ${type}, ${message}`)
 }

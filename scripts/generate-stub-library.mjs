@@ -99,6 +99,8 @@ if (isProgram(import.meta)) {
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
-    note(`${basename(stub)}: ${symbols.filter((name) => !isData(name)).length} functions, ${symbols.filter(isData).length} data`)
+    note(
+      `${basename(stub)}: ${symbols.filter((name) => !isData(name)).length} functions, ${symbols.filter(isData).length} data`,
+    )
   })
 }

@@ -1,6 +1,7 @@
 /* A call under way: the proxy handler that is a promise of its result, and the target of further requests before that. */
 import type { InspectOptionsStylized } from 'node:util'
 import { BridgeError } from '../errors/bridge-error'
+import type { StackBoundary } from '../errors/from-native'
 import { AsyncProxy } from '../handle/async-proxy'
 import { dataUse, unawaitedAsData } from '../handle/data-misuse'
 import { handlerOf } from '../handle/internal'
@@ -33,6 +34,9 @@ export interface CallQueue {
   setConversion(call: Call, convert: boolean): void
 }
 
+/** Makes the error of a call, with a stack that begins at the caller of `boundary`. */
+export type MakeError = (boundary: StackBoundary) => Error
+
 /** The handler of a call. */
 export class Call extends AsyncProxy {
   status: CallStatus = 'queued'
@@ -46,7 +50,7 @@ export class Call extends AsyncProxy {
   abandoned = false
   #proxy: object | undefined
   #outcome: unknown
-  #makeError: (() => Error) | undefined
+  #makeError: MakeError | undefined
   #promise: Promise<unknown> | undefined
   #resolve: ((value: unknown) => void) | undefined
   #awaited = false
@@ -88,20 +92,20 @@ export class Call extends AsyncProxy {
    * It failed. The error is made in a microtask that belongs to whoever awaits: so its stack shows their frames, and a call that
    * succeeds pays nothing for that. An error that nobody awaits, and no further request took over, is an unhandled rejection.
    */
-  fail(makeError: () => Error): void {
+  fail(makeError: MakeError): void {
     this.#makeError = makeError
     this.#settle('error', undefined)
     if (this.#resolve !== undefined) {
-      this.#resolve(inMicrotaskOfAwaiter(() => this.error))
+      this.#resolve(inMicrotaskOfAwaiter((boundary) => this.error(boundary)))
       return
     }
-    this.#promise = Promise.reject(this.error)
+    this.#promise = Promise.reject(this.error(this.fail))
     if (this.#continued) this.#promise.catch(ignore)
   }
 
   /** Why it failed; only in the status `error`. */
-  get error(): Error {
-    return (this.#outcome ??= this.#makeError?.()) as Error
+  error(boundary: StackBoundary): Error {
+    return (this.#outcome ??= this.#makeError?.(boundary)) as Error
   }
 
   #settle(status: 'value' | 'error', outcome: unknown): void {
@@ -114,7 +118,7 @@ export class Call extends AsyncProxy {
   /** For another request that names this one among its arguments: its id. Only while the core knows it. */
   reference(path: () => string): number {
     this.continue()
-    if (this.status === 'error') throw this.error
+    if (this.status === 'error') throw this.error(this.reference)
     if (this.status === 'value') throw settledReference(path())
     return this.id
   }
@@ -127,7 +131,7 @@ export class Call extends AsyncProxy {
   /** For another request whose target this is: what to name. Throws if this failed, or if there is no Python object any more. */
   resolvedTarget(): HandleState | Call {
     this.continue()
-    if (this.status === 'error') throw this.error
+    if (this.status === 'error') throw this.error(this.reference)
     if (this.status !== 'value') return this
     const handler = handlerOf(this.#outcome)
     if (hasState(handler)) return handler.state
@@ -210,7 +214,7 @@ export class Call extends AsyncProxy {
       case 'value':
         return Promise.resolve(this.#outcome)
       case 'error':
-        return Promise.reject(this.error)
+        return Promise.reject(this.error(this.reference))
       case 'kept':
         return this.#convert()
       default: {
@@ -257,9 +261,9 @@ const resolved = Promise.resolve()
  * A promise that rejects two microtasks from now with an error made then. The promise that is resolved with it has by then
  * subscribed, and V8 finds the awaiting functions through that subscription when the error captures its stack.
  */
-function inMicrotaskOfAwaiter(makeError: () => Error): Promise<never> {
-  return resolved.then(ignore).then(() => {
-    throw makeError()
+function inMicrotaskOfAwaiter(makeError: MakeError): Promise<never> {
+  return resolved.then(ignore).then(function rejection() {
+    throw makeError(rejection)
   })
 }
 

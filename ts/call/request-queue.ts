@@ -1,8 +1,9 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
+import { BridgeError } from '../errors/bridge-error'
 import { errorFromNative } from '../errors/from-native'
 import { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
-import { Call, type CallQueue } from './call'
+import { Call, type CallQueue, type MakeError } from './call'
 import { CallWatch, cancelled } from './call-watch'
 import { Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
@@ -52,7 +53,7 @@ class RequestQueue implements CallQueue {
     const call = new Call(this.#nextId(), context, this)
     const { scope, options } = context
     try {
-      if (scope.ended !== undefined) throw scope.ended
+      if (scope.ended) throw new BridgeError('ERR_CLOSED', 'the session was closed; open another one')
       if (environment.closed) environment.port.submit(0)
       if (options.signal?.aborted) throw cancelled(options.signal)
       const resolved = target instanceof Call ? target.resolvedTarget() : target
@@ -101,7 +102,7 @@ class RequestQueue implements CallQueue {
   }
 
   /** Rejects everything that is under way; for the end of Python. */
-  failAll(makeError: () => Error): void {
+  failAll(makeError: MakeError): void {
     const calls = [...this.#pending.values()]
     this.#pending.clear()
     this.#batch = []
@@ -123,7 +124,7 @@ class RequestQueue implements CallQueue {
     } else {
       if (status === Status.error) {
         const value = decodeErrorValue(bytes, start, end, scope)
-        if (!call.abandoned) call.fail(() => errorFromNative(value))
+        if (!call.abandoned) call.fail((boundary) => errorFromNative(value, boundary))
       } else {
         const value = decodeValue(bytes, start, end, scope)
         if (!call.abandoned) call.fulfil(value)
@@ -207,7 +208,7 @@ class RequestQueue implements CallQueue {
   }
 
   /** A call is not wanted any more. If it has started it goes on in Python, and its outcome is dropped when it comes. */
-  #giveUp(call: Call, makeError: () => Error): void {
+  #giveUp(call: Call, makeError: MakeError): void {
     if (call.status === 'queued') this.flush()
     if (call.status === 'submitted' && environment.port.cancel(call.id)) {
       this.#pending.delete(call.id)

@@ -12,8 +12,8 @@ import type { ViewScope } from './result-decoder'
 export interface CallScope extends ViewScope {
   /** The session's id in the core; 0 is the pool. */
   readonly session: number
-  /** The error for use after the end, once that has come. */
-  readonly ended: Error | undefined
+  /** Whether nothing may be started in it any more. */
+  readonly ended: boolean
 }
 
 /** A scope and the options of the calls made in it: what every asynchronous view, path and call carries. */
@@ -42,7 +42,7 @@ export class CallContext {
 /** Any thread of the pool. */
 export const poolScope: CallScope = {
   session: 0,
-  ended: undefined,
+  ended: false,
   viewOf: (state) => state.asyncView,
 }
 
@@ -53,7 +53,7 @@ export const poolContext = new CallContext(poolScope, noOptions)
 export class SessionScope implements CallScope {
   readonly #views = new WeakMap<HandleState, object>()
   readonly #context = new CallContext(this, noOptions)
-  ended: Error | undefined
+  ended = false
 
   constructor(readonly session: number) {}
 

@@ -1,7 +1,7 @@
 /* Calls on the JavaScript thread: the direct path for primitives and handles, requests for everything else. */
-import { errorFromNative } from '../errors/from-native'
+import { errorFromNative, type StackBoundary } from '../errors/from-native'
 import { handlerOf } from '../handle/internal'
-import { newState, stateOf, type HandleState } from '../handle/state'
+import { newState, type HandleState } from '../handle/state'
 import { SyncMethod } from '../handle/sync-method'
 import { environment, mailboxValueStart } from '../native/environment'
 import type { NativeResult } from '../native/core'
@@ -56,7 +56,7 @@ export function callState(state: HandleState, args: readonly unknown[]): unknown
       return callIndirectly(state, itself, undefined, args)
   }
   if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result)
+  return result === null ? null : objectResult(result, callState)
 }
 
 /** Calls a method by its name, looked up now. */
@@ -86,7 +86,7 @@ export function callMethod(state: HandleState, name: string, number: number, arg
       return callIndirectly(state, number, name, args)
   }
   if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result)
+  return result === null ? null : objectResult(result, callMethod)
 }
 
 /** Reads an attribute; a method becomes a function that looks it up again when it is called. */
@@ -99,7 +99,7 @@ export function getAttribute(state: HandleState, name: string, number: number): 
   if (typeof result !== 'object' && result !== undefined) return result
   if (result === null) return null
   if (result === undefined && environment.words[0] === Kind.method) return SyncMethod.of(state, name, number)
-  return objectResult(result)
+  return objectResult(result, getAttribute)
 }
 
 /** Runs one operation on this thread. */
@@ -115,11 +115,11 @@ export function operateSync(
   const result = environment.port.operate(length)
   environment.trimOutbox()
   if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result)
+  return result === null ? null : objectResult(result, operateSync)
 }
 
 /** The result of a call that is a handle rather than a primitive, or that the mailbox holds. */
-function objectResult(result: object | undefined): unknown {
+function objectResult(result: object | undefined, boundary: StackBoundary): unknown {
   if (result !== undefined) return (result as HandleState).cross().syncView
   const { words, mailbox } = environment
   const size = words[1] as number
@@ -131,9 +131,9 @@ function objectResult(result: object | undefined): unknown {
     case Kind.largeValue:
       return decodeWhole(decodeValue)
     case Kind.error:
-      throw errorFromNative(decodeErrorValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope))
+      throw errorFromNative(decodeErrorValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope), boundary)
     default:
-      throw errorFromNative(decodeWhole(decodeErrorValue))
+      throw errorFromNative(decodeWhole(decodeErrorValue), boundary)
   }
 }
 
@@ -169,7 +169,7 @@ function callIndirectly(state: HandleState, method: number, name: string | undef
   // The states of the arguments must live until the core has taken the objects; reading them here keeps them reachable.
   for (const held of direct.states) held.use()
   if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result)
+  return result === null ? null : objectResult(result, callIndirectly)
 }
 
 interface DirectArguments {

@@ -7,13 +7,19 @@ const shortText = 24
 
 const twoTo32 = 0x1_0000_0000
 
+/** What `Buffer#toString` calls after it has looked at its arguments, which takes longer than a short string. */
+interface BufferSlices {
+  utf8Slice(start: number, end: number): string
+  ucs2Slice(start: number, end: number): string
+}
+
 /** A position in a message. */
 export class ByteReader {
   /** The next byte to read. */
   position = 0
   protected end = 0
   protected bytes: Uint8Array = new Uint8Array(0)
-  #buffer: Buffer = Buffer.alloc(0)
+  #buffer = Buffer.alloc(0) as Buffer & BufferSlices
   #view: DataView = new DataView(new ArrayBuffer(0))
   readonly #keys = new KeyCache()
 
@@ -21,7 +27,7 @@ export class ByteReader {
     // Most messages come in the same memory.
     if (this.bytes !== bytes) {
       this.bytes = bytes
-      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as Buffer & BufferSlices
       this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     }
     this.position = start
@@ -109,7 +115,7 @@ export class ByteReader {
   }
 
   #longText(start: number, length: number): string {
-    const text = this.#slice(start, length, 'utf8')
+    const text = this.#slice('utf8Slice', start, length)
     // Bytes that are not UTF-8 become replacement characters, so only a text that has one is worth a closer look.
     if (text.includes('\ufffd') && !Buffer.from(text).equals(this.bytes.subarray(start, start + length))) {
       throw this.malformed('a string is not UTF-8')
@@ -118,12 +124,12 @@ export class ByteReader {
   }
 
   protected utf16(start: number, length: number): string {
-    return this.#slice(start, length, 'utf16le')
+    return this.#slice('ucs2Slice', start, length)
   }
 
-  #slice(start: number, length: number, encoding: 'utf8' | 'utf16le'): string {
+  #slice(method: keyof BufferSlices, start: number, length: number): string {
     try {
-      return this.#buffer.toString(encoding, start, start + length)
+      return this.#buffer[method](start, start + length)
     } catch (cause) {
       const message = `expected a string that JavaScript can hold, got one of ${length} bytes; use returns \`'ref'\``
       throw new BridgeError('ERR_CONVERSION', message, { cause })
@@ -136,11 +142,24 @@ export class ByteReader {
   }
 }
 
-/** The string, if all its bytes are ASCII. */
+/** The string, if all its bytes are ASCII. Eight at a time, because every concatenation makes a string. */
 function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   let text = ''
-  for (let index = start; index < end; index++) {
-    const byte = bytes[index]!
+  let at = start
+  for (; at + 8 <= end; at += 8) {
+    const a = bytes[at]!
+    const b = bytes[at + 1]!
+    const c = bytes[at + 2]!
+    const d = bytes[at + 3]!
+    const e = bytes[at + 4]!
+    const f = bytes[at + 5]!
+    const g = bytes[at + 6]!
+    const h = bytes[at + 7]!
+    if ((a | b | c | d | e | f | g | h) >= 0x80) return undefined
+    text += String.fromCharCode(a, b, c, d, e, f, g, h)
+  }
+  for (; at < end; at++) {
+    const byte = bytes[at]!
     if (byte >= 0x80) return undefined
     text += String.fromCharCode(byte)
   }

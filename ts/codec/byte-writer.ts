@@ -1,10 +1,17 @@
 /* Appends single values and container headers to memory that grows. Knows the format and nothing about JavaScript objects. */
-import { Container, Extension, Lead } from './format'
+import { type Container, Extension, Lead } from './format'
 
 /** Strings up to this length are written in JavaScript; a call into Node costs more than it saves. */
-const shortText = 40
+const shortText = 60
 
 const twoTo32 = 0x1_0000_0000
+
+/** What `Buffer#write` calls after it has looked at its arguments, which takes longer than a short string. */
+interface BufferWrites {
+  latin1Write(text: string, offset: number, length: number): number
+  utf8Write(text: string, offset: number, length: number): number
+  ucs2Write(text: string, offset: number, length: number): number
+}
 
 /** Where the next value goes, and how. All values are written in their shortest form. */
 export class ByteWriter {
@@ -13,12 +20,12 @@ export class ByteWriter {
   /** Where the next value goes. Whoever begins a new message, or takes one back, sets it. */
   position = 0
   readonly #grow: (bytes: number) => ArrayBuffer
-  #buffer: Buffer
+  #buffer: Buffer & BufferWrites
 
   /** `grow` gives new memory at least that large; the old may be gone afterwards. */
   constructor(buffer: ArrayBuffer, grow: (bytes: number) => ArrayBuffer) {
     this.#grow = grow
-    this.#buffer = this.bytes = Buffer.from(buffer)
+    this.bytes = this.#buffer = Buffer.from(buffer) as Buffer & BufferWrites
     this.view = new DataView(buffer)
   }
 
@@ -32,7 +39,7 @@ export class ByteWriter {
     // A copy first: new memory may end the life of the old one.
     const written = new Uint8Array(this.bytes.subarray(0, this.position))
     const buffer = this.#grow(Math.max(needed, 2 * this.bytes.length))
-    this.#buffer = this.bytes = Buffer.from(buffer)
+    this.bytes = this.#buffer = Buffer.from(buffer) as Buffer & BufferWrites
     this.view = new DataView(buffer)
     this.bytes.set(written)
   }
@@ -144,19 +151,48 @@ export class ByteWriter {
     if (length > shortText) return this.#longText(text)
     this.reserve(length + 2)
     const { bytes, position } = this
-    let next: number
+    let next = position + 1
     if (length < 32) {
       bytes[position] = Lead.fixstr | length
-      next = position + 1
     } else {
       bytes[position] = Lead.str8
-      bytes[position + 1] = length
-      next = position + 2
+      bytes[next++] = length
     }
     for (let index = 0; index < length; index++) {
       const unit = text.charCodeAt(index)
-      if (unit >= 0x80) return this.#longText(text)
+      if (unit >= 0x80) return this.#shortUnicode(text)
       bytes[next++] = unit
+    }
+    this.position = next
+  }
+
+  #shortUnicode(text: string): void {
+    const size = utf8Length(text)
+    if (size < 0) return this.#utf16(text)
+    this.reserve(size + 2)
+    if (size < 32) this.#byte(Lead.fixstr | size)
+    else this.#sized(size, Lead.str8, Lead.str16, Lead.str32)
+    const { bytes } = this
+    let next = this.position
+    for (let index = 0; index < text.length; index++) {
+      let unit = text.charCodeAt(index)
+      if (unit < 0x80) {
+        bytes[next++] = unit
+        continue
+      }
+      if (unit < 0x800) {
+        bytes[next++] = 0xc0 | (unit >> 6)
+      } else {
+        if (isHigh(unit)) {
+          unit = 0x1_0000 + ((unit & 0x3ff) << 10) + (text.charCodeAt(++index) & 0x3ff)
+          bytes[next++] = 0xf0 | (unit >> 18)
+          bytes[next++] = 0x80 | ((unit >> 12) & 0x3f)
+        } else {
+          bytes[next++] = 0xe0 | (unit >> 12)
+        }
+        bytes[next++] = 0x80 | ((unit >> 6) & 0x3f)
+      }
+      bytes[next++] = 0x80 | (unit & 0x3f)
     }
     this.position = next
   }
@@ -166,16 +202,16 @@ export class ByteWriter {
     const ascii = size === text.length
     if (!ascii && !isWellFormed(text)) return this.#utf16(text)
     this.reserve(size + 5)
-    if (size < 32) this.#byte(Lead.fixstr | size)
-    else this.#sized(size, Lead.str8, Lead.str16, Lead.str32)
-    this.#buffer.write(text, this.position, size, ascii ? 'latin1' : 'utf8')
+    this.#sized(size, Lead.str8, Lead.str16, Lead.str32)
+    if (ascii) this.#buffer.latin1Write(text, this.position, size)
+    else this.#buffer.utf8Write(text, this.position, size)
     this.position += size
   }
 
   #utf16(text: string): void {
     const size = 2 * text.length
     this.#extensionHeader(Extension.utf16, size)
-    this.#buffer.write(text, this.position, size, 'utf16le')
+    this.#buffer.ucs2Write(text, this.position, size)
     this.position += size
   }
 
@@ -270,6 +306,24 @@ export class ByteWriter {
     this.reserve(1)
     this.bytes[this.position++] = byte
   }
+}
+
+/** How many bytes a short string takes; -1 if it has a lone surrogate. */
+function utf8Length(text: string): number {
+  let size = text.length
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit < 0x80) continue
+    size += unit < 0x800 ? 1 : 2
+    if (unit >= 0xd800 && unit < 0xe000) {
+      if (!isHigh(unit) || (text.charCodeAt(++index) & 0xfc00) !== 0xdc00) return -1
+    }
+  }
+  return size
+}
+
+function isHigh(unit: number): boolean {
+  return (unit & 0xfc00) === 0xd800
 }
 
 /** `String.prototype.isWellFormed` is newer than the language level that this package is compiled for. */

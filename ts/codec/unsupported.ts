@@ -12,7 +12,10 @@ export function unsupported(value: unknown): string {
 
 function described(value: unknown): string {
   if (typeof value === 'symbol') return `the symbol \`${String(value)}\``
-  if (typeof value === 'function') return value.name ? `the function \`${value.name}\`` : 'a function'
+  if (typeof value === 'function') {
+    const name: unknown = value.name
+    return typeof name === 'string' && name !== '' ? `the function \`${name}\`` : 'a function'
+  }
   const name = className(value as object)
   return name === undefined ? 'an object with an unknown prototype' : `an instance of \`${name}\``
 }

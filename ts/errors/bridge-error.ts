@@ -44,7 +44,7 @@ export function isBridgeError<const Code extends BridgeErrorCode = BridgeErrorCo
   code?: Code,
 ): error is BridgeError & { readonly code: Code } {
   if (typeof error !== 'object' || error === null || !(brand in error)) return false
-  return code === undefined || (error as BridgeError).code === code
+  return code === undefined || (error as unknown as BridgeError).code === code
 }
 
 function hidden(target: object, name: PropertyKey, value: unknown): void {

@@ -4,12 +4,35 @@ import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
 import { BridgeError } from './bridge-error'
 import { PythonError, type ExceptionDetails } from './python-error'
 
-/** The error that an error value describes. */
-export function errorFromNative([code, message, details]: ErrorValue): PythonError | BridgeError {
+/** A function of this package whose callers are the first frames that a stack shows. */
+export type StackBoundary = (...args: never[]) => unknown
+
+/** The error that an error value describes, with a stack that begins at the caller of `boundary`. */
+export function errorFromNative(value: ErrorValue, boundary: StackBoundary): PythonError | BridgeError {
+  const error = withoutStack(() => newError(value))
+  Error.captureStackTrace(error, boundary)
+  return error
+}
+
+/** The error that an error value describes, for one that was never thrown in JavaScript. */
+export function nestedErrorFromNative(value: ErrorValue): PythonError | BridgeError {
+  return withoutStack(() => newError(value))
+}
+
+function newError([code, message, details]: ErrorValue): PythonError | BridgeError {
   if (code === 'ERR_PYTHON_EXCEPTION') return new PythonError(message, details as ExceptionDetails)
   if (!isErrorCode(code)) return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
   const path = (details as { path?: unknown } | null)?.path
   return new BridgeError(code as BridgeErrorCode, message, typeof path === 'string' ? { path } : undefined)
+}
+
+/** Capturing a stack is most of what an error costs, so it is done once. `Reflect.set` because a hardened `Error` may be frozen. */
+function withoutStack<T>(make: () => T): T {
+  const limit = Error.stackTraceLimit
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  const made = make()
+  Reflect.set(Error, 'stackTraceLimit', limit)
+  return made
 }
 
 /** The error of a native function that threw `{ code, message }` or reported that as JSON. */

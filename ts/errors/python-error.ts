@@ -8,7 +8,7 @@ import { handlerOf } from '../handle/internal'
 import type { HandleState } from '../handle/state'
 import type { ErrorValue } from '../call/result-decoder'
 import { environment } from '../native/environment'
-import { errorFromNative } from './from-native'
+import { nestedErrorFromNative } from './from-native'
 
 /** One frame of a Python traceback. */
 export interface PythonFrame {
@@ -102,7 +102,7 @@ export class PythonError extends Error {
   get errors(): readonly PythonError[] | undefined {
     const errors = this.#complete()[8]
     if (errors === null) return undefined
-    return (this.#errors ??= errors.map(nested))
+    return (this.#errors ??= errors.map((value) => nestedErrorFromNative(value) as PythonError))
   }
 
   /** The exception itself. */
@@ -127,7 +127,7 @@ export class PythonError extends Error {
   static causeOf(error: PythonError): PythonError | undefined {
     const [, , , , , cause, context, suppressed] = error.#complete()
     const value = cause ?? (suppressed ? null : context)
-    return value === null ? undefined : (error.#cause ??= nested(value))
+    return value === null ? undefined : (error.#cause ??= nestedErrorFromNative(value) as PythonError)
   }
 
   /** A synchronous call reports little, because most callers only look at the type; the rest is fetched when it is asked for. */
@@ -204,24 +204,13 @@ export function isPythonError(error: unknown, type?: BuiltinException | (string 
   if (typeof error !== 'object' || error === null || !(brand in error)) return false
   if (type === undefined) return true
   const name = bareName(type)
-  if (bareName((error as PythonError).qualifiedType) === name) return true
+  if (bareName((error as unknown as PythonError).qualifiedType) === name) return true
   const handler = error instanceof PythonError ? PythonError.stateOf(error) : undefined
   return handler !== undefined && handler.type.mro.some((ancestor) => bareName(ancestor) === name)
 }
 
 function bareName(qualified: string): string {
   return qualified.startsWith('builtins.') ? qualified.slice('builtins.'.length) : qualified
-}
-
-/** The error of a nested error value. It was not thrown in JavaScript, so it has no JavaScript frames. */
-function nested(value: ErrorValue): PythonError {
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 0
-  try {
-    return errorFromNative(value) as PythonError
-  } finally {
-    Error.stackTraceLimit = limit
-  }
 }
 
 /** The JavaScript stack, then Python's own words, which include causes and notes. */

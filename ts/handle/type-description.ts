@@ -14,6 +14,9 @@ export interface TypeDescription {
   readonly names: ReadonlySet<string>
 }
 
+/** Modules and namespaces have descriptions of their own, so programs can make any number. */
+const descriptionsLimit = 4096
+
 const descriptions = new Map<number, TypeDescription>()
 
 /** The description with a key that came with a handle. */
@@ -22,6 +25,7 @@ export function typeDescription(key: number): TypeDescription {
   if (description === undefined) {
     const parsed = JSON.parse(environment.port.describeType(key)) as Omit<TypeDescription, 'names'> & { names: string[] }
     description = { ...parsed, names: new Set(parsed.names) }
+    if (descriptions.size >= descriptionsLimit) descriptions.clear()
     descriptions.set(key, description)
   }
   return description

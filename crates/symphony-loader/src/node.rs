@@ -51,7 +51,7 @@ pub fn locate_async(request: String, callback: Function<'_, FnArgs<(String,)>, (
         let report = catch_unwind(AssertUnwindSafe(|| locate(&request))).unwrap_or_else(|panic| {
             Report::failed(
                 ErrorCode::BridgePanic,
-                &panic_text(panic.as_ref()),
+                panic_text(panic.as_ref()),
                 None,
                 None,
                 Vec::new(),

@@ -106,7 +106,7 @@ pub struct Chosen {
 pub struct Problem {
     /// One of the shared error codes.
     pub code: &'static str,
-    /// What is wrong, everything that was tried, and the fix, ready to be shown.
+    /// What is wrong, in one sentence. The attempts and the fix belong to it; JavaScript makes the whole text.
     pub message: String,
     /// One command that would help on this system.
     pub fix: Option<String>,
@@ -139,41 +139,21 @@ impl Report {
     /// The report of a search that did not.
     pub fn failed(
         code: ErrorCode,
-        headline: &str,
+        message: impl Into<String>,
         fix: Option<String>,
         chosen: Option<Chosen>,
         attempts: Vec<Attempt>,
     ) -> Self {
-        let mut message = format!("{headline}; tried, in this order:");
-        for attempt in &attempts {
-            message.push_str("\n- ");
-            message.push_str(&attempt.line());
-        }
-        if let Some(fix) = &fix {
-            message.push_str("\nfix: `");
-            message.push_str(fix);
-            message.push('`');
-        }
+        let problem = Problem {
+            code: code.as_str(),
+            message: message.into(),
+            fix,
+        };
         Self {
             ok: false,
             chosen,
             attempts,
-            problem: Some(Problem {
-                code: code.as_str(),
-                message,
-                fix,
-            }),
-        }
-    }
-}
-
-impl Attempt {
-    fn line(&self) -> String {
-        let source = self.source.as_str();
-        if self.path.is_empty() {
-            format!("{source}: {}", self.reason)
-        } else {
-            format!("{source}: `{}` {}", self.path, self.reason)
+            problem: Some(problem),
         }
     }
 }

@@ -81,7 +81,7 @@ impl Port {
             writer: RefCell::new(Writer::new()),
             large: RefCell::default(),
             adopted: Adopted::default(),
-            channel: Channel::new(Box::new(waker.clone())),
+            channel: Channel::new(Box::new(waker.remote())),
             waker,
             pending: Cell::new(0),
             batch: RefCell::default(),

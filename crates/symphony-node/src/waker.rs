@@ -1,5 +1,6 @@
 //! The one thread-safe function of a port: it makes the JS thread take what executor threads completed.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +11,17 @@ use symphony_python_bridge::async_support::Wake;
 use crate::js;
 use crate::port::Port;
 
-/// Shared by the port and its channel. Empty once the environment ended: calling the function then would be an error.
+/// The port's end. On the environment's thread only.
+#[derive(Default)]
+pub(crate) struct Waker {
+    shared: Remote,
+    /// The same function, for this thread: waiting for the lock here would be waiting for the thread that wakes us.
+    function: Cell<Option<Function>>,
+}
+
+/// The channel's end, used by any thread. Empty once the environment ended: calling the function then would be an error.
 #[derive(Clone, Default)]
-pub(crate) struct Waker(Arc<Mutex<Option<Function>>>);
+pub(crate) struct Remote(Arc<Mutex<Option<Function>>>);
 
 #[derive(Clone, Copy)]
 struct Function(sys::napi_threadsafe_function);
@@ -21,6 +30,11 @@ struct Function(sys::napi_threadsafe_function);
 unsafe impl Send for Function {}
 
 impl Waker {
+    /// The end for other threads.
+    pub(crate) fn remote(&self) -> Remote {
+        self.shared.clone()
+    }
+
     /// Makes the function; it does not keep the process alive until [`Waker::hold`].
     pub(crate) fn connect(&self, env: sys::napi_env, port: *mut c_void) {
         let name = js::string(env, "symphony-python-bridge");
@@ -45,13 +59,14 @@ impl Waker {
         if status == sys::Status::napi_ok {
             // SAFETY: the function made above, on the environment's thread.
             unsafe { sys::napi_unref_threadsafe_function(env, function) };
-            *self.lock() = Some(Function(function));
+            self.function.set(Some(Function(function)));
+            *self.shared.lock() = Some(Function(function));
         }
     }
 
-    /// Keeps the process alive, or no longer. On the environment's thread only.
+    /// Keeps the process alive, or no longer.
     pub(crate) fn hold(&self, env: sys::napi_env, hold: bool) {
-        let Some(function) = *self.lock() else { return };
+        let Some(function) = self.function.get() else { return };
         if hold {
             // SAFETY: a live function on its own thread.
             unsafe { sys::napi_ref_threadsafe_function(env, function.0) };
@@ -63,7 +78,8 @@ impl Waker {
 
     /// The environment ends.
     pub(crate) fn disconnect(&self) {
-        let function = self.lock().take();
+        self.function.set(None);
+        let function = self.shared.lock().take();
         if let Some(function) = function {
             // SAFETY: a live function that nobody calls any more, since the slot is empty now.
             unsafe {
@@ -72,12 +88,15 @@ impl Waker {
         }
     }
 
+}
+
+impl Remote {
     fn lock(&self) -> MutexGuard<'_, Option<Function>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Wake for Waker {
+impl Wake for Remote {
     fn wake(&self) {
         // Held during the call, so that `disconnect` cannot release the function under it.
         let function = self.lock();

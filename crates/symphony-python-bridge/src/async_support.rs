@@ -36,6 +36,7 @@ use crate::operation::{self, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
 use channel::Claim;
+use queue::Queue;
 
 /// The completion of a request: what follows its id.
 #[derive(Clone, Copy)]
@@ -86,15 +87,15 @@ impl Job {
     }
 }
 
-/// Runs a job on an attached thread and reports its completion. `isolated`: in a copy of the thread's context, so
-/// that context variables set by one pool job are not seen by the next.
-fn run(py: Python<'_>, job: Job, isolated: bool, writer: &mut Writer) {
+/// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
+/// context variables set by one job are not seen by the next. Says whether the queue was told that the thread returns.
+fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, writer: &mut Writer) -> bool {
     match job.channel().claim(job.header.request) {
         Claim::Run => {}
-        Claim::Gone => return,
+        Claim::Gone => return false,
     }
     let references = JobReferences { channel: job.channel(), missing: Cell::new(None), failure: RefCell::new(None) };
-    let context = isolated.then(|| IsolatedContext::enter(py)).flatten();
+    let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
     let caught = catch_unwind(AssertUnwindSafe(|| operation::run(py, &job.header, job.request(), &references)));
     drop(context);
     if let Some(missing) = references.missing.get() {
@@ -103,7 +104,7 @@ fn run(py: Python<'_>, job: Job, isolated: bool, writer: &mut Writer) {
             // It was done by the time we asked.
             queue::enqueue(job);
         }
-        return;
+        return false;
     }
     let failure = references.failure.take();
     let result = match (caught, failure) {
@@ -113,7 +114,9 @@ fn run(py: Python<'_>, job: Job, isolated: bool, writer: &mut Writer) {
     };
     writer.clear();
     let (status, stage) = report(py, &job.header, result, writer);
+    queue.will_return();
     job.finish(status, writer.as_slice(), stage);
+    true
 }
 
 fn report(

@@ -77,13 +77,15 @@ struct Description<'a> {
 struct Kind {
     /// The described object, owned.
     subject: NonNull<ffi::PyObject>,
+    /// Whether it is described for itself, rather than for its instances: a class may be both.
+    own: bool,
     handles: usize,
 }
 
 #[derive(Default)]
 struct Kinds {
     by_key: FxHashMap<u32, Kind>,
-    by_subject: FxHashMap<usize, u32>,
+    by_subject: FxHashMap<(usize, bool), u32>,
     last: u32,
 }
 
@@ -108,7 +110,7 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     let py = object.py();
     let own = describes_itself(object);
     let subject = if own { object.clone() } else { object.get_type().into_any() };
-    let address = subject.as_ptr() as usize;
+    let address = (subject.as_ptr() as usize, own);
     let known = with_kinds(py, |kinds| {
         let key = *kinds.by_subject.get(&address)?;
         kinds.by_key.get_mut(&key)?.handles += 1;
@@ -122,7 +124,7 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     let key = with_kinds(py, |kinds| {
         kinds.last += 1;
         let key = kinds.last;
-        kinds.by_key.insert(key, Kind { subject: pointer, handles: 1 });
+        kinds.by_key.insert(key, Kind { subject: pointer, own, handles: 1 });
         kinds.by_subject.insert(address, key);
         key
     });
@@ -140,7 +142,7 @@ pub(crate) fn release(py: Python<'_>, key: u32) {
             return None;
         }
         let kind = kinds.by_key.remove(&key)?;
-        let address = kind.subject.as_ptr() as usize;
+        let address = (kind.subject.as_ptr() as usize, kind.own);
         if kinds.by_subject.get(&address) == Some(&key) {
             kinds.by_subject.remove(&address);
         }

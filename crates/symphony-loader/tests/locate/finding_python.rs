@@ -1,9 +1,11 @@
 //! The search over real interpreters: which source wins, and what is reported about the one that was chosen.
 
 use std::fs;
+use std::process::Command;
 
 use crate::interpreters;
 use crate::world::World;
+use symphony_loader::pyenv;
 use symphony_loader::report::{Outcome, Source};
 
 #[test]
@@ -31,7 +33,7 @@ fn every_interpreter_of_this_machine_is_embedded_or_refused_for_its_age() {
                 "is CPython {}, and 3.10 is the oldest that can be embedded",
                 interpreter.version_text()
             );
-            assert!(problem.message.contains(&reason), "{}", problem.message);
+            assert_eq!(report.attempts[0].reason, reason);
             assert!(report.chosen.is_none());
         } else {
             assert_eq!(report.problem.unwrap().code, "ERR_LIBPYTHON_NOT_FOUND");
@@ -170,56 +172,63 @@ fn what_start_up_hooks_print_does_not_disturb_the_answer() {
 
 #[test]
 fn a_pyenv_shim_is_resolved_by_variable_file_and_global_version() {
-    let Some(root) = interpreters::pyenv_root() else {
-        panic!("this test needs pyenv on this machine");
-    };
-    let installed: Vec<_> = interpreters::embeddable()
-        .into_iter()
-        .filter(|interpreter| interpreter.path.starts_with(&root))
-        .collect();
-    let [first, .., last] = installed.as_slice() else {
-        panic!("this test needs two versions in pyenv")
-    };
     let world = World::new();
-    let shims = root.join("shims").to_str().unwrap().to_owned();
+    world.pyenv(&["3.11.7", "3.12.9", "3.12.10"]);
+    world.file("pyenv/version", "3.11.7\n");
+    let shims = world.text("pyenv/shims");
     let version = |variables: &[(&str, &str)]| {
         let mut all = vec![("PATH", shims.as_str())];
         all.extend(variables);
-        let chosen = world.locate(&all).chosen.unwrap();
-        assert!(!chosen.executable.contains("/shims/"), "{}", chosen.executable);
-        chosen.version
+        let prefix = world.locate(&all).chosen.unwrap().prefix;
+        prefix.strip_prefix(&world.text("pyenv/versions/")).unwrap().to_owned()
     };
-    assert_eq!(
-        version(&[("PYENV_VERSION", &first.version_text())]),
-        first.version_text()
-    );
-    assert_eq!(version(&[("PYENV_VERSION", &last.version_text())]), last.version_text());
-    world.file(
-        "work/.python-version",
-        &format!("# the one we use\n{}\n", last.version_text()),
-    );
-    assert_eq!(version(&[]), last.version_text());
+    assert_eq!(version(&[]), "3.11.7");
+    world.file("work/.python-version", "# the one we use\n3.12.9\n");
+    assert_eq!(version(&[]), "3.12.9");
     // A variable is stronger than a file, and a prefix means the newest release with it.
-    let [major, minor, _] = first.version;
-    assert_eq!(
-        version(&[("PYENV_VERSION", &format!("{major}.{minor}"))]),
-        first.version_text()
-    );
+    assert_eq!(version(&[("PYENV_VERSION", "3.11.7")]), "3.11.7");
+    assert_eq!(version(&[("PYENV_VERSION", "3.12")]), "3.12.10");
+    world.file("elsewhere/.python-version", "python-3.11\n");
+    assert_eq!(version(&[("PYENV_DIR", &world.text("elsewhere"))]), "3.11.7");
 }
 
 #[test]
 fn a_pyenv_shim_that_means_the_system_gives_way_to_the_next_on_the_path() {
-    let Some(root) = interpreters::pyenv_root() else {
-        panic!("this test needs pyenv on this machine");
-    };
     let world = World::new();
-    let interpreter = interpreters::one();
-    world.link("bin/python3", &interpreter.path);
-    let path = format!("{}:{}", root.join("shims").display(), world.text("bin"));
-    let report = world.locate(&[("PATH", &path), ("PYENV_VERSION", "system")]);
-    let chosen = report.attempts.last().unwrap();
-    assert_eq!(
-        (chosen.path.clone(), chosen.outcome),
-        (world.text("bin/python3"), Outcome::Chosen)
-    );
+    world.pyenv(&["3.12.9"]);
+    world.link("bin/python3", interpreters::one().path);
+    let path = format!("{}:{}", world.text("pyenv/shims"), world.text("bin"));
+    for variables in [
+        vec![("PATH", path.as_str())],
+        vec![("PATH", path.as_str()), ("PYENV_VERSION", "system")],
+    ] {
+        let report = world.locate(&variables);
+        let chosen = report.attempts.last().unwrap();
+        assert_eq!(
+            (chosen.path.clone(), chosen.outcome),
+            (world.text("bin/python3"), Outcome::Chosen)
+        );
+    }
+}
+
+#[test]
+fn shims_of_a_real_pyenv_are_resolved_as_pyenv_does() {
+    let Some(root) = interpreters::pyenv_root() else { return };
+    let world = World::new();
+    for entry in fs::read_dir(root.join("versions")).unwrap() {
+        let version = entry.unwrap().file_name().into_string().unwrap();
+        let which = Command::new(root.join("bin/pyenv"))
+            .args(["which", "python"])
+            .envs([
+                ("PYENV_VERSION", version.as_str()),
+                ("PYENV_ROOT", root.to_str().unwrap()),
+            ])
+            .output()
+            .unwrap();
+        let mut request = world.request();
+        request.env.insert(String::from("PYENV_VERSION"), version.clone());
+        let resolved = pyenv::resolve(&root.join("shims/python"), &request);
+        let expected = String::from_utf8(which.stdout).unwrap().trim().to_owned();
+        assert_eq!(resolved, pyenv::Command::Shim(expected.into()), "{version}");
+    }
 }

@@ -57,10 +57,17 @@ pub(crate) fn pyenv_root() -> Option<PathBuf> {
     root.join("versions").is_dir().then_some(root)
 }
 
+/// Runs an interpreter with its own library, whichever one the tests themselves were given.
+pub(crate) fn run(interpreter: &Path) -> Command {
+    let mut command = Command::new(interpreter);
+    command.env_remove("LD_LIBRARY_PATH");
+    command
+}
+
 impl Interpreter {
     fn of(path: PathBuf) -> Option<Self> {
         let script = "import sys; print('%d %d %d' % sys.version_info[:3])";
-        let output = Command::new(&path).args(["-S", "-c", script]).output().ok()?;
+        let output = run(&path).args(["-S", "-c", script]).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         let numbers: Vec<u32> = text
             .split_whitespace()
@@ -82,7 +89,7 @@ impl Interpreter {
             return None;
         }
         let script = "import sysconfig as s; g = s.get_config_var; print(g('LIBDIR') + '/' + g('INSTSONAME'))";
-        let output = Command::new(&self.path).args(["-c", script]).output().ok()?;
+        let output = run(&self.path).args(["-c", script]).output().ok()?;
         let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
         (path.is_file() && path.to_str()?.contains(".so")).then_some(path)
     }

@@ -1,15 +1,17 @@
 //! A folder of its own for a test, with a home, a cache and whatever interpreters the test puts into it.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use symphony_loader::locate::locate;
-use symphony_loader::report::Report;
+use symphony_loader::report::{Attempt, Report};
 use symphony_loader::request::{CachePlace, Request};
+
+use crate::interpreters;
 
 /// A temporary folder with a working directory `work`, removed at the end of the test.
 pub(crate) struct World {
@@ -79,9 +81,29 @@ impl World {
     pub(crate) fn environment(&self, path: &str, interpreter: &Path) -> PathBuf {
         let folder = self.path(path);
         let arguments = ["-m", "venv", "--without-pip"];
-        let made = Command::new(interpreter).args(arguments).arg(&folder).output().unwrap();
-        assert!(made.status.success(), "{interpreter:?} made no environment: {made:?}");
+        let made = interpreters::run(interpreter)
+            .args(arguments)
+            .arg(&folder)
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{} made no environment: {made:?}",
+            interpreter.display()
+        );
         folder
+    }
+
+    /// A pyenv with these versions, each of them an environment of its own, so that reports tell them apart.
+    pub(crate) fn pyenv(&self, versions: &[&str]) {
+        let interpreter = interpreters::one().path;
+        for version in versions {
+            self.environment(&format!("pyenv/versions/{version}"), &interpreter);
+        }
+        self.script(
+            "pyenv/shims/python3",
+            "echo 'pyenv was run, which costs too much' >&2; exit 1",
+        );
     }
 
     /// A request from `work`, with an empty search path, this folder as the home, and no cache.
@@ -117,31 +139,33 @@ impl World {
         })
     }
 
-    /// The message of the problem with this folder written as `~`, split from the fix.
+    /// The code, the sentence with all attempts, and the fix of a problem, with this folder written as `~`.
     pub(crate) fn problem(&self, report: &Report) -> (&'static str, String, Option<String>) {
         let problem = report.problem.as_ref().expect("a problem");
-        let message = problem.message.replace(self.folder.to_str().unwrap(), "~");
-        let fix = problem
-            .fix
-            .as_ref()
-            .map(|fix| fix.replace(self.folder.to_str().unwrap(), "~"));
-        let tried = match &fix {
-            Some(fix) => {
-                let end = format!("\nfix: `{fix}`");
-                message
-                    .strip_suffix(&end)
-                    .expect("the message ends with the fix")
-                    .to_owned()
-            }
-            None => message,
-        };
-        (problem.code, tried, fix)
+        let mut text = format!("{}; tried, in this order:", problem.message);
+        for Attempt {
+            source, path, reason, ..
+        } in &report.attempts
+        {
+            let path = if path.is_empty() {
+                String::new()
+            } else {
+                format!("`{path}` ")
+            };
+            write!(text, "\n- {}: {path}{reason}", source.as_str()).unwrap();
+        }
+        let here = self.folder.to_str().unwrap();
+        (
+            problem.code,
+            text.replace(here, "~"),
+            problem.fix.as_ref().map(|fix| fix.replace(here, "~")),
+        )
     }
 }
 
 impl Drop for World {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.folder).ok();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

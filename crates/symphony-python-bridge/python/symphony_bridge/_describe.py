@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any
 
 _DEEPEST_CHAIN = 100
+
+# The file names that the core gives to the modules of this package.
+_OWN = "<symphony_bridge"
 
 
 def describe(exception: BaseException) -> tuple[Any, ...]:
@@ -28,12 +32,13 @@ def _describe(exception: BaseException, depth: int, seen: set[int]) -> tuple[Any
 
     kind = type(exception)
     try:
+        calls = _without_own_frames(exception.__traceback__)
         frames = [
             (frame.filename, frame.lineno or 0, frame.name, frame.line or None)
-            for frame in traceback.extract_tb(exception.__traceback__)
+            for frame in traceback.extract_tb(calls)
         ]
-        # Each member of a long chain would repeat the rest of it, so only the first few tell it whole.
-        text = "".join(traceback.format_exception(kind, exception, exception.__traceback__, chain=depth < 3))
+        # Each member of a long chain would repeat the rest of it, so only the first tells it whole.
+        text = "".join(traceback.format_exception(kind, exception, calls, chain=depth == 0))
     except Exception as problem:  # a broken __str__, a loader that fails to give its source
         frames, text = [], f"<traceback unavailable: {type(problem).__name__}>\n"
     members = getattr(exception, "exceptions", None)
@@ -50,6 +55,13 @@ def _describe(exception: BaseException, depth: int, seen: set[int]) -> tuple[Any
         [linked(member) for member in members] if _is_group(exception, members) else None,
         exception,
     )
+
+
+def _without_own_frames(calls: TracebackType | None) -> TracebackType | None:
+    """A traceback from the user's code on: how the bridge came to call it is of no interest."""
+    while calls is not None and calls.tb_next is not None and calls.tb_frame.f_code.co_filename.startswith(_OWN):
+        calls = calls.tb_next
+    return calls
 
 
 def message_of(exception: BaseException) -> str:

@@ -35,11 +35,19 @@ pub struct Statistics {
     pub sessions: usize,
 }
 
-struct Queue {
+/// Jobs and the threads that take them.
+///
+/// A thread attaches first and then takes jobs until there are none, so that a woken thread that finds the GIL taken
+/// holds up no job: whoever has the GIL takes the next one. At most one thread at a time is on its way to the queue.
+/// It gets the GIL when the running job releases it, and then sends for the next thread if there is still more to do;
+/// so jobs that release the GIL run in parallel, and jobs that do not run on one thread without handing it over.
+pub(super) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     /// The pool: several threads, and each job in a context of its own.
     shared: bool,
+    /// Threads that finished a job and will look for the next one in a moment: no need to wake another.
+    returning: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -47,6 +55,8 @@ struct State {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
+    /// A thread was woken or started and has not looked at the queue yet.
+    sent_for: bool,
     closed: bool,
 }
 
@@ -145,7 +155,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<(usize, Header)>, BridgeError> {
 
 impl Queue {
     fn new(shared: bool) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), shared }
+        Self { state: Mutex::default(), arrived: Condvar::new(), shared, returning: AtomicUsize::new(0) }
     }
 
     fn push(self: &Arc<Self>, jobs: Vec<Job>) {
@@ -161,16 +171,32 @@ impl Queue {
             return;
         }
         state.jobs.extend(jobs);
-        self.engage(&mut state);
+        let wake = self.returning.load(Ordering::Relaxed) == 0 && self.send_for_thread(&mut state);
+        drop(state);
+        self.wake(wake);
     }
 
-    /// Makes sure that somebody takes the next job: wakes an idle thread or starts one.
-    fn engage(self: &Arc<Self>, state: &mut State) {
+    /// Sees to it that a thread comes for the next job; says whether to [`Queue::wake`] one.
+    fn send_for_thread(self: &Arc<Self>, state: &mut State) -> bool {
+        if state.sent_for {
+            return false;
+        }
         let limit = if self.shared { POOL_THREADS.load(Ordering::Relaxed) } else { 1 };
         if state.idle > 0 {
-            self.arrived.notify_one();
-        } else if state.threads < limit && self.start_thread() {
+            state.sent_for = true;
+            return true;
+        }
+        if state.threads < limit && self.start_thread() {
+            state.sent_for = true;
             state.threads += 1;
+        }
+        false
+    }
+
+    /// Without the lock, which the woken thread takes first thing.
+    fn wake(&self, wake: bool) {
+        if wake {
+            self.arrived.notify_one();
         }
     }
 
@@ -191,13 +217,13 @@ impl Queue {
     fn serve(self: &Arc<Self>) {
         let thread = ThreadState::of_current_thread();
         let mut writer = Writer::new();
-        while let Some(first) = self.wait() {
+        while self.wait() {
             let attached = thread.attach();
             Python::attach(|py| {
-                let mut next = Some(first);
-                while let Some(job) = next {
-                    super::run(py, job, self.shared, &mut writer);
-                    next = self.take();
+                lock(&self.state).sent_for = false;
+                let mut announced = false;
+                while let Some(job) = self.take(announced) {
+                    announced = super::run(py, job, self, &mut writer);
                 }
                 releases::drain(py);
             });
@@ -206,16 +232,18 @@ impl Queue {
         thread.end();
     }
 
-    /// Waits for a job; `None` when the queue is closed and empty.
-    fn wait(self: &Arc<Self>) -> Option<Job> {
+    /// Waits until there is something to take; `false` when the queue is closed and empty.
+    fn wait(&self) -> bool {
         let mut state = lock(&self.state);
         loop {
-            if let Some(job) = self.pop(&mut state) {
-                return Some(job);
+            if !state.jobs.is_empty() {
+                return true;
             }
+            // Whoever was sent for may find that the running thread did the work.
+            state.sent_for = false;
             if state.closed {
                 state.threads -= 1;
-                return None;
+                return false;
             }
             state.idle += 1;
             state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -223,17 +251,27 @@ impl Queue {
         }
     }
 
-    fn take(self: &Arc<Self>) -> Option<Job> {
-        self.pop(&mut lock(&self.state))
+    /// The next job; `announced` says that this thread called [`Queue::will_return`] before.
+    fn take(self: &Arc<Self>, announced: bool) -> Option<Job> {
+        let mut state = lock(&self.state);
+        if announced {
+            self.returning.fetch_sub(1, Ordering::Relaxed);
+        }
+        let job = state.jobs.pop_front()?;
+        let wake = self.shared && !state.jobs.is_empty() && self.send_for_thread(&mut state);
+        drop(state);
+        self.wake(wake);
+        Some(job)
     }
 
-    fn pop(self: &Arc<Self>, state: &mut State) -> Option<Job> {
-        let job = state.jobs.pop_front()?;
-        if self.shared && !state.jobs.is_empty() {
-            // This job may release the GIL for long; somebody else can go on meanwhile.
-            self.engage(state);
-        }
-        Some(job)
+    /// Whether each job runs in a context of its own.
+    pub(super) fn isolates(&self) -> bool {
+        self.shared
+    }
+
+    /// The calling thread has run its job and is about to report it; it looks for the next one right after that.
+    pub(super) fn will_return(&self) {
+        self.returning.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -48,11 +48,11 @@ fn string_of(mut code_points: Vec<u32>) -> String {
     let high = |code_point: u32| (0xd800..0xdc00).contains(&code_point);
     let low = |code_point: u32| (0xdc00..0xe000).contains(&code_point);
     code_points.dedup_by(|next, previous| high(*previous) && low(*next));
-    let escaped: String = code_points
+    let escaped: Vec<_> = code_points
         .into_iter()
         .map(|code_point| format!("\\U{code_point:08x}"))
         .collect();
-    format!("'{escaped}'")
+    format!("'{}'", escaped.concat())
 }
 
 proptest! {

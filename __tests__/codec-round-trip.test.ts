@@ -1,0 +1,112 @@
+/* What is written is read back, for all plain values; msgpackr judges the subset that it keeps. */
+import fc from 'fast-check'
+import { Packr } from 'msgpackr'
+
+import { Decoder } from '../ts/codec/decoder'
+import { Encoder } from '../ts/codec/encoder'
+import { PyFrozenSet } from '../ts/values/frozen-set'
+import { PyTuple } from '../ts/values/tuple'
+
+const encoder = new Encoder(new ArrayBuffer(16), (bytes) => new ArrayBuffer(bytes), { reference: () => 0 })
+const decoder = new Decoder({ handle: () => null })
+
+function encode(value: unknown): Buffer {
+  encoder.position = 0
+  encoder.value(value, 'value')
+  return Buffer.from(encoder.bytes.subarray(0, encoder.position))
+}
+
+function decode(bytes: Uint8Array): unknown {
+  return decoder.decode(bytes, 0, bytes.length)
+}
+
+/** Strings of any code units, lone surrogates included. */
+const anyString = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+)
+
+/** Bigints that stay bigints: smaller ones come back as numbers. */
+const largeBigint = fc
+  .oneof(
+    fc.bigInt(),
+    fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }),
+    fc.bigInt({ min: -(2n ** 700n), max: 2n ** 700n }),
+  )
+  .filter((value) => value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER)
+
+/** Keys of maps and members of sets that JavaScript compares by value. */
+const key = fc.oneof(anyString, fc.integer(), fc.boolean(), largeBigint)
+
+const { plain } = fc.letrec<{ plain: unknown }>((tie) => ({
+  plain: fc.oneof(
+    { maxDepth: 5 },
+    fc.constantFrom(null, true, false),
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double(),
+    largeBigint,
+    anyString,
+    fc.uint8Array().map((data) => Buffer.from(data)),
+    fc.array(tie('plain')),
+    fc.array(tie('plain')).map((items) => PyTuple.from(items)),
+    fc.dictionary(anyString, tie('plain'), { noNullPrototype: true }),
+    // At least one key that is no string: otherwise it comes back as an object.
+    fc.array(fc.tuple(key, tie('plain'))).map((pairs) => new Map<unknown, unknown>([[null, 0], ...pairs])),
+    fc.array(key).map((items) => new Set(items)),
+    fc.array(key).map((items) => new PyFrozenSet(items)),
+  ),
+}))
+
+test('plain values come back equal and of the same type', () => {
+  fc.assert(
+    fc.property(plain, (value) => {
+      expect(decode(encode(value))).toStrictEqual(value)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('no bytes do anything but decode or be refused', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      try {
+        decode(bytes)
+      } catch (error) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_(PROTOCOL|CONVERSION)$/) })
+      }
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+describe('msgpackr', () => {
+  const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'auto' })
+  // Without what it loses: minus zero, lone surrogates, __proto__, bigints beyond 64 bits and our own types.
+  const { common } = fc.letrec<{ common: unknown }>((tie) => ({
+    common: fc.oneof(
+      { maxDepth: 5 },
+      fc.constantFrom(null, true, false),
+      fc.integer(),
+      fc.maxSafeInteger(),
+      fc.double({ noNaN: true }).filter((value) => !Object.is(value, -0)),
+      fc.string({ unit: 'grapheme' }),
+      fc.uint8Array().map((data) => Buffer.from(data)),
+      fc.array(tie('common')),
+      fc.dictionary(
+        fc.string().filter((name) => name !== '__proto__'),
+        tie('common'),
+        { noNullPrototype: true },
+      ),
+    ),
+  }))
+
+  test('reads what this encoder writes', () => {
+    fc.assert(fc.property(common, (value) => expect(packr.unpack(encode(value))).toStrictEqual(value)))
+  })
+
+  test('writes what this decoder reads', () => {
+    fc.assert(fc.property(common, (value) => expect(decode(packr.pack(value))).toStrictEqual(value)))
+  })
+})

@@ -1,0 +1,729 @@
+/* What symphony-python-bridge exports. Generated from ts/ by scripts/generate-declarations.mjs; every change of it is reviewed. */
+
+declare const kwBrand: unique symbol
+
+/**
+ * Keyword arguments, made by `kw`. `Values` is what they hold; `Names` lets a typed function reject a keyword it does not have.
+ */
+export interface Kw<Values extends object = object, Names extends PropertyKey = keyof Values> {
+  readonly [kwBrand]: {
+    readonly values: Values
+    readonly names: Names
+  }
+}
+
+/** Any keyword arguments. */
+export type AnyKw = Kw<object, PropertyKey>
+
+/** Positional arguments; the last one may be made by `kw`. */
+export type Arguments = readonly unknown[]
+
+/**
+ * What a call gives back.
+ *
+ * - `'auto'`: plain data is copied, everything else is a handle.
+ * - `'value'`: plain data only; a result that holds anything else rejects with `ERR_CONVERSION` and its path.
+ * - `'ref'`: always a handle, even for a number or a list.
+ */
+export type Returns = 'auto' | 'value' | 'ref'
+
+/** Options of one asynchronous call. */
+export interface CallOptions {
+  /**
+   * Cancels the call. A call that has not started never starts; one that runs in Python goes on there, and its outcome is thrown
+   * away. Either way the promise rejects at once with `ERR_CANCELLED`, name `'AbortError'`, and the reason of the signal as `cause`.
+   * @default no signal
+   */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Milliseconds from the moment of the call, waiting time included, after which the promise rejects with `ERR_TIMEOUT`. What runs
+   * in Python goes on there, as with `signal`.
+   * @default no limit
+   */
+  readonly timeout?: number | undefined
+  /** What the call gives back. @default 'auto' */
+  readonly returns?: Returns | undefined
+}
+
+/** Options of a synchronous view: a synchronous call cannot be cancelled. */
+export interface SyncCallOptions {
+  /** What the call gives back. @default 'auto' */
+  readonly returns?: Returns | undefined
+}
+
+/**
+ * Switches of the declarations, filled by declaration merging:
+ *
+ * ```ts
+ * declare module 'symphony-python-bridge' {
+ *   interface PythonConfig { untyped: any }
+ * }
+ * ```
+ */
+export interface PythonConfig {}
+
+/**
+ * The type of a Python value that nothing describes: `unknown`, unless `PythonConfig` says otherwise.
+ *
+ * `f<number>()` states the type of one result; generated types state it for a module.
+ */
+export type Untyped = PythonConfig extends {
+  untyped: infer T
+}
+  ? T
+  : unknown
+
+/**
+ * Types of Python modules by their literal name, filled by declaration merging (usually by generated files). Each module has an
+ * `async` face for `python.import` and a `sync` face for `python.importSync`.
+ */
+export interface PythonModules {}
+
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface SyncAttributes {
+  readonly [name: string]: SyncMember
+  readonly [reserved: `$${string}`]: never
+}
+
+/** Attributes with names that JavaScript would claim. */
+export type SyncFunctionNames = {
+  readonly [K in FunctionNames]: SyncMember
+}
+
+/** Calling the Python object, on the JavaScript thread. */
+export interface SyncCall {
+  <T = Untyped>(...args: Arguments): T
+}
+
+/**
+ * An attribute of a synchronous view: to the compiler a callable with members. A plain value is read with a type:
+ * `math.$get<number>('pi')`.
+ */
+export type SyncMember = unknown extends Untyped
+  ? 0 extends 1 & Untyped
+    ? Untyped
+    : SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
+  : Untyped
+
+/**
+ * What can be asked of every Python object, synchronously: on the JavaScript thread, which waits for the GIL.
+ */
+export interface SyncMembers extends Disposable, Iterable<Untyped> {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
+  /** An attribute, with its type, or one whose name JavaScript or this interface claims. */
+  $get<T = Untyped>(name: string): T
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): void
+  /** Deletes an attribute. */
+  $del(name: string): void
+  /** An item: `object[key]` in Python. */
+  $getItem<T = Untyped>(key: unknown): T
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): void
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): void
+  /** `hasattr(object, name)`. */
+  $has(name: string): boolean
+  /** `len(object)`. */
+  $len(): number
+  /** `item in object`. */
+  $contains(item: unknown): boolean
+  /** `dir(object)`. */
+  $dir(): string[]
+  /** `str(object)`. */
+  $str(): string
+  /** `repr(object)`. */
+  $repr(): string
+  /** `object is other`. */
+  $is(other: unknown): boolean
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): boolean
+  /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
+  $value<T = Untyped>(): T
+  /** A handle of the object itself: this one. */
+  $ref(): SyncHandle
+  /** Iterates over the object. Leaving the loop closes a generator. */
+  $iter<T = Untyped>(): IterableIterator<T, void, undefined>
+  /** Iterates over the object. Leaving the loop closes a generator. */
+  [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
+  /** The same view with options for the calls and attributes read through it. */
+  $with(options: SyncCallOptions): SyncHandle
+  /** Gives the handle back early; see `$dispose` of the asynchronous handle. */
+  $dispose(): void
+  /** The qualified name of the object's type, such as `collections.Counter`. */
+  readonly $type: string
+  /** The asynchronous view of the same object. */
+  readonly $async: Handle
+  /** The synchronous view of the same object: this one. */
+  readonly $sync: SyncHandle
+  /** A handle is not awaitable. */
+  readonly then?: never
+}
+
+/**
+ * A Python object held from JavaScript, used synchronously. Attributes are values at once; a method is bound late: `object.method`
+ * kept in a variable looks the method up when it is called, and caches nothing of it.
+ */
+export type SyncHandle = SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
+
+/** Names that JavaScript gives every callable type; here they are Python's. */
+export type FunctionNames = 'name' | 'length' | 'apply' | 'call' | 'bind' | 'caller' | 'arguments'
+
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface DynamicAttributes {
+  readonly [name: string]: Path
+  readonly [reserved: `$${string}`]: never
+}
+
+/** Attributes with names that JavaScript would claim. */
+export type DynamicFunctionNames = {
+  readonly [K in FunctionNames]: Path
+}
+
+/** Calling the Python object. The call starts at once; its arguments are encoded before this returns. */
+export interface DynamicCall {
+  <T = Untyped>(...args: Arguments): Call<T>
+}
+
+/** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
+export interface CommonMembers {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & {
+      readonly returns: 'ref'
+    },
+  ): Call<Handle>
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
+  /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
+  $get(name: string): Path
+  /** The path of an item: `object[key]` in Python. */
+  $getItem(key: unknown): Path
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): Promise<void>
+  /** Deletes an attribute. */
+  $del(name: string): Promise<void>
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): Promise<void>
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): Promise<void>
+  /** `hasattr(object, name)`. */
+  $has(name: string): Promise<boolean>
+  /** `item in object`. */
+  $contains(item: unknown): Promise<boolean>
+  /** `len(object)`. */
+  $len(): Promise<number>
+  /** `dir(object)`. */
+  $dir(): Promise<string[]>
+  /** `str(object)`. */
+  $str(): Promise<string>
+  /** `repr(object)`. */
+  $repr(): Promise<string>
+  /** `object is other`. */
+  $is(other: unknown): Promise<boolean>
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): Promise<boolean>
+  /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
+  $value<T = Untyped>(): Promise<T>
+  /** A handle of the object, even if it would be copied otherwise. */
+  $ref(): Promise<Handle>
+  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
+  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
+}
+
+/** Members of a path. */
+export interface PathMembers extends CommonMembers {
+  /** The same path with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: 'ref'
+  }
+    ? TypedPath<Handle>
+    : Path
+}
+
+/**
+ * An attribute or item of a Python object that has not been read: `await` reads it, calling calls it, passing it as an argument
+ * passes the Python object. Until then nothing happens.
+ */
+export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
+
+/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` was given. */
+export type TypedPath<T> = {
+  (...args: Arguments): Call<T>
+} & PathMembers &
+  DynamicAttributes &
+  DynamicFunctionNames &
+  PromiseLike<T>
+
+/**
+ * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
+ * objects themselves and is one round trip; only its last result is converted.
+ */
+export type Call<T = Untyped> = Promise<T> &
+  CommonMembers &
+  DynamicCall &
+  DynamicAttributes & {
+    readonly name: Path
+    readonly length: Path
+  }
+
+/** Members of a handle. */
+export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
+  /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
+  readonly $type: string
+  /** The asynchronous view of the same object: this one. */
+  readonly $async: Handle
+  /** The synchronous view of the same object. */
+  readonly $sync: SyncHandle
+  /** The same handle with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: 'ref'
+  }
+    ? RefHandle
+    : Handle
+  /**
+   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
+   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
+   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
+   */
+  $dispose(): void
+  /** A handle is not awaitable: it is the object already. */
+  readonly then?: never
+}
+
+/** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
+export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
+
+/** A handle whose calls give handles, because `$with({ returns: 'ref' })` was given. */
+export type RefHandle = {
+  (...args: Arguments): Call<Handle>
+} & HandleMembers &
+  DynamicAttributes &
+  DynamicFunctionNames
+
+declare const pyClass: unique symbol
+
+/** Marks a type as the instance of a Python class, so that it arrives as a handle and is not copied. */
+export interface PyClass<Instance> {
+  readonly [pyClass]: Instance
+}
+
+/** Types of values that are copied. */
+export type PlainValue =
+  | null
+  | undefined
+  | boolean
+  | number
+  | bigint
+  | string
+  | Date
+  | Uint8Array
+  | readonly unknown[]
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+
+/** The asynchronous form of what a function gives back. */
+export type AsyncValue<R> = R extends PlainValue
+  ? R
+  : R extends Promise<infer U>
+    ? U
+    : R extends PyClass<infer I>
+      ? AsyncObject<I>
+      : R
+
+/** The asynchronous form of one member. */
+export type Async<T> = T extends (...args: infer A) => infer R
+  ? ((...args: A | [...A, Kw<never>]) => Promise<Awaited<AsyncValue<R>>> & CommonMembers) & CommonMembers
+  : PromiseLike<AsyncValue<T>>
+
+/** The asynchronous form of an object that an interface describes. Overloads and generics are kept only by generated types. */
+export type AsyncObject<T> = {
+  readonly [K in keyof T]: Async<T[K]>
+} & HandleMembers
+
+/** What `python.import` gives for a literal module name. */
+export type AsyncModule<M extends string> = M extends keyof PythonModules
+  ? PythonModules[M] extends {
+      async: infer A
+    }
+    ? A
+    : Handle
+  : Handle
+
+/** What `python.importSync` gives for a literal module name. */
+export type SyncModule<M extends string> = M extends keyof PythonModules
+  ? PythonModules[M] extends {
+      sync: infer S
+    }
+    ? S
+    : SyncHandle
+  : SyncHandle
+
+/** Where Python's output goes: to the process's own stream, nowhere, or to a function that gets whole lines without their end. */
+export type Output = 'inherit' | 'ignore' | ((line: string) => void)
+
+/** Options of `python.start`. An option that is left out asks for nothing, so that a later `start()` agrees with any earlier one. */
+export interface StartOptions {
+  /**
+   * How Python runs. Both run it embedded in this process.
+   * @default 'auto'
+   */
+  readonly mode?: 'auto' | 'embedded' | undefined
+  /**
+   * An interpreter, or the folder of a virtual environment.
+   * @default `VIRTUAL_ENV`, `.venv` upward from the working directory, conda, `python3` on PATH; the first that exists
+   */
+  readonly python?: string | undefined
+  /** Folders that are put in front of `sys.path`. @default none */
+  readonly paths?: readonly string[] | undefined
+  /** `sys.argv` after its first element. @default none */
+  readonly args?: readonly string[] | undefined
+  /** Environment variables for Python, on top of those of the process. @default none */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** Threads for asynchronous calls. @default 4 */
+  readonly threads?: number | undefined
+  /** Where `sys.stdout` goes. @default 'inherit' */
+  readonly stdout?: Output | undefined
+  /** Where `sys.stderr` goes. @default 'inherit' */
+  readonly stderr?: Output | undefined
+}
+
+/** What runs. */
+export interface Info {
+  /** How Python runs. */
+  readonly mode: 'embedded'
+  /** The version of Python, such as `3.12.1`. */
+  readonly version: string
+  /** `sys.executable`. */
+  readonly executable: string
+  /** `sys.prefix`. */
+  readonly prefix: string
+  /** The path of the Python library that is loaded. */
+  readonly libpython: string
+  /** The platform whose native files are in use, such as `linux-x64-gnu`. */
+  readonly platform: string
+  /** The version of this package. */
+  readonly bridge: string
+}
+
+/** What can be done in a host or in a session of it, asynchronously. */
+export interface Host {
+  /**
+   * Imports a module by its dotted name, or the `.py` file that a `file:` URL names. Rejects with a `PythonError` of type
+   * `ModuleNotFoundError` if there is none.
+   *
+   * ```ts
+   * const numpy = await python.import('numpy')
+   * const tools = await python.import(new URL('./tools.py', import.meta.url))
+   * ```
+   */
+  import<const M extends string>(module: M): Promise<AsyncModule<M>>
+  import(module: URL): Promise<Handle>
+  import<T extends object>(module: string | URL): Promise<AsyncObject<T>>
+  /** The value of a Python expression. The properties of `scope` are its variables; a handle of a dict is used as it is. */
+  eval<T = Untyped>(code: string, scope?: object | Handle, options?: CallOptions): Call<T>
+  /** Runs Python statements and gives their namespace. An object as `scope` is copied in; a handle of a dict is used as it is. */
+  exec(code: string, scope?: object | Handle, options?: CallOptions): Promise<Handle>
+}
+
+/** One Python thread and context of its own, for libraries that insist on one. */
+export interface Session extends Host, AsyncDisposable {
+  /** Ends the session when everything queued in it has finished. Idempotent; use afterwards rejects with `ERR_CLOSED`. */
+  close(): Promise<void>
+}
+
+/** Python in this process. It starts by itself on first use. */
+export interface Python extends Host {
+  /**
+   * Finds and starts Python. Optional, and once a process: a second start that asks for something else rejects with
+   * `ERR_PYTHON_ALREADY_CHOSEN`, one that asks for the same resolves to the same information.
+   *
+   * Rejects with `ERR_PYTHON_NOT_FOUND`, `ERR_PYTHON_UNSUPPORTED`, `ERR_LIBPYTHON_NOT_FOUND`, `ERR_LIBPYTHON_LOAD` or
+   * `ERR_PYTHON_START`; the message says what was tried and what to do.
+   */
+  start(options?: StartOptions): Promise<Info>
+  /** What runs. Throws `ERR_PYTHON_NOT_STARTED` before the first use. */
+  info(): Info
+  /**
+   * Stops Python softly: at most 2 seconds for `atexit` handlers and buffered output. Idempotent. A stopped Python cannot be
+   * started again in the same process; use afterwards fails with `ERR_CLOSED`. Without it the same happens at the end of the process.
+   */
+  stop(): Promise<void>
+  /** `import` on the JavaScript thread, giving a synchronous view. */
+  importSync<const M extends string>(module: M): SyncModule<M>
+  importSync(module: URL): SyncHandle
+  importSync<T extends object>(module: string | URL): T & SyncMembers
+  /** `eval` on the JavaScript thread. */
+  evalSync<T = Untyped>(code: string, scope?: object | SyncHandle): T
+  /** `exec` on the JavaScript thread. */
+  execSync(code: string, scope?: object | SyncHandle): SyncHandle
+  /**
+   * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context.
+   * Calls through `value` run there as well. An error of `body` is shown to `__exit__`; if that swallows it the promise resolves to
+   * `undefined`.
+   */
+  with<T, V = Untyped>(context: unknown, body: (value: V) => T | PromiseLike<T>): Promise<T | undefined>
+  /** `with` on the JavaScript thread; `body` must not return a promise. */
+  withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
+  /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
+  session(): Promise<Session>
+  /** Whether a value is a handle, of either view. Paths and calls are not. */
+  isHandle(value: unknown): value is Handle | SyncHandle
+}
+
+/** Python in this process. */
+export declare const python: Python
+
+/** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
+export declare function isPythonHandle(value: unknown): value is Handle | SyncHandle
+
+/**
+ * Keyword arguments of a Python call, as its last argument:
+ *
+ * ```ts
+ * await numpy.linspace(0, 1, kw({ num: 5, endpoint: false }))
+ * ```
+ *
+ * A property whose value is `undefined` is left out, so that `kw({ top: options.top })` keeps Python's default.
+ */
+export declare function kw<const T extends object>(named: T): Kw<T>
+
+/** Every error code, with what it means and what the caller may do. */
+declare const errorCodes: {
+  readonly ERR_PYTHON_EXCEPTION: {
+    readonly meaning: 'Python code raised an exception'
+    readonly action: 'Handle it as the Python exception it is: `type`, `args`, `frames` and `traceback` describe it'
+  }
+  readonly ERR_PYTHON_NOT_FOUND: {
+    readonly meaning: 'No Python interpreter was found in any of the places that were searched'
+    readonly action: 'Install Python 3.10 or newer, or name an interpreter with `python.start({ python })`; `npx symphony-python doctor` lists what was tried'
+  }
+  readonly ERR_PYTHON_ALREADY_CHOSEN: {
+    readonly meaning: 'This process already runs a Python with other options; an interpreter cannot be exchanged'
+    readonly action: 'Call `python.start` once, before anything else uses Python, with the options that all users of the process need'
+  }
+  readonly ERR_PYTHON_NOT_STARTED: {
+    readonly meaning: 'The operation needs a running interpreter and none has been started'
+    readonly action: 'Await `python.start()`, or import a module, first'
+  }
+  readonly ERR_PYTHON_START: {
+    readonly meaning: 'An interpreter was found and loaded but did not start'
+    readonly action: "Read the message for Python's own words; `npx symphony-python doctor` repeats the start outside the program"
+  }
+  readonly ERR_PYTHON_UNSUPPORTED: {
+    readonly meaning: 'The interpreter cannot be embedded: older than 3.10, free-threaded, 32-bit, or not CPython'
+    readonly action: 'Choose another interpreter with `python.start({ python })` or the `VIRTUAL_ENV` variable'
+  }
+  readonly ERR_LIBPYTHON_NOT_FOUND: {
+    readonly meaning: 'The interpreter has no shared libpython, so it cannot be embedded'
+    readonly action: 'Install the shared library (the message names the command) or choose an interpreter that was built with --enable-shared'
+  }
+  readonly ERR_LIBPYTHON_LOAD: {
+    readonly meaning: 'The shared libpython exists but the system refused to load it'
+    readonly action: "Read the linker's words in the message: a missing dependency or another architecture are the usual reasons"
+  }
+  readonly ERR_PLATFORM_UNSUPPORTED: {
+    readonly meaning: 'There is no native binary for this operating system, architecture and C library'
+    readonly action: 'Reinstall without `--omit=optional`, or build the native files from source on this platform'
+  }
+  readonly ERR_CONVERSION: {
+    readonly meaning: 'A value cannot cross between JavaScript and Python without loss'
+    readonly action: 'Change the value at `path`, or use the option that the message names'
+  }
+  readonly ERR_INVALID_ARGUMENT: {
+    readonly meaning: 'A function of this package was called with an argument it does not accept'
+    readonly action: 'Correct the call; the message says what was expected and what was got'
+  }
+  readonly ERR_HANDLE_AS_DATA: {
+    readonly meaning: 'A Python handle was used where JavaScript expects plain data'
+    readonly action: 'Ask for a copy with `$value()`, or for one member with `$get(name)`'
+  }
+  readonly ERR_HANDLE_DISPOSED: {
+    readonly meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block'
+    readonly action: 'Keep the handle until its last use; `$ref()` gives an independent one'
+  }
+  readonly ERR_CLOSED: {
+    readonly meaning: 'The interpreter, session or host has been stopped'
+    readonly action: 'Do not use it after `stop` or `close`; a stopped interpreter cannot be started again in the same process'
+  }
+  readonly ERR_CANCELLED: {
+    readonly meaning: 'The call was cancelled by its AbortSignal'
+    readonly action: 'Nothing, if the cancellation was intended; `cause` is the reason of the signal'
+  }
+  readonly ERR_TIMEOUT: {
+    readonly meaning: 'The call did not finish within its `timeout`'
+    readonly action: 'Allow more time, or make the work smaller; code that already runs in Python may still finish'
+  }
+  readonly ERR_PROTOCOL: {
+    readonly meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge'
+    readonly action: 'Make sure that the package and its native files have the same version, then report the bug with the message'
+  }
+  readonly ERR_BRIDGE_PANIC: {
+    readonly meaning: 'The native core of the bridge failed unexpectedly; this is a bug in symphony-python-bridge'
+    readonly action: 'Report the bug with the message; the process may go on, but what the failed operation did is unknown'
+  }
+}
+
+/** The `code` of any error that this package throws. */
+type ErrorCode = keyof typeof errorCodes
+
+/** The `code` of a `BridgeError`: a failure of the bridge itself rather than an exception that Python code raised. */
+export type BridgeErrorCode = Exclude<ErrorCode, 'ERR_PYTHON_EXCEPTION'>
+
+/** What a `BridgeError` may carry besides its message. */
+export interface BridgeErrorOptions {
+  /** The error or reason behind this one. */
+  readonly cause?: unknown
+  /** Where in the arguments or the result the failure is, such as `args[0].rows[3].price`. */
+  readonly path?: string
+}
+
+/**
+ * A failure of the bridge rather than an exception that Python code raised (that is a `PythonError`).
+ *
+ * `code` says what happened. `name` is `'BridgeError'`, or `'AbortError'` when the call was cancelled by its `AbortSignal`,
+ * so that code written for `fetch` recognises it.
+ */
+export declare class BridgeError extends Error {
+  /** What happened. */
+  readonly code: BridgeErrorCode
+  /** Where in the arguments or the result a value could not cross, such as `args[0].rows[3].price`. */
+  readonly path?: string
+  constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions)
+}
+
+/** Whether `error` is a `BridgeError`, and if `code` is given, one with that code. */
+export declare function isBridgeError<const Code extends BridgeErrorCode = BridgeErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is BridgeError & {
+  readonly code: Code
+}
+
+/** One frame of a Python traceback. */
+export interface PythonFrame {
+  readonly file: string
+  readonly line: number
+  readonly function: string
+  /** The line of source, if Python found it. */
+  readonly source?: string
+}
+
+/**
+ * An exception that Python code raised.
+ *
+ * `message` begins with the type, as the last line of a Python traceback does; `stack` has the JavaScript frames, `frames` and
+ * `traceback` the Python ones. Printing the error shows both. `isPythonError(error, 'LookupError')` asks for a type.
+ */
+export declare class PythonError extends Error {
+  #private
+  readonly name: 'PythonError'
+  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
+  readonly cause?: PythonError
+  /** The name of the exception's class, such as `ValueError`. */
+  get type(): string
+  /** The class with its module, such as `json.decoder.JSONDecodeError` or `builtins.ValueError`. */
+  get qualifiedType(): string
+  /** `str(exception)`: the message without the type. */
+  get text(): string
+  /** `exception.args`, converted like any value. */
+  get args(): readonly unknown[]
+  /** The traceback as Python prints it, causes and groups included. */
+  get traceback(): string
+  /** The frames of the traceback, the innermost last. */
+  get frames(): readonly PythonFrame[]
+  /** What `add_note` added. */
+  get notes(): readonly string[]
+  /** The exceptions of an exception group. */
+  get errors(): readonly PythonError[] | undefined
+  /** The exception itself. */
+  get object(): Handle
+  /** Always this code. */
+  get code(): 'ERR_PYTHON_EXCEPTION'
+}
+
+/** Built-in exceptions by their bare name. */
+export type BuiltinException =
+  | 'BaseException'
+  | 'Exception'
+  | 'ArithmeticError'
+  | 'AssertionError'
+  | 'AttributeError'
+  | 'BaseExceptionGroup'
+  | 'ExceptionGroup'
+  | 'FileExistsError'
+  | 'FileNotFoundError'
+  | 'ImportError'
+  | 'IndexError'
+  | 'KeyError'
+  | 'KeyboardInterrupt'
+  | 'LookupError'
+  | 'MemoryError'
+  | 'ModuleNotFoundError'
+  | 'NameError'
+  | 'NotImplementedError'
+  | 'OSError'
+  | 'OverflowError'
+  | 'PermissionError'
+  | 'RecursionError'
+  | 'RuntimeError'
+  | 'StopIteration'
+  | 'SyntaxError'
+  | 'SystemExit'
+  | 'TimeoutError'
+  | 'TypeError'
+  | 'UnicodeError'
+  | 'ValueError'
+  | 'ZeroDivisionError'
+
+/**
+ * Whether `error` is a Python exception, and if `type` is given, one of that class or of a class derived from it. Built-in
+ * classes are named barely (`'LookupError'`), others with their module (`'json.decoder.JSONDecodeError'`).
+ */
+export declare function isPythonError(error: unknown, type?: BuiltinException | (string & {})): error is PythonError
+
+/** A Python `frozenset`. It reads like any `Set`; what would change it throws a `TypeError`. `new Set(it)` is a copy that can be changed. */
+export declare class PyFrozenSet<T = unknown> extends Set<T> {
+  constructor(items?: Iterable<T>)
+  add(): never
+  delete(): never
+  clear(): never
+}
+
+/**
+ * A Python `tuple`. It reads like any array; what would change it throws a `TypeError`. Methods that make a new array, such
+ * as `map` and `slice`, give plain arrays; `[...tuple]` is a copy that can be changed.
+ */
+export declare class PyTuple<T extends readonly unknown[] = readonly unknown[]> extends Array<T[number]> {
+  /** `map`, `filter`, `slice` and the like give plain arrays. */
+  static get [Symbol.species](): ArrayConstructor
+  /** A tuple of these items. Other than with `new Array(3)`, a single number is an item too. */
+  constructor(...items: T)
+  /** A tuple of these items. */
+  static of<T extends unknown[]>(...items: T): PyTuple<T>
+  /** A tuple of the items of an iterable or array-like object. */
+  static from<T, U = T>(
+    items: Iterable<T> | ArrayLike<T>,
+    map?: (item: T, index: number) => U,
+    receiver?: unknown,
+  ): PyTuple<U[]>
+  push(): never
+  pop(): never
+  shift(): never
+  unshift(): never
+  splice(): never
+  sort(): never
+  reverse(): never
+  fill(): never
+  copyWithin(): never
+}
+
+export {}

@@ -1,0 +1,34 @@
+/* Importing and evaluating, asynchronously: what a host and its sessions have in common. */
+import type { Call } from '../call/call'
+import { Operation } from '../call/operation'
+import { checkedOptions } from '../call/options'
+import type { CallContext } from '../call/scope'
+import type { CallOptions } from '../types/options'
+import { checkedCode, importRequest } from './host-arguments'
+
+/** `import`, `eval` and `exec` in one scope. */
+export class HostCalls {
+  readonly #context: CallContext
+
+  constructor(context: CallContext) {
+    this.#context = context
+  }
+
+  async import(module: string | URL): Promise<unknown> {
+    const { operation, argument } = importRequest(module)
+    return await this.#context.start(operation, undefined, [], [argument]).promise
+  }
+
+  eval(code: string, scope?: object, options?: CallOptions): object {
+    return this.#run(Operation.eval, code, scope, options).proxy
+  }
+
+  async exec(code: string, scope?: object, options?: CallOptions): Promise<unknown> {
+    return await this.#run(Operation.exec, code, scope, options).promise
+  }
+
+  #run(operation: typeof Operation.eval | typeof Operation.exec, code: string, scope: object | undefined, options: CallOptions | undefined): Call {
+    const context = this.#context.with(checkedOptions(options, this.#context.options))
+    return context.start(operation, undefined, [], [checkedCode(code), scope ?? null])
+  }
+}

@@ -1,0 +1,185 @@
+/* The life of Python as this environment sees it: not started, starting, attached, stopped. */
+import { isMainThread } from 'node:worker_threads'
+import { BridgeError } from '../errors/bridge-error'
+import { errorFromProblem } from '../errors/from-native'
+import { requests } from '../call/request-queue'
+import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
+import { environment } from '../native/environment'
+import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
+import { platformName } from '../native/platform'
+import type { Info, StartOptions } from '../types/python'
+import { chosenInterpreter } from './locate-report'
+import { OutputLines } from './output-lines'
+import { checkSameOptions, checkStartOptions, coreConfig } from './start-options'
+
+/** How long the end of the process, or `stop`, may wait for Python. */
+const shutdownMilliseconds = 2000
+
+class Interpreter {
+  #options: StartOptions = {}
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  readonly #output: [stdout: OutputLines | undefined, stderr: OutputLines | undefined] = [undefined, undefined]
+
+  /** `python.start`. */
+  async start(options: StartOptions): Promise<Info> {
+    checkStartOptions(options)
+    if (environment.attached || this.#starting !== undefined) {
+      await this.ready()
+      const executable = options.python === undefined ? undefined : chosenInterpreter(await locateAsync(request(options))).executable
+      this.#checkSame(options, executable)
+    } else {
+      this.#options = options
+      await this.ready()
+    }
+    return this.info()
+  }
+
+  /** Resolves when Python runs, and starts it if nobody has. */
+  ready(): Promise<void> {
+    if (environment.attached) return Promise.resolve()
+    if (environment.closed) return Promise.reject(closedError())
+    return (this.#starting ??= this.#start().finally(() => (this.#starting = undefined)))
+  }
+
+  /** Returns when Python runs, and starts it if nobody has. */
+  readySync(): void {
+    if (environment.attached) return
+    if (environment.closed) throw closedError()
+    const running = runningCore()
+    if (running !== undefined) {
+      this.#join(running)
+      return
+    }
+    const { core, config } = this.#load(locate(request(this.#options)))
+    if (core.state() === 'idle' || core.state() === 'starting') guarded(() => core.initialize(config))
+    this.#join(core)
+  }
+
+  info(): Info {
+    if (environment.closed) throw closedError()
+    const { version, executable, prefix, libpython } = JSON.parse(environment.core.info()) as CoreInfo
+    return { mode: 'embedded', version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
+  }
+
+  /** `python.stop`. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop())
+  }
+
+  async #start(): Promise<void> {
+    const running = runningCore()
+    if (running !== undefined) {
+      this.#join(running)
+      return
+    }
+    const report = await locateAsync(request(this.#options))
+    // A synchronous use may have started Python meanwhile.
+    if (environment.attached) return
+    const { core, config } = this.#load(report)
+    if (core.state() === 'idle') {
+      await new Promise<void>((resolve, reject) => {
+        core.initializeAsync(config, (problem) => {
+          if (problem === null || core.state() === 'running') resolve()
+          else reject(errorFromProblem(JSON.parse(problem)))
+        })
+      })
+    }
+    if (!environment.attached) this.#join(core)
+  }
+
+  #load(report: LocateReport): { core: NativeCore; config: string } {
+    const chosen = chosenInterpreter(report)
+    guarded(() => loadLoader().open(chosen.libpython, chosen.deepbind))
+    markOpened()
+    return { core: loadCore(), config: JSON.stringify(coreConfig(this.#options, chosen)) }
+  }
+
+  /** Attaches this environment to a Python that runs. */
+  #join(core: NativeCore): void {
+    if (core.state() === 'closed') throw closedError()
+    const { stdout, stderr } = this.#options
+    if (typeof stdout === 'function') this.#output[0] = new OutputLines(stdout)
+    if (typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
+    environment.attach(core, {
+      completed: (batch) => requests.completed(batch),
+      printed: (stream, text) => this.#output[stream - 1]?.push(text),
+    })
+    this.#checkSame(this.#options, undefined)
+    process.on('exit', () => this.#exit(core))
+  }
+
+  #checkSame(options: StartOptions, executable: string | undefined): void {
+    const { config } = JSON.parse(environment.core.info()) as CoreInfo
+    checkSameOptions(options, executable, JSON.parse(config) as CoreConfig)
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#starting !== undefined) await this.#starting
+    if (!environment.attached) {
+      // Nothing has been started, so nothing is stopped for ever.
+      this.#stopping = undefined
+      return
+    }
+    const { core } = environment
+    requests.flush()
+    environment.close()
+    requests.failAll(closedError)
+    await new Promise<void>((resolve) => core.shutdownAsync(shutdownMilliseconds, resolve))
+    this.#endOutput()
+  }
+
+  /** A worker thread or a sandbox leaves; only the main thread takes the interpreter with it. */
+  #exit(core: NativeCore): void {
+    if (isMainThread) core.shutdown(shutdownMilliseconds)
+    else environment.port.detach()
+    this.#endOutput()
+    environment.close()
+  }
+
+  #endOutput(): void {
+    for (const lines of this.#output) lines?.end()
+  }
+}
+
+/** The one of this environment. */
+export const interpreter = new Interpreter()
+requests.startPython = () => interpreter.ready()
+
+/** On the loader's exports, which all sandboxes of a process share: that a libpython is open, so that the core can be loaded. */
+const opened = Symbol.for('symphony-python-bridge.opened')
+
+function markOpened(): void {
+  Object.defineProperty(loadLoader(), opened, { value: true, configurable: true })
+}
+
+/** The core, if another environment of this process has started it. */
+function runningCore(): NativeCore | undefined {
+  // Without a libpython in the process the core does not load; another thread cannot say whether there is one.
+  if (isMainThread && !(opened in loadLoader())) return undefined
+  try {
+    const core = loadCore()
+    return core.state() === 'running' ? core : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function request(options: StartOptions): LocateRequest {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries({ ...process.env, ...options.env })) if (value !== undefined) env[name] = value
+  const base = { cwd: process.cwd(), env }
+  return options.python === undefined ? base : { ...base, python: options.python }
+}
+
+function guarded(action: () => void): void {
+  try {
+    action()
+  } catch (problem) {
+    throw errorFromProblem(problem)
+  }
+}
+
+function closedError(): BridgeError {
+  return new BridgeError('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process')
+}

@@ -1,0 +1,21 @@
+/* The error for a Python that cannot be embedded: what was tried, in order, and what to do. */
+import { BridgeError } from '../errors/bridge-error'
+import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
+import type { ChosenInterpreter, LocateReport } from '../native/loader'
+
+/** The interpreter that was chosen; throws if there is none. */
+export function chosenInterpreter(report: LocateReport): ChosenInterpreter & { libpython: string } {
+  const { chosen, problem } = report
+  if (report.ok && chosen !== null && chosen.libpython !== null) return { ...chosen, libpython: chosen.libpython }
+  const code = problem !== null && isErrorCode(problem.code) ? (problem.code as BridgeErrorCode) : 'ERR_PYTHON_NOT_FOUND'
+  throw new BridgeError(code, explanation(report))
+}
+
+function explanation({ problem, attempts }: LocateReport): string {
+  const lines = [problem?.message ?? 'no Python that can be embedded was found']
+  if (attempts.length > 0) lines.push('tried, in this order:')
+  for (const { source, path, reason } of attempts) lines.push(`  ${source}${path === '' ? '' : ` \`${path}\``}: ${reason}`)
+  if (problem?.fix) lines.push(`to fix it, run: ${problem.fix}`)
+  lines.push('`npx symphony-python doctor` shows the details')
+  return lines.join('\n')
+}

@@ -1,0 +1,87 @@
+/* What `python.start` was asked for, and whether a Python that runs is that. */
+import { BridgeError } from '../errors/bridge-error'
+import type { CoreConfig, OutputMode } from '../native/core'
+import type { ChosenInterpreter } from '../native/loader'
+import type { Output, StartOptions } from '../types/python'
+
+const defaultThreads = 4
+
+/** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
+export function checkStartOptions(options: StartOptions): void {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
+  const { mode, python, paths, args, env, threads, stdout, stderr } = options
+  // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
+  if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
+  if (python !== undefined && (typeof python !== 'string' || python === '')) throw invalid('python', 'a path', python)
+  if (paths !== undefined && !isTexts(paths)) throw invalid('paths', 'an array of strings', paths)
+  if (args !== undefined && !isTexts(args)) throw invalid('args', 'an array of strings', args)
+  if (env !== undefined && (typeof env !== 'object' || !isTexts(Object.values(env)))) throw invalid('env', 'an object of strings', env)
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
+    throw invalid('threads', 'an integer from 1 to 1024', threads)
+  }
+  for (const [name, output] of Object.entries({ stdout, stderr })) {
+    if (output !== undefined && output !== 'inherit' && output !== 'ignore' && typeof output !== 'function') {
+      throw invalid(name, "'inherit', 'ignore' or a function", output)
+    }
+  }
+}
+
+/** The configuration of the core for an interpreter. */
+export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { libpython: string }): CoreConfig {
+  return {
+    executable: chosen.executable,
+    basePrefix: chosen.basePrefix,
+    libpython: chosen.libpython,
+    deepbind: chosen.deepbind,
+    paths: options.paths ?? [],
+    args: options.args ?? [],
+    env: options.env ?? {},
+    threads: options.threads ?? defaultThreads,
+    stdout: outputMode(options.stdout),
+    stderr: outputMode(options.stderr),
+  }
+}
+
+/**
+ * Throws `ERR_PYTHON_ALREADY_CHOSEN`, naming the difference, if `options` ask for something else than what runs. `executable` is
+ * the interpreter that the option `python` means.
+ */
+export function checkSameOptions(options: StartOptions, executable: string | undefined, running: CoreConfig): void {
+  const asked = {
+    python: executable,
+    paths: options.paths,
+    args: options.args,
+    env: options.env,
+    threads: options.threads,
+    stdout: options.stdout && outputMode(options.stdout),
+    stderr: options.stderr && outputMode(options.stderr),
+  }
+  const { executable: python, paths, args, env, threads, stdout, stderr } = running
+  const runs: Record<string, unknown> = { python, paths, args, env, threads, stdout, stderr }
+  for (const [name, value] of Object.entries(asked)) {
+    if (value === undefined || spelled(value) === spelled(runs[name])) continue
+    throw new BridgeError(
+      'ERR_PYTHON_ALREADY_CHOSEN',
+      `Python runs in this process already, with \`${name}\`: ${spelled(runs[name])}, and cannot be started again with ${spelled(value)}; ` +
+        'call `python.start` once, before anything else uses Python',
+    )
+  }
+}
+
+function outputMode(output: Output | undefined): OutputMode {
+  return typeof output === 'function' ? 'callback' : (output ?? 'inherit')
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/** Objects with the same properties in another order are the same. */
+function spelled(value: unknown): string {
+  const sorted = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value
+  return JSON.stringify(sorted)
+}
+
+function invalid(name: string, expected: string, got: unknown): BridgeError {
+  return new BridgeError('ERR_INVALID_ARGUMENT', `\`${name}\` must be ${expected}, but got ${spelled(got) ?? String(got)}`)
+}

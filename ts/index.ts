@@ -1,0 +1,18 @@
+/* Call Python from TypeScript: everything the package exports. */
+export { python, isPythonHandle } from './python'
+export { kw } from './call/keywords'
+export { BridgeError, isBridgeError } from './errors/bridge-error'
+export { PythonError, isPythonError } from './errors/python-error'
+export { PyFrozenSet } from './values/frozen-set'
+export { PyTuple } from './values/tuple'
+
+export type { BridgeErrorCode } from './generated/error-codes'
+export type { BridgeErrorOptions } from './errors/bridge-error'
+export type { BuiltinException, PythonFrame } from './errors/python-error'
+export type * from './types/handle'
+export type * from './types/keywords'
+export type * from './types/options'
+export type * from './types/python'
+export type * from './types/sync-handle'
+export type * from './types/typed-modules'
+export type * from './types/untyped'

@@ -1,0 +1,70 @@
+/* The host object `python`: Python in this process. */
+import { Operation } from './call/operation'
+import { poolContext } from './call/scope'
+import { operateSync } from './call/sync-call'
+import { hasState } from './call/subject'
+import { handlerOf } from './handle/internal'
+import { checkedCode, importRequest } from './host/host-arguments'
+import { HostCalls } from './host/host-calls'
+import { interpreter } from './host/interpreter'
+import { openSession, PythonSession } from './session'
+import type { Handle } from './types/handle'
+import type { Info, Python, StartOptions } from './types/python'
+import type { SyncHandle } from './types/sync-handle'
+import { withContext, withContextSync } from './with'
+
+class PythonHost extends HostCalls {
+  async start(options: StartOptions = {}): Promise<Info> {
+    return await interpreter.start(options)
+  }
+
+  info(): Info {
+    return interpreter.info()
+  }
+
+  async stop(): Promise<void> {
+    await interpreter.stop()
+  }
+
+  importSync(module: string | URL): unknown {
+    const { operation, argument } = importRequest(module)
+    interpreter.readySync()
+    return operateSync(undefined, operation, [argument])
+  }
+
+  evalSync(code: string, scope?: object): unknown {
+    checkedCode(code)
+    interpreter.readySync()
+    return operateSync(undefined, Operation.eval, [code, scope ?? null])
+  }
+
+  execSync(code: string, scope?: object): unknown {
+    checkedCode(code)
+    interpreter.readySync()
+    return operateSync(undefined, Operation.exec, [code, scope ?? null])
+  }
+
+  async with(context: unknown, body: (value: unknown) => unknown): Promise<unknown> {
+    return await withContext(context, body)
+  }
+
+  withSync(context: unknown, body: (value: unknown) => unknown): unknown {
+    return withContextSync(context, body)
+  }
+
+  async session(): Promise<PythonSession> {
+    return new PythonSession(await openSession())
+  }
+
+  isHandle(value: unknown): value is Handle | SyncHandle {
+    return isPythonHandle(value)
+  }
+}
+
+/** Python in this process. */
+export const python = new PythonHost(poolContext) as unknown as Python
+
+/** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
+export function isPythonHandle(value: unknown): value is Handle | SyncHandle {
+  return hasState(handlerOf(value))
+}

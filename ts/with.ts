@@ -1,0 +1,90 @@
+/* `python.with` and `python.withSync`: Python's `with` statement around a JavaScript function. */
+import { Operation } from './call/operation'
+import { checkedOptions } from './call/options'
+import type { SessionScope } from './call/scope'
+import { operateSync } from './call/sync-call'
+import { hasState } from './call/subject'
+import { BridgeError } from './errors/bridge-error'
+import { PythonError } from './errors/python-error'
+import { AsyncProxy } from './handle/async-proxy'
+import { handlerOf } from './handle/internal'
+import type { HandleState } from './handle/state'
+import { interpreter } from './host/interpreter'
+import { closeSession, openSession } from './session'
+
+/** Enters, runs `body` and exits on one thread and in one context. */
+export async function withContext(manager: unknown, body: (value: unknown) => unknown): Promise<unknown> {
+  checkBody(body)
+  const scope = await openSession()
+  try {
+    const state = await managerState(manager, scope)
+    const value = await scope.context.start(Operation.enter, state).promise
+    let result: unknown
+    try {
+      result = await body(value)
+    } catch (error) {
+      const swallowed = await scope.context.start(Operation.exit, state, [], [exitArgument(error)]).promise
+      if (swallowed === true) return undefined
+      throw error
+    }
+    await scope.context.start(Operation.exit, state, [], [null]).promise
+    return result
+  } finally {
+    closeSession(scope)
+  }
+}
+
+/** The same on the JavaScript thread. */
+export function withContextSync(manager: unknown, body: (value: unknown) => unknown): unknown {
+  checkBody(body)
+  interpreter.readySync()
+  const handler = handlerOf(manager)
+  if (!hasState(handler)) throw notAManager('a handle')
+  const { state } = handler
+  const value = operateSync(state, Operation.enter)
+  let result: unknown
+  try {
+    result = body(value)
+    if (isThenable(result)) {
+      result.then(undefined, () => undefined)
+      throw new BridgeError('ERR_INVALID_ARGUMENT', 'the function given to `withSync` returned a promise; use `python.with` for asynchronous work')
+    }
+  } catch (error) {
+    if (operateSync(state, Operation.exit, [exitArgument(error)]) === true) return undefined
+    throw error
+  }
+  operateSync(state, Operation.exit, [null])
+  return result
+}
+
+/** A handle as it is; what a path or call stands for, as an object. */
+async function managerState(manager: unknown, scope: SessionScope): Promise<HandleState> {
+  const handler = handlerOf(manager)
+  if (hasState(handler)) return handler.state
+  if (!(handler instanceof AsyncProxy)) throw notAManager('a handle, path or call')
+  const context = scope.context.with(checkedOptions({ returns: 'ref' }))
+  const object = handlerOf(await context.start(Operation.value, handler.target, handler.steps).promise)
+  if (!hasState(object)) throw notAManager('a handle, path or call')
+  return object.state
+}
+
+/** What `__exit__` is shown: the exception itself if it came from Python, else the words of the JavaScript error. */
+function exitArgument(error: unknown): unknown {
+  if (error instanceof PythonError && PythonError.stateOf(error) !== undefined) return error
+  if (error instanceof Error) return [error.name, error.message, error.stack ?? '']
+  return ['Error', String(error), '']
+}
+
+function checkBody(body: unknown): void {
+  if (typeof body !== 'function' || handlerOf(body) !== undefined) {
+    throw new BridgeError('ERR_INVALID_ARGUMENT', 'the second argument must be a JavaScript function')
+  }
+}
+
+function notAManager(expected: string): BridgeError {
+  return new BridgeError('ERR_INVALID_ARGUMENT', `the first argument must be ${expected} of a Python context manager`)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
