@@ -34,7 +34,9 @@ class Reference {
 
 function valueOf(notation: Notation): unknown {
   if (notation === null || typeof notation === 'boolean') return notation
-  const [kind, content] = Object.entries(notation)[0]!
+  // There is one key.
+  const kind = Object.keys(notation).join()
+  const content = notation[kind]
   const items = (): unknown[] => content.map(valueOf)
   switch (kind) {
     case 'int':

@@ -70,7 +70,7 @@ test.each(blocks.filter((block) => block.language === 'console'))('$page:$line p
 test('every TypeScript block passes the type checker', () => {
   writeFileSync(
     join(workFolder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions: { types: ['node'] }, include: ['**/*.mts'] }),
+    JSON.stringify({ extends: '../../examples/tsconfig.json', include: ['**/*.mts'] }),
   )
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const result = spawnSync(process.execPath, [compiler, '--project', workFolder], { cwd: workFolder, encoding: 'utf8' })

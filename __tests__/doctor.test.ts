@@ -1,6 +1,6 @@
 /* The command `symphony-python`: what it prints for people and for programs, and its exit codes. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -121,6 +121,20 @@ test('--python names the interpreter, and one that is none is never replaced by 
     call: null,
     problem: { code: 'ERR_PYTHON_NOT_FOUND', fix: null },
   })
+})
+
+test('a Python that takes the process with it while it starts is reported like any other failure', () => {
+  const environment = join(folder, 'crashing')
+  execFileSync(join(folder, '.venv', 'bin', 'python'), ['-m', 'venv', '--without-pip', environment])
+  const packages = readdirSync(join(environment, 'lib')).map((name) => join(environment, 'lib', name, 'site-packages'))
+  writeFileSync(
+    join(packages[0] ?? '', 'sitecustomize.py'),
+    'import os, sys\nprint("so long", file=sys.stderr, flush=True)\nos._exit(7)\n',
+  )
+  const { stdout, status } = run(['doctor', '--python', environment])
+  expect(status).toBe(1)
+  expect(stdout).toContain('\nInterpreter\n')
+  expect(stdout).toMatch(/\nERR_PYTHON_START: the process of the call ended with exit code 7 and said `so long`\n$/)
 })
 
 test('with an allocator preloaded it says that DEEPBIND is off, and the call works', () => {

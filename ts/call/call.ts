@@ -5,8 +5,9 @@ import type { StackBoundary } from '../errors/from-native'
 import { AsyncProxy } from '../handle/async-proxy'
 import { dataUse, unawaitedAsData } from '../handle/data-misuse'
 import { handlerOf } from '../handle/internal'
-import { proxyTarget } from '../handle/proxy-target'
+import { callTarget } from '../handle/proxy-target'
 import type { HandleState } from '../handle/state'
+import { environment } from '../native/environment'
 import type { CallWatch } from './call-watch'
 import { Operation } from './operation'
 import { Path, type Step } from './path'
@@ -48,6 +49,9 @@ export class Call extends AsyncProxy {
   watch: CallWatch | undefined
   /** Its promise was rejected early: nobody wants the outcome any more. */
   abandoned = false
+  /** Requests under way that name this one: until they are done, the core must remember it. */
+  #users = 0
+  #finished = false
   #proxy: object | undefined
   #outcome: unknown
   #makeError: MakeError | undefined
@@ -66,7 +70,7 @@ export class Call extends AsyncProxy {
 
   /** The promise-like that the program gets. */
   get proxy(): object {
-    return (this.#proxy ??= new Proxy(proxyTarget, this))
+    return (this.#proxy ??= new Proxy(callTarget, this))
   }
 
   /** The promise of the result. Asking for it means that the result is wanted. */
@@ -80,6 +84,23 @@ export class Call extends AsyncProxy {
   fulfil(value: unknown): void {
     this.#settle('value', value)
     this.#resolve?.(value)
+  }
+
+  /** A request that names this one is under way. */
+  hold(): void {
+    this.#users += 1
+  }
+
+  /** A request that named this one is done. */
+  letGo(): void {
+    this.#users -= 1
+    if (this.#users === 0 && this.#finished) environment.port.releaseRequest(this.id)
+  }
+
+  /** The core need not remember the outcome, except for the requests that name it. */
+  release(): void {
+    this.#finished = true
+    if (this.#users === 0) environment.port.releaseRequest(this.id)
   }
 
   /** The core is done and kept the object. */
@@ -99,7 +120,7 @@ export class Call extends AsyncProxy {
       this.#resolve(inMicrotaskOfAwaiter((boundary) => this.error(boundary)))
       return
     }
-    this.#promise = Promise.reject(this.error(this.fail))
+    this.#promise = Promise.reject(this.error(nobody))
     if (this.#continued) this.#promise.catch(ignore)
   }
 
@@ -115,12 +136,14 @@ export class Call extends AsyncProxy {
     this.watch = undefined
   }
 
-  /** For another request that names this one among its arguments: its id. Only while the core knows it. */
-  reference(path: () => string): number {
+  /** For another request that names this one among its arguments: what to name. */
+  reference(path: () => string): HandleState | Call {
     this.continue()
-    if (this.status === 'error') throw this.error(this.reference)
-    if (this.status === 'value') throw settledReference(path())
-    return this.id
+    if (this.status === 'error') throw this.error(nobody)
+    if (this.status !== 'value') return this
+    const handler = handlerOf(this.#outcome)
+    if (hasState(handler)) return handler.state
+    throw settledReference(path())
   }
 
   /** For another request: the value, if this is settled with one, else `otherwise`. */
@@ -131,7 +154,7 @@ export class Call extends AsyncProxy {
   /** For another request whose target this is: what to name. Throws if this failed, or if there is no Python object any more. */
   resolvedTarget(): HandleState | Call {
     this.continue()
-    if (this.status === 'error') throw this.error(this.reference)
+    if (this.status === 'error') throw this.error(nobody)
     if (this.status !== 'value') return this
     const handler = handlerOf(this.#outcome)
     if (hasState(handler)) return handler.state
@@ -178,11 +201,6 @@ export class Call extends AsyncProxy {
     }
   }
 
-  /** So that `instanceof Promise` holds. */
-  getPrototypeOf(): object {
-    return Promise.prototype
-  }
-
   override refuse(use: string): Error {
     return unawaitedAsData(this.label, use)
   }
@@ -214,7 +232,7 @@ export class Call extends AsyncProxy {
       case 'value':
         return Promise.resolve(this.#outcome)
       case 'error':
-        return Promise.reject(this.error(this.reference))
+        return Promise.reject(this.error(nobody))
       case 'kept':
         return this.#convert()
       default: {
@@ -268,6 +286,9 @@ function inMicrotaskOfAwaiter(makeError: MakeError): Promise<never> {
 }
 
 function ignore(): void {}
+
+/** The boundary of a stack without frames, for errors that concern no caller. */
+function nobody(): void {}
 
 function settledReference(path: string): BridgeError {
   return new BridgeError(

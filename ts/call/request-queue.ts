@@ -122,6 +122,7 @@ class RequestQueue implements CallQueue {
       environment.port.guardRequest(id, call)
       if (!call.abandoned) call.keep()
     } else {
+      call.release()
       if (status === Status.error) {
         const value = decodeErrorValue(bytes, start, end, scope)
         if (!call.abandoned) call.fail((boundary) => errorFromNative(value, boundary))
@@ -129,7 +130,6 @@ class RequestQueue implements CallQueue {
         const value = decodeValue(bytes, start, end, scope)
         if (!call.abandoned) call.fulfil(value)
       }
-      environment.port.releaseRequest(id)
     }
     this.#letGo(call)
   }
@@ -162,7 +162,8 @@ class RequestQueue implements CallQueue {
     try {
       writer.write(request)
       const { bytes, position } = writer.encoder
-      this.#before.push({ call, bytes: bytes.slice(0, position) })
+      // A copy: `slice` of a Buffer would share its memory.
+      this.#before.push({ call, bytes: new Uint8Array(bytes.subarray(0, position)) })
       this.#add(call, apart, writer.named)
     } finally {
       this.#writing -= 1
@@ -191,7 +192,7 @@ class RequestQueue implements CallQueue {
   #add(call: Call, offset: number, named: readonly (HandleState | Call)[]): void {
     call.offset = offset
     call.named = named
-    for (const one of named) if (one instanceof HandleState) one.hold()
+    for (const one of named) one.hold()
     this.#pending.set(call.id, call)
     this.#batch.push(call)
     if (this.#scheduled) return
@@ -200,11 +201,12 @@ class RequestQueue implements CallQueue {
     void resolved.then(() => this.flush())
   }
 
+  /** The core is done with a request, and so with what it named. */
   #letGo(call: Call): void {
     const { named } = call
     if (named === undefined) return
     call.named = undefined
-    for (const one of named) if (one instanceof HandleState) one.letGo()
+    for (const one of named) one.letGo()
   }
 
   /** A call is not wanted any more. If it has started it goes on in Python, and its outcome is dropped when it comes. */
@@ -212,6 +214,7 @@ class RequestQueue implements CallQueue {
     if (call.status === 'queued') this.flush()
     if (call.status === 'submitted' && environment.port.cancel(call.id)) {
       this.#pending.delete(call.id)
+      call.release()
       this.#letGo(call)
     }
     call.abandoned = true

@@ -88,7 +88,7 @@ export class RequestWriter {
   #target(target: HandleState | Call | undefined): void {
     if (target === undefined) this.encoder.nil()
     else if (target instanceof HandleState) this.encoder.handle(this.#state(target))
-    else this.encoder.request(this.#call(target, () => 'the target'))
+    else this.encoder.request(this.#request(target))
   }
 
   #steps(steps: readonly Step[]): void {
@@ -134,10 +134,20 @@ export class RequestWriter {
   #reference(value: object, path: () => string): number {
     const handler = handlerOf(value)
     if (hasState(handler)) return this.#state(handler.state)
-    if (handler instanceof Call) return -this.#call(handler, path)
-    if (handler instanceof Path) return this.#path(handler, path)
+    if (handler instanceof Call) return this.#call(handler, path)
+    if (handler instanceof Path) {
+      this.#mayWait(path)
+      return this.#call(handler.read(), path)
+    }
     const exception = exceptionState(value)
     return exception === undefined ? 0 : this.#state(exception)
+  }
+
+  #call(call: Call, path: () => string): number {
+    const reference = call.reference(path)
+    if (reference instanceof HandleState) return this.#state(reference)
+    this.#mayWait(path)
+    return -this.#request(reference)
   }
 
   #state(state: HandleState): number {
@@ -145,16 +155,13 @@ export class RequestWriter {
     return state.use()
   }
 
-  #call(call: Call, path: () => string): number {
-    if (!this.#rules.mayWait) throw notAwaited(path())
-    const id = call.reference(path)
+  #request(call: Call): number {
     this.named.push(call)
-    return id
+    return call.id
   }
 
-  #path(path: Path, where: () => string): number {
-    if (!this.#rules.mayWait) throw notAwaited(where())
-    return -this.#call(path.read(), where)
+  #mayWait(path: () => string): void {
+    if (!this.#rules.mayWait) throw notAwaited(path())
   }
 }
 

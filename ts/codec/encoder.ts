@@ -1,4 +1,6 @@
 /* JavaScript values to wire values. Walks with a stack of its own, so that depth is bounded by memory. */
+import { types } from 'node:util'
+
 import { BridgeError, isBridgeError } from '../errors/bridge-error'
 import { ByteWriter } from './byte-writer'
 import { Container } from './format'
@@ -255,5 +257,6 @@ export class Encoder extends ByteWriter {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error
+  // An error of another realm is no instance of this realm's class.
+  return types.isNativeError(error) ? `${error.name}: ${error.message}` : typeof error
 }

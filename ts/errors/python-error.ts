@@ -58,6 +58,9 @@ export class PythonError extends Error {
     super(message === '' ? type : `${type}: ${message}`)
     this.#details = details
     this.#message = message
+    // Only an error that has a cause, or may have one, has the property: it is printed wherever it exists.
+    const [, , , , , cause, context, suppressed, , , complete] = details
+    if (!complete || cause !== null || (context !== null && !suppressed)) Object.defineProperty(this, 'cause', causeProperty)
   }
 
   /** The name of the exception's class, such as `ValueError`. */
@@ -146,15 +149,17 @@ export class PythonError extends Error {
     Object.defineProperties(this.prototype, {
       name: { ...hidden, value: 'PythonError', writable: true },
       [brand]: { ...hidden, value: true },
-      cause: {
-        ...hidden,
-        get(this: PythonError) {
-          return PythonError.causeOf(this)
-        },
-      },
       [inspect.custom]: { ...hidden, value: inspected },
     })
   }
+}
+
+const causeProperty: PropertyDescriptor = {
+  configurable: true,
+  enumerable: false,
+  get(this: PythonError) {
+    return PythonError.causeOf(this)
+  },
 }
 
 /** The state of the exception that an error stands for. */

@@ -10,7 +10,7 @@ import { asyncMembers } from './async-members'
 import { dataUse } from './data-misuse'
 import { internal } from './internal'
 import { memberKind } from './member-names'
-import type { proxyTarget, Inspectable } from './proxy-target'
+import type { Inspectable } from './proxy-target'
 import type { HandleState } from './state'
 import { isProbedName } from './type-description'
 
@@ -21,7 +21,7 @@ const attributesLimit = 16_384
 const promiseMembers = { then: true, catch: true, finally: true }
 
 /** A proxy handler for an object, or for something that will be one, whose every use is a request. */
-export abstract class AsyncProxy implements ProxyHandler<typeof proxyTarget>, Inspectable {
+export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
   /** Where requests run, and with which options. */
   abstract readonly context: CallContext
   /** What requests name. */

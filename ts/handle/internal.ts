@@ -5,6 +5,6 @@ export const internal = Symbol('symphony.internal')
 
 /** What is behind a proxy of this package, or `undefined` for every other value. */
 export function handlerOf(value: unknown): object | undefined {
-  if (typeof value !== 'function') return undefined
+  if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return undefined
   return (value as { [internal]?: object })[internal]
 }

@@ -81,9 +81,10 @@ export type TypedPath<T> = { (...args: Arguments): Call<T> } & PathMembers & Dyn
 
 /**
  * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
- * objects themselves and is one round trip; only its last result is converted.
+ * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
+ * `$call`.
  */
-export type Call<T = Untyped> = Promise<T> & CommonMembers & DynamicCall & DynamicAttributes & { readonly name: Path; readonly length: Path }
+export type Call<T = Untyped> = Promise<T> & CommonMembers & DynamicAttributes & { readonly name: Path; readonly length: Path }
 
 /** Members of a handle. */
 export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {

@@ -222,3 +222,14 @@ mod system {
     /// The section of a symbol that is only imported.
     const SHN_UNDEF: u16 = 0;
 }
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    #[test]
+    fn a_plain_process_uses_deepbind() {
+        assert_eq!(
+            super::decide().reason,
+            "yes: keeps Python's OpenSSL and zlib apart from those in the Node executable"
+        );
+    }
+}

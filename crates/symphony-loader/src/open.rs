@@ -61,6 +61,10 @@ pub fn open(library: &Path, deepbind: bool) -> Result<(), OpenFailure> {
 /// Why the system, or a look into the library, refused it.
 enum Refusal {
     Linker(String),
+    #[cfg_attr(
+        windows,
+        expect(dead_code, reason = "there, the two builds are files of different names")
+    )]
     FreeThreaded,
 }
 

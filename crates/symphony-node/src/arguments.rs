@@ -21,6 +21,21 @@ const SAFE: f64 = 9_007_199_254_740_992.0;
 /// Strings up to this many UTF-16 units are read into the stack.
 const SHORT: usize = 256;
 
+/// Why the arguments of a direct call did not become Python objects.
+pub(crate) enum NotConverted {
+    /// One of them is no primitive. Nothing happened yet: JavaScript encodes the call as a request instead. To find
+    /// that out here is cheaper than a look at every argument there.
+    Indirect,
+    /// Python or the bridge refused one; boxed, since it is rare and large.
+    Failed(Box<Failure>),
+}
+
+impl NotConverted {
+    fn failed(failure: impl Into<Failure>) -> Self {
+        Self::Failed(Box::new(failure.into()))
+    }
+}
+
 /// Owned references in call order, behind one slot that belongs to the callee and one for `self`.
 pub(crate) struct CallArguments {
     slots: [*mut ffi::PyObject; MOST_ARGUMENTS + 2],
@@ -41,9 +56,9 @@ impl CallArguments {
         env: sys::napi_env,
         values: &[Value],
         mask: u32,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NotConverted> {
         for (index, &value) in values.iter().enumerate() {
-            let object = if mask >> index & 1 == 1 { handle(py, env, value) } else { primitive(py, env, value, index) }?;
+            let object = if mask >> index & 1 == 1 { handle(py, env, value) } else { primitive(py, env, value) }?;
             self.slots[2 + self.count] = object;
             self.count += 1;
         }
@@ -65,19 +80,20 @@ impl CallArguments {
 
     /// Gives the references back. The thread must be attached; not `Drop`, because that could not ask for the proof.
     #[inline]
-    pub(crate) fn release(self, _py: Python<'_>) {
+    pub(crate) fn release(&mut self, _py: Python<'_>) {
         for &object in &self.slots[2..2 + self.count] {
             // SAFETY: owned references made by `extend`.
             unsafe { ffi::Py_DecRef(object) };
         }
+        self.count = 0;
     }
 }
 
-fn handle(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, Failure> {
+fn handle(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, NotConverted> {
     let mut id = 0;
     // SAFETY: a value of the running callback; `id` stays 0, which is no handle, if it is no number.
     unsafe { sys::napi_get_value_uint32(env, value, &raw mut id) };
-    handles::get(py, id).map(Bound::into_ptr).ok_or_else(|| no_handle(id))
+    handles::get(py, id).map(Bound::into_ptr).ok_or_else(|| NotConverted::failed(no_handle(id)))
 }
 
 pub(crate) fn no_handle(id: u32) -> Failure {
@@ -85,7 +101,7 @@ pub(crate) fn no_handle(id: u32) -> Failure {
 }
 
 #[inline]
-fn primitive(py: Python<'_>, env: sys::napi_env, value: Value, index: usize) -> Result<*mut ffi::PyObject, Failure> {
+fn primitive(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, NotConverted> {
     let mut number = 0.0;
     // Tried first, since most arguments are numbers: one call instead of two.
     // SAFETY: a value of the running callback.
@@ -106,15 +122,13 @@ fn primitive(py: Python<'_>, env: sys::napi_env, value: Value, index: usize) -> 
         }
         sys::ValueType::napi_undefined | sys::ValueType::napi_null => Ok(py.None().into_ptr()),
         sys::ValueType::napi_bigint => from_bigint(py, env, value),
-        _ => Err(BridgeError::new(ErrorCode::Protocol, "only primitives are direct arguments")
-            .at(format!("args[{index}]"))
-            .into()),
+        _ => Err(NotConverted::Indirect),
     }
 }
 
 #[inline]
-fn made(py: Python<'_>, object: *mut ffi::PyObject) -> Result<*mut ffi::PyObject, Failure> {
-    if object.is_null() { Err(Failure::take(py)) } else { Ok(object) }
+fn made(py: Python<'_>, object: *mut ffi::PyObject) -> Result<*mut ffi::PyObject, NotConverted> {
+    if object.is_null() { Err(NotConverted::failed(Failure::take(py))) } else { Ok(object) }
 }
 
 /// `int` if the number is integral, not `-0` and of safe magnitude; else `float`.
@@ -173,7 +187,7 @@ fn from_units(units: &[u16]) -> *mut ffi::PyObject {
     }
 }
 
-fn from_bigint(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, Failure> {
+fn from_bigint(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, NotConverted> {
     let mut integer = 0;
     let mut lossless = false;
     // SAFETY: a bigint of the running callback.
@@ -194,6 +208,7 @@ fn from_bigint(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut 
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let magnitude = py
         .get_type::<PyInt>()
-        .call_method1(intern!(py, "from_bytes"), (PyBytes::new(py, &bytes), intern!(py, "little")))?;
-    Ok(if negative == 0 { magnitude } else { magnitude.neg()? }.into_ptr())
+        .call_method1(intern!(py, "from_bytes"), (PyBytes::new(py, &bytes), intern!(py, "little")))
+        .and_then(|magnitude| if negative == 0 { Ok(magnitude) } else { magnitude.neg() });
+    magnitude.map(Bound::into_ptr).map_err(NotConverted::failed)
 }

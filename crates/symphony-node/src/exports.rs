@@ -55,7 +55,11 @@ fn plain<const N: usize>(
     info: sys::napi_callback_info,
     body: impl FnOnce(&Arguments<N>) -> Result<Value, BridgeError>,
 ) -> Value {
-    js::edge(env, || body(&Arguments::<N>::read(env, info)))
+    js::edge(env, || {
+        let mut arguments = Arguments::<N>::new(env);
+        arguments.read(info);
+        body(&arguments)
+    })
 }
 
 unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {

@@ -26,20 +26,25 @@ pub(crate) struct Arguments<const N: usize> {
 
 impl<const N: usize> Arguments<N> {
     #[inline]
-    pub(crate) fn read(env: sys::napi_env, info: sys::napi_callback_info) -> Self {
-        let mut arguments = Self { env, count: N, values: [ptr::null_mut(); N], data: ptr::null_mut() };
+    pub(crate) fn new(env: sys::napi_env) -> Self {
+        Self { env, count: N, values: [ptr::null_mut(); N], data: ptr::null_mut() }
+    }
+
+    /// Takes over what the callback got. In place: moving the values right after Node wrote them, word by word, would
+    /// stall the processor for as long as the rest of a call takes.
+    #[inline]
+    pub(crate) fn read(&mut self, info: sys::napi_callback_info) {
         // SAFETY: `env` and `info` are those of the running callback; the array has room for `count` values.
         unsafe {
             sys::napi_get_cb_info(
-                env,
+                self.env,
                 info,
-                &raw mut arguments.count,
-                arguments.values.as_mut_ptr(),
+                &raw mut self.count,
+                self.values.as_mut_ptr(),
                 ptr::null_mut(),
-                &raw mut arguments.data,
+                &raw mut self.data,
             );
         }
-        arguments
     }
 
     pub(crate) fn u32(&self, index: usize) -> u32 {

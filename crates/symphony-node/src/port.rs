@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Error = 4,
     LargeError = 5,
     Method = 6,
+    Indirect = 7,
 }
 
 /// Memory of an `ArrayBuffer` that a strong reference keeps.
@@ -144,9 +145,9 @@ impl Port {
         self.write_words(Kind::Handle, [id, type_key]);
     }
 
-    /// Says in the mailbox that the attribute is a method.
-    pub(crate) fn announce_method(&self) {
-        self.write_words(Kind::Method, [0, 0]);
+    /// Says in the mailbox what there is instead of a value.
+    pub(crate) fn announce(&self, kind: Kind) {
+        self.write_words(kind, [0, 0]);
     }
 
     /// Writes a result, of which `body` says the kind, to the mailbox or, if it is large, aside.

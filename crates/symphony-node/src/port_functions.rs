@@ -14,9 +14,9 @@ use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
 use symphony_python_bridge::{handles, kinds, names};
 use symphony_wire::ErrorCode;
 
-use crate::arguments::{CallArguments, MOST_ARGUMENTS, no_handle};
+use crate::arguments::{CallArguments, MOST_ARGUMENTS, NotConverted, no_handle};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
-use crate::port::Port;
+use crate::port::{Kind, Port};
 use crate::{adopted, results};
 
 /// Everything but the leading id and name of the longest direct call.
@@ -62,7 +62,8 @@ fn plain<const N: usize>(
     body: impl FnOnce(&'static Port, &Arguments<N>) -> Result<Value, BridgeError>,
 ) -> Value {
     js::edge(env, || {
-        let arguments = Arguments::<N>::read(env, info);
+        let mut arguments = Arguments::<N>::new(env);
+        arguments.read(info);
         body(port(arguments.data), &arguments)
     })
 }
@@ -79,7 +80,8 @@ fn target(env: sys::napi_env, value: Value) -> (u32, u32) {
 
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
-        let arguments = Arguments::<DIRECT>::read(env, info);
+        let mut arguments = Arguments::<DIRECT>::new(env);
+        arguments.read(info);
         let port = port(arguments.data);
         let (id, mask) = target(env, arguments.values[0]);
         let attached = port.attach()?;
@@ -90,23 +92,23 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let count = arguments.count.min(DIRECT);
         let mut slots = CallArguments::new();
         let converted = slots.extend(py, env, &arguments.values[1..count.max(1)], mask);
-        let result = converted.and_then(|()| {
+        let result = if converted.is_ok() {
             let (first, count) = slots.for_call();
             // SAFETY: `count` owned references that outlive the call; the slot before them is the callee's.
-            let result = unsafe {
-                (symbols().vectorcall)(callable.as_ptr(), first, count | ARGUMENTS_OFFSET, ptr::null_mut())
-            };
-            owned(py, result)
-        });
+            unsafe { (symbols().vectorcall)(callable.as_ptr(), first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
+        } else {
+            ptr::null_mut()
+        };
         slots.release(py);
         drop(callable);
-        Ok(finish(port, py, result))
+        Ok(finish(port, py, converted, result))
     })
 }
 
 unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
-        let arguments = Arguments::<DIRECT>::read(env, info);
+        let mut arguments = Arguments::<DIRECT>::new(env);
+        arguments.read(info);
         let port = port(arguments.data);
         let (id, mask) = target(env, arguments.values[0]);
         let number = arguments.u32(1);
@@ -122,22 +124,23 @@ unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_in
         let count = arguments.count.min(DIRECT);
         let mut slots = CallArguments::new();
         let converted = slots.extend(py, env, &arguments.values[2..count.max(2)], mask);
-        let result = converted.and_then(|()| {
+        let result = if converted.is_ok() {
             let (first, count) = slots.for_method(object.as_ptr());
             // SAFETY: as in `call`, with the borrowed object in front, which `object` keeps alive.
-            let result =
-                unsafe { (symbols().vectorcall_method)(name, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) };
-            owned(py, result)
-        });
+            unsafe { (symbols().vectorcall_method)(name, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
+        } else {
+            ptr::null_mut()
+        };
         slots.release(py);
         drop(object);
-        Ok(finish(port, py, result))
+        Ok(finish(port, py, converted, result))
     })
 }
 
 unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
-        let arguments = Arguments::<2>::read(env, info);
+        let mut arguments = Arguments::<2>::new(env);
+        arguments.read(info);
         let port = port(arguments.data);
         let id = arguments.u32(0);
         let number = arguments.u32(1);
@@ -151,46 +154,51 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
             return Err(BridgeError::new(ErrorCode::Protocol, format!("there is no name {number}")));
         }
         // SAFETY: two live objects, the second a string.
-        let result = owned(py, unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) });
-        if let Ok(attribute) = &result
-            && is_method_of(attribute, &object)
-        {
-            port.announce_method();
+        let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
+        if !result.is_null() && is_method_of(result, &object) {
+            // SAFETY: the owned reference just got.
+            unsafe { ffi::Py_DecRef(result) };
+            port.announce(Kind::Method);
             return Ok(UNDEFINED);
         }
-        Ok(finish(port, py, result))
+        drop(object);
+        Ok(finish(port, py, Ok(()), result))
     })
 }
 
 /// Whether `attribute` is a method bound to `object`, so that looking it up again at the call gives the same thing. A
 /// module's functions are bound to the module as well, but are values of their own.
-fn is_method_of(attribute: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> bool {
+#[inline]
+fn is_method_of(attribute: *mut ffi::PyObject, object: &Bound<'_, PyAny>) -> bool {
     let symbols = symbols();
     // SAFETY: a live object.
-    let class = unsafe { ffi::Py_TYPE(attribute.as_ptr()) };
+    let class = unsafe { ffi::Py_TYPE(attribute) };
     let bound_to = if class == symbols.method_type {
         // SAFETY: exactly a bound method.
-        unsafe { (symbols.method_self)(attribute.as_ptr()) }
+        unsafe { (symbols.method_self)(attribute) }
     } else if class == symbols.builtin_type {
         // SAFETY: exactly a built-in function.
-        unsafe { ffi::PyCFunction_GetSelf(attribute.as_ptr()) }
+        unsafe { ffi::PyCFunction_GetSelf(attribute) }
     } else {
         return false;
     };
     ptr::eq(bound_to, object.as_ptr()) && !object.is_instance_of::<PyModule>()
 }
 
+/// What JavaScript gets for the reference that the C API gave, or for the reason why there is none.
 #[inline]
-fn owned(py: Python<'_>, result: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Failure> {
-    // SAFETY: the C API gave an owned reference, or null with an exception set.
-    unsafe { Bound::from_owned_ptr_or_opt(py, result) }.ok_or_else(|| Failure::take(py))
-}
-
-#[inline]
-fn finish(port: &Port, py: Python<'_>, result: Result<Bound<'_, PyAny>, Failure>) -> Value {
-    match result {
-        Ok(object) => results::from_object(port, py, object),
-        Err(failure) => results::from_failure(port, py, &failure),
+fn finish(port: &Port, py: Python<'_>, converted: Result<(), NotConverted>, result: *mut ffi::PyObject) -> Value {
+    // SAFETY: an owned reference, or null.
+    if let Some(object) = unsafe { Bound::from_owned_ptr_or_opt(py, result) } {
+        return results::from_object(port, py, object);
+    }
+    match converted {
+        Ok(()) => results::from_failure(port, py, &Failure::take(py)),
+        Err(NotConverted::Failed(failure)) => results::from_failure(port, py, &failure),
+        Err(NotConverted::Indirect) => {
+            port.announce(Kind::Indirect);
+            UNDEFINED
+        }
     }
 }
 

@@ -339,7 +339,11 @@ fn exactly<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> Option<&'a 
 
 fn has_only_strings(dict: &Bound<'_, PyDict>) -> bool {
     let mut position = 0;
-    while let Some((key, _)) = next_pair(dict, &mut position) {
+    let mut key = core::ptr::null_mut();
+    // SAFETY: `dict` is a dict, the GIL is held, `position` is 0 or what an earlier step left; no value is asked for.
+    while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, core::ptr::null_mut()) } != 0 {
+        // SAFETY: a step that found a key set it to an object that the dict keeps; no code runs before the next step.
+        let key = unsafe { Borrowed::from_ptr(dict.py(), key) };
         if !key.is_exact_instance_of::<PyString>() {
             return false;
         }

@@ -1,0 +1,126 @@
+/* `python.with`, `python.withSync` and `python.session`. */
+import { join } from 'node:path'
+import { python, type Handle, type SyncHandle } from 'symphony-python-bridge'
+
+let contexts: Handle
+
+beforeAll(async () => {
+  await python.start({ paths: [join(__dirname, 'fixtures')] })
+  contexts = await python.import('contexts')
+})
+
+describe('with', () => {
+  test('enters, runs the body and exits, on one thread and in one context', async () => {
+    const manager = await contexts.Manager<Handle>()
+    const result = await python.with(manager, async (entered: Handle) => {
+      expect(await entered.here()).toBe('inside')
+      expect(await entered.here()).toBe('inside')
+      return 'result'
+    })
+    expect(result).toBe('result')
+    expect(await manager.names()).toEqual(['enter', 'here', 'here', 'exit'])
+    expect(await manager.threads()).toBe(1)
+    expect(await manager.seen()).toBeNull()
+    expect(await contexts.get_mode()).toBe('none')
+  })
+
+  test('takes a call that has not been awaited, and any value that is entered', async () => {
+    expect(await python.with(contexts.Manager(false, [1, 2]), (value) => value)).toEqual([1, 2])
+  })
+
+  test('shows a Python error of the body to __exit__ and passes it on', async () => {
+    const manager = await contexts.Manager<Handle>()
+    await expect(python.with(manager, (entered: Handle) => entered.fail())).rejects.toThrow("KeyError: 'inside'")
+    expect(await manager.seen()).toBe("KeyError: 'inside'")
+  })
+
+  test('shows a JavaScript error of the body to __exit__ and passes on the same error', async () => {
+    const manager = await contexts.Manager<Handle>()
+    const error = new RangeError('from JavaScript')
+    const body = (): never => {
+      throw error
+    }
+    await expect(python.with(manager, body)).rejects.toBe(error)
+    expect(await manager.seen()).toContain('from JavaScript')
+    expect(await manager.names()).toEqual(['enter', 'exit'])
+  })
+
+  test('resolves to undefined if the error is swallowed', async () => {
+    const manager = await contexts.Manager<Handle>(true)
+    await expect(python.with(manager, () => Promise.reject(new Error('swallowed')))).resolves.toBeUndefined()
+  })
+
+  test('rejects with the error of __exit__', async () => {
+    await expect(python.with(contexts.FailingExit(), () => 1)).rejects.toThrow('RuntimeError: exit failed')
+  })
+
+  test('rejects what is no context manager, and a body that is no function', async () => {
+    await expect(python.with(contexts, () => 1)).rejects.toThrow('Error')
+    await expect(python.with({}, () => 1)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    await expect(python.with(contexts, 1 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+  })
+})
+
+describe('withSync', () => {
+  test('enters, runs the body and exits', () => {
+    const manager = contexts.$sync.Manager<SyncHandle>()
+    const result = python.withSync(manager, (entered: SyncHandle) => entered.here())
+    expect(result).toBe('inside')
+    expect(manager.names()).toEqual(['enter', 'here', 'exit'])
+  })
+
+  test('shows errors to __exit__', () => {
+    const manager = contexts.$sync.Manager<SyncHandle>()
+    expect(() => python.withSync(manager, (entered: SyncHandle) => entered.fail())).toThrow('KeyError')
+    expect(manager.seen()).toBe("KeyError: 'inside'")
+    const swallowing = contexts.$sync.Manager<SyncHandle>(true)
+    expect(python.withSync(swallowing, (entered: SyncHandle) => entered.fail())).toBeUndefined()
+  })
+
+  test('exits at once when the body returns a promise, and says so', () => {
+    const manager = contexts.$sync.Manager<SyncHandle>()
+    expect(() => python.withSync(manager, () => Promise.resolve())).toThrow('use `python.with`')
+    expect(manager.names()).toEqual(['enter', 'exit'])
+  })
+})
+
+describe('a session', () => {
+  test('runs everything on one thread of its own, in one context', async () => {
+    const session = await python.session()
+    const other = await python.session()
+    const mine = (await session.import('contexts')) as Handle
+    const theirs = (await other.import('contexts')) as Handle
+    const threads = await Promise.all([mine.thread(), mine.thread(), session.eval('__import__("threading").get_ident()')])
+    expect(new Set(threads).size).toBe(1)
+    expect(await theirs.thread()).not.toBe(threads[0])
+    await mine.set_mode('mine')
+    expect(await mine.get_mode()).toBe('mine')
+    expect(await theirs.get_mode()).toBe('none')
+    expect(await contexts.get_mode()).toBe('none')
+    await session.close()
+    await other.close()
+  })
+
+  test('keeps what comes from it on its thread', async () => {
+    await using session = await python.session()
+    const mine = (await session.import('contexts')) as Handle
+    const manager = await mine.Manager<Handle>()
+    await manager.here()
+    await manager.itself.$has('x').catch(() => undefined)
+    await manager.here()
+    await (await session.exec('def here(manager): return manager.here()')).here(manager)
+    expect(await manager.threads()).toBe(1)
+    expect(await manager.$is(manager)).toBe(true)
+  })
+
+  test('is closed once, and cannot be used afterwards', async () => {
+    const session = await python.session()
+    const mine = (await session.import('contexts')) as Handle
+    const last = mine.thread()
+    await session.close()
+    await session.close()
+    expect(typeof (await last)).toBe('number')
+    await expect(session.eval('1')).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await expect(mine.thread()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+  })
+})
