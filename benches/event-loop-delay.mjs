@@ -15,13 +15,13 @@ export async function measure({ quick, onProgress }) {
   const module = await python.import('bench_target')
   const add = await module.add
   const spin = await module.spin
-  const seconds = quick ? 0.5 : 2
+  const seconds = quick ? 0.5 : 1.5
   const samplers = {
     idle: () => percentile99(add, new Promise((resolve) => setTimeout(resolve, 1000 * seconds))),
     spinning: () => percentile99(add, spin(seconds)),
   }
   for (const sample of Object.values(samplers)) await sample()
-  const side = await interleave(samplers, { rounds: quick ? 3 : 9, onRound: onProgress })
+  const side = await interleave(samplers, { rounds: quick ? 3 : 7, onRound: onProgress })
   return [
     differenceRow({
       name: 'event-loop delay p99 while Python spins',

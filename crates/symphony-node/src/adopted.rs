@@ -131,12 +131,12 @@ pub(crate) fn guard_request(env: sys::napi_env, channel: &Arc<Channel>, request:
     if status != sys::Status::napi_ok {
         // SAFETY: no finalizer was registered, so the box is still ours.
         drop(unsafe { Box::from_raw(guarded) });
-        channel.release(request);
+        channel.release(&[request]);
     }
 }
 
 unsafe extern "C" fn owner_collected(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the box that `guard_request` made; this runs once.
     let guarded = unsafe { Box::from_raw(data.cast::<GuardedRequest>()) };
-    guarded.channel.release(guarded.request);
+    guarded.channel.release(&[guarded.request]);
 }

@@ -56,7 +56,10 @@ pub(crate) struct Port {
     waker: Waker,
     /// Requests whose completion is still to be delivered.
     pending: Cell<usize>,
+    /// Requests that JavaScript released since the last time the channel was told.
+    released: RefCell<Vec<u32>>,
     batch: RefCell<Vec<u8>>,
+    delivering: Cell<bool>,
     on_completions: sys::napi_ref,
     on_output: sys::napi_ref,
 }
@@ -85,7 +88,9 @@ impl Port {
             channel: Channel::new(Box::new(waker.remote())),
             waker,
             pending: Cell::new(0),
+            released: RefCell::default(),
             batch: RefCell::default(),
+            delivering: Cell::new(false),
             on_completions: js::reference(env, on_completions),
             on_output: js::reference(env, on_output),
         }));
@@ -188,6 +193,16 @@ impl Port {
         unsafe { ptr::copy_nonoverlapping(values.as_ptr(), mailbox, values.len()) };
     }
 
+    /// Forgets a request. Most releases come while completions are handed over, and reach the channel together.
+    pub(crate) fn release_request(&self, request: u32) {
+        let mut released = self.released.borrow_mut();
+        released.push(request);
+        if !self.delivering.get() {
+            self.channel.release(&released);
+            released.clear();
+        }
+    }
+
     /// Counts requests that were queued; the process stays alive for them.
     pub(crate) fn expect_completions(&self, count: usize) {
         let before = self.pending.replace(self.pending.get() + count);
@@ -212,7 +227,12 @@ impl Port {
         self.channel.take_completions(&mut batch);
         if !batch.is_empty() {
             self.forget_completions(count_completions(&batch));
+            self.delivering.set(true);
             js::scope(self.env, || self.hand_over(&batch));
+            self.delivering.set(false);
+            let mut released = self.released.borrow_mut();
+            self.channel.release(&released);
+            released.clear();
             batch.clear();
         }
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.

@@ -245,7 +245,7 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
 
 unsafe extern "C" fn release_request(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
-        port.channel().release(arguments.u32(0));
+        port.release_request(arguments.u32(0));
         Ok(UNDEFINED)
     })
 }

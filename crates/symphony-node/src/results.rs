@@ -9,7 +9,7 @@ use pyo3::ffi;
 use symphony_python_bridge::async_support::Crossings;
 use symphony_python_bridge::errors::Failure;
 use symphony_python_bridge::operation::Outcome;
-use symphony_python_bridge::types::Returns;
+use symphony_python_bridge::types::{self, Returns};
 use symphony_python_bridge::handles;
 
 use crate::js::{self, UNDEFINED, Value};
@@ -41,7 +41,11 @@ pub(crate) fn from_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>)
         // SAFETY: `True` is an immortal static object.
         return js::boolean(port.env(), ptr::eq(pointer, unsafe { ffi::Py_True() }));
     } else if !is_plain_container(class) {
-        return handle(port, &object);
+        return match types::plain_numpy_scalar(&object) {
+            None => handle(port, &object),
+            Some(Ok(plain)) => from_object(port, py, plain),
+            Some(Err(error)) => from_failure(port, py, &error.into()),
+        };
     }
     from_outcome(port, py, &Outcome::Object(object), Returns::Auto)
 }

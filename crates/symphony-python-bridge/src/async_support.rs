@@ -20,6 +20,7 @@ mod queue;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::ffi;
@@ -35,7 +36,6 @@ use crate::handles;
 use crate::operation::{self, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
-use channel::Claim;
 use queue::Queue;
 
 /// The completion of a request: what follows its id.
@@ -51,11 +51,14 @@ enum Status {
 struct Batch {
     channel: Arc<Channel>,
     bytes: Box<[u8]>,
+    /// Which of the requests have been taken to be run or cancelled; whoever sets a flag first decides.
+    taken: Box<[AtomicBool]>,
 }
 
 /// One request of a batch.
 struct Job {
     batch: Arc<Batch>,
+    index: usize,
     offset: usize,
     header: Header,
 }
@@ -69,9 +72,19 @@ impl Job {
         &self.batch.bytes[self.offset..self.offset + self.header.total()]
     }
 
+    /// Whether the caller is the one to run it; `false` if it was cancelled.
+    fn take(&self) -> bool {
+        !self.batch.taken[self.index].swap(true, Ordering::AcqRel)
+    }
+
+    /// Makes it possible to take it again.
+    fn put_back(&self) {
+        self.batch.taken[self.index].store(false, Ordering::Release);
+    }
+
     /// Ends the request without running it.
     fn refuse(&self, error: &BridgeError) {
-        if let Claim::Run = self.channel().claim(self.header.request) {
+        if self.take() {
             let mut writer = Writer::new();
             error.write(&mut writer);
             self.finish(Status::Error, writer.as_slice(), channel::Stage::Failed(error.clone().into()));
@@ -79,9 +92,7 @@ impl Job {
     }
 
     fn finish(&self, status: Status, value: &[u8], stage: channel::Stage) {
-        let waiting = self.channel().settle(self.header.request, stage);
-        self.channel().complete(self.header.request, status as u8, value);
-        for job in waiting {
+        for job in self.channel().settle(self.header.request, stage, status as u8, value) {
             queue::enqueue(job);
         }
     }
@@ -90,9 +101,8 @@ impl Job {
 /// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
 /// context variables set by one job are not seen by the next. Says whether the queue was told that the thread returns.
 fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, writer: &mut Writer) -> bool {
-    match job.channel().claim(job.header.request) {
-        Claim::Run => {}
-        Claim::Gone => return false,
+    if !job.take() {
+        return false;
     }
     let references = JobReferences { channel: job.channel(), missing: Cell::new(None), failure: RefCell::new(None) };
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
@@ -100,6 +110,7 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, writer: &mut Writer) -> boo
     drop(context);
     if let Some(missing) = references.missing.get() {
         let channel = Arc::clone(job.channel());
+        job.put_back();
         if let Some(job) = channel.park(missing, job) {
             // It was done by the time we asked.
             queue::enqueue(job);

@@ -13,6 +13,7 @@ mod conversion_error;
 mod decode;
 mod encode;
 mod integer;
+mod numpy_scalar;
 mod path;
 mod text;
 
@@ -21,6 +22,7 @@ use pyo3::prelude::*;
 pub use conversion_error::ConversionError;
 pub use decode::decode;
 pub use encode::encode;
+pub use numpy_scalar::plain as plain_numpy_scalar;
 
 /// What becomes of an object that is not plain data.
 pub trait References {

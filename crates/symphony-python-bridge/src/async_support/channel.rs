@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::Job;
+use super::{Batch, Job};
 use crate::errors::Failure;
 use crate::gil::Held;
 
@@ -17,26 +17,20 @@ pub trait Wake: Send + Sync {
     fn wake(&self);
 }
 
-/// How far a request has come. `Queued` and `Running` become one of the other three, which are final.
+/// How far a request has come. `Pending` becomes one of the other three, which are final.
 pub(super) enum Stage {
-    Queued,
-    Running,
+    Pending,
     Done(Held),
     Failed(Failure),
     Cancelled,
 }
 
 struct Request {
+    batch: Arc<Batch>,
+    index: usize,
     stage: Stage,
     /// Jobs that need the outcome.
     waiting: Vec<Job>,
-}
-
-/// Whether a job is to be run.
-pub(super) enum Claim {
-    Run,
-    /// Cancelled, or its environment ended.
-    Gone,
 }
 
 /// What is known of a request that another one names.
@@ -51,35 +45,34 @@ pub(super) enum Known<'py> {
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
-    requests: Mutex<FxHashMap<u32, Request>>,
-    completions: Mutex<Vec<u8>>,
+    state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
     closed: AtomicBool,
+}
+
+/// In one lock, since a job that ends changes both.
+#[derive(Default)]
+struct State {
+    requests: FxHashMap<u32, Request>,
+    completions: Vec<u8>,
 }
 
 impl Channel {
     /// An open channel.
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
-        Arc::new(Self {
-            wake,
-            requests: Mutex::default(),
-            completions: Mutex::default(),
-            output: Mutex::default(),
-            closed: AtomicBool::new(false),
-        })
+        Arc::new(Self { wake, state: Mutex::default(), output: Mutex::default(), closed: AtomicBool::new(false) })
     }
 
     /// Takes a request out of its queue; `true` if it will never start.
     pub fn cancel(&self, request: u32) -> bool {
         let waiting = {
-            let mut requests = self.requests();
-            match requests.get_mut(&request) {
-                Some(request) if matches!(request.stage, Stage::Queued) => {
-                    request.stage = Stage::Cancelled;
-                    std::mem::take(&mut request.waiting)
-                }
-                _ => return false,
+            let mut state = lock(&self.state);
+            let Some(request) = state.requests.get_mut(&request) else { return false };
+            if request.batch.taken[request.index].swap(true, Ordering::AcqRel) {
+                return false;
             }
+            request.stage = Stage::Cancelled;
+            std::mem::take(&mut request.waiting)
         };
         for job in waiting {
             super::queue::enqueue(job);
@@ -87,16 +80,19 @@ impl Channel {
         true
     }
 
-    /// Forgets a request and its outcome.
-    pub fn release(&self, request: u32) {
-        let released = self.requests().remove(&request);
-        // Dropped here, without the lock: the reference goes to the release queue, which has its own.
+    /// Forgets requests and their outcomes.
+    pub fn release(&self, requests: &[u32]) {
+        let released: Vec<Request> = {
+            let mut state = lock(&self.state);
+            requests.iter().filter_map(|request| state.requests.remove(request)).collect()
+        };
+        // Dropped here, without the lock: the references go to the release queue, which has its own.
         drop(released);
     }
 
     /// Moves what was completed into `batch`, which must be empty and comes back as the buffer of the next ones.
     pub fn take_completions(&self, batch: &mut Vec<u8>) {
-        std::mem::swap(&mut *lock(&self.completions), batch);
+        std::mem::swap(&mut lock(&self.state).completions, batch);
     }
 
     /// The text that Python wrote since the last time.
@@ -107,40 +103,30 @@ impl Channel {
     /// The environment ends: nothing is delivered any more and queued requests do not run.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        let released = std::mem::take(&mut *self.requests());
+        let released = std::mem::take(&mut lock(&self.state).requests);
+        for request in released.values() {
+            request.batch.taken[request.index].store(true, Ordering::Release);
+        }
         drop(released);
     }
 
     /// How many requests are known.
     pub fn request_count(&self) -> usize {
-        self.requests().len()
+        lock(&self.state).requests.len()
     }
 
-    pub(super) fn register(&self, ids: impl Iterator<Item = u32>) {
-        let mut requests = self.requests();
-        for id in ids {
-            requests.insert(id, Request { stage: Stage::Queued, waiting: Vec::new() });
+    pub(super) fn register(&self, batch: &Arc<Batch>, ids: impl Iterator<Item = u32>) {
+        let mut state = lock(&self.state);
+        for (index, id) in ids.enumerate() {
+            let request = Request { batch: Arc::clone(batch), index, stage: Stage::Pending, waiting: Vec::new() };
+            state.requests.insert(id, request);
         }
     }
 
-    pub(super) fn claim(&self, id: u32) -> Claim {
-        match self.requests().get_mut(&id) {
-            Some(request) if matches!(request.stage, Stage::Queued) => {
-                request.stage = Stage::Running;
-                Claim::Run
-            }
-            _ => Claim::Gone,
-        }
-    }
-
-    /// Puts a claimed job back until `missing` is done; gives it back if that is the case already.
+    /// Keeps a job until `missing` is done; gives it back if that is the case already.
     pub(super) fn park(&self, missing: u32, job: Job) -> Option<Job> {
-        let mut requests = self.requests();
-        if let Some(own) = requests.get_mut(&job.header.request) {
-            own.stage = Stage::Queued;
-        }
-        match requests.get_mut(&missing) {
-            Some(request) if matches!(request.stage, Stage::Queued | Stage::Running) => {
+        match lock(&self.state).requests.get_mut(&missing) {
+            Some(request) if matches!(request.stage, Stage::Pending) => {
                 request.waiting.push(job);
                 None
             }
@@ -148,39 +134,18 @@ impl Channel {
         }
     }
 
-    /// Records the outcome; gives the jobs that waited for it.
-    pub(super) fn settle(&self, id: u32, stage: Stage) -> Vec<Job> {
-        let (previous, waiting) = {
-            let mut requests = self.requests();
-            match requests.get_mut(&id) {
-                Some(request) => {
-                    let previous = std::mem::replace(&mut request.stage, stage);
-                    (previous, std::mem::take(&mut request.waiting))
-                }
-                // Released while it ran: the outcome is dropped at the end of this function, without the lock.
-                None => (stage, Vec::new()),
+    /// Records the outcome and queues the completion; gives the jobs that waited for the outcome.
+    pub(super) fn settle(&self, id: u32, stage: Stage, status: u8, value: &[u8]) -> Vec<Job> {
+        let mut state = lock(&self.state);
+        let (previous, waiting) = match state.requests.get_mut(&id) {
+            Some(request) => {
+                (std::mem::replace(&mut request.stage, stage), std::mem::take(&mut request.waiting))
             }
+            // Released while it ran: the outcome is dropped at the end of this function, without the lock.
+            None => (stage, Vec::new()),
         };
-        drop(previous);
-        waiting
-    }
-
-    pub(super) fn outcome<'py>(&self, py: Python<'py>, id: u32) -> Known<'py> {
-        match self.requests().get(&id).map(|request| &request.stage) {
-            Some(Stage::Done(object)) => Known::Done(object.bind(py)),
-            Some(Stage::Failed(failure)) => Known::Failed(failure.again(py)),
-            Some(Stage::Cancelled) => Known::Cancelled,
-            Some(Stage::Queued | Stage::Running) => Known::Pending,
-            None => Known::Unknown,
-        }
-    }
-
-    pub(super) fn complete(&self, id: u32, status: u8, value: &[u8]) {
-        if self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let was_empty = {
-            let mut completions = lock(&self.completions);
+        let wake = !self.closed.load(Ordering::Acquire) && {
+            let completions = &mut state.completions;
             let was_empty = completions.is_empty();
             let length = u32::try_from(value.len() + 5).unwrap_or(u32::MAX);
             completions.extend_from_slice(&length.to_le_bytes());
@@ -189,8 +154,21 @@ impl Channel {
             completions.extend_from_slice(value);
             was_empty
         };
-        if was_empty {
+        drop(state);
+        drop(previous);
+        if wake {
             self.wake.wake();
+        }
+        waiting
+    }
+
+    pub(super) fn outcome<'py>(&self, py: Python<'py>, id: u32) -> Known<'py> {
+        match lock(&self.state).requests.get(&id).map(|request| &request.stage) {
+            Some(Stage::Done(object)) => Known::Done(object.bind(py)),
+            Some(Stage::Failed(failure)) => Known::Failed(failure.again(py)),
+            Some(Stage::Cancelled) => Known::Cancelled,
+            Some(Stage::Pending) => Known::Pending,
+            None => Known::Unknown,
         }
     }
 
@@ -207,10 +185,6 @@ impl Channel {
         if was_empty {
             self.wake.wake();
         }
-    }
-
-    fn requests(&self) -> MutexGuard<'_, FxHashMap<u32, Request>> {
-        lock(&self.requests)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where jobs wait, and the threads that take them: one pool, and one thread for each session.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
@@ -67,12 +67,16 @@ struct State {
 /// `ERR_PROTOCOL` for bytes that are not whole requests; nothing is queued then.
 pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError> {
     let headers = parse(bytes)?;
-    channel.register(headers.iter().map(|(_, header)| header.request));
-    let batch = Arc::new(Batch { channel: Arc::clone(channel), bytes: bytes.into() });
     let count = headers.len();
+    let batch = Arc::new(Batch {
+        channel: Arc::clone(channel),
+        bytes: bytes.into(),
+        taken: headers.iter().map(|_| AtomicBool::new(false)).collect(),
+    });
+    channel.register(&batch, headers.iter().map(|(_, header)| header.request));
     let mut pooled = Vec::with_capacity(count);
-    for (offset, header) in headers {
-        let job = Job { batch: Arc::clone(&batch), offset, header };
+    for (index, (offset, header)) in headers.into_iter().enumerate() {
+        let job = Job { batch: Arc::clone(&batch), index, offset, header };
         if header.session == 0 {
             pooled.push(job);
         } else {

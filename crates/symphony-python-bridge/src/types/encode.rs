@@ -12,7 +12,7 @@ use symphony_wire::{WireError, Writer};
 
 use super::integer::{self, IntegerError};
 use super::text::{self, TextError};
-use super::{ConversionError, References, Returns, path};
+use super::{ConversionError, References, Returns, numpy_scalar, path};
 
 /// Up to this depth a container is looked for among its ancestors one by one, deeper in a set.
 const SHALLOW: usize = 32;
@@ -169,6 +169,9 @@ impl<'py> Encoder<'py, '_> {
         } else if let Some(value) = exactly::<PyByteArray>(object) {
             // SAFETY: the GIL is held and nothing below runs Python code, so nobody resizes the bytearray meanwhile.
             self.writer.byte_array(unsafe { value.as_bytes() })?;
+        } else if let Some(plain) = numpy_scalar::plain(object) {
+            // An exact built-in type, so this goes no deeper than one level.
+            return self.value(&plain?);
         } else if self.returns == Returns::Value {
             return Err(Failure::Value(format!(
                 "expected plain data, got a `{}`; use returns `'auto'` or `'ref'` to receive it as a handle",

@@ -250,7 +250,7 @@ maker = Maker()
     host.wait(1);
     host.submit(&[call(2, Target::Handle(maker), "alive")]);
     assert_eq!(integer(&host.wait(2).value), 1);
-    host.channel.release(1);
+    host.channel.release(&[1]);
     // The executor drains releases before it detaches, so one job more is enough to see the effect.
     let mut id = 3;
     loop {
