@@ -1,5 +1,5 @@
 // What calls cost on this machine: the best of several rounds, as a table. `npm run bench` measures with more care.
-import { python, type Handle } from 'symphony-python-bridge'
+import { python, type Handle, type SyncHandle } from 'symphony-python-bridge'
 import { duration, printTable, progress, rate } from './output.mts'
 
 const rounds = 7
@@ -7,7 +7,7 @@ const math = python.importSync('math')
 const operator = python.importSync('operator')
 const add = await python.eval<Handle>('lambda a, b: a + b', {}, { returns: 'ref' })
 const addSync = add.$sync
-const counter = python.importSync('collections').Counter('abracadabra')
+const counter = python.importSync('collections').Counter<SyncHandle>('abracadabra')
 const echo = await python.eval<Handle>('lambda value: value', {}, { returns: 'ref' })
 const records = Array.from({ length: 1000 }, (_, index) => ({ id: index, name: `row ${index}`, price: index / 8 }))
 
@@ -17,7 +17,7 @@ const measures: readonly Measure[] = [
   ['operator.add(1, 2)', 100_000, repeat(() => operator.add(1, 2))],
   ['a Python lambda with two numbers', 100_000, repeat(() => addSync(1, 2))],
   ['a method of a handle', 50_000, repeat(() => counter.get('a'))],
-  ['1000 records there and back', 10, repeat(() => echo.$sync(records))],
+  ['1000 records there and back (sync)', 10, repeat(() => echo.$sync(records))],
   ['await one after the other', 2_000, async (count) => {
     for (let index = 0; index < count; index++) await add(index, 1)
   }],

@@ -36,7 +36,7 @@ use crate::handles;
 use crate::operation::{self, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
-use queue::Queue;
+use queue::{Announced, Queue};
 
 /// The completion of a request: what follows its id.
 #[derive(Clone, Copy)]
@@ -99,10 +99,10 @@ impl Job {
 }
 
 /// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
-/// context variables set by one job are not seen by the next. Says whether the queue was told that the thread returns.
-fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, writer: &mut Writer) -> bool {
+/// context variables set by one job are not seen by the next.
+fn run(py: Python<'_>, job: Job, queue: &Queue, announced: &mut Announced<'_>, writer: &mut Writer) {
     if !job.take() {
-        return false;
+        return;
     }
     let references = JobReferences { channel: job.channel(), missing: Cell::new(None), failure: RefCell::new(None) };
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
@@ -115,7 +115,7 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, writer: &mut Writer) -> boo
             // It was done by the time we asked.
             queue::enqueue(job);
         }
-        return false;
+        return;
     }
     let failure = references.failure.take();
     let result = match (caught, failure) {
@@ -125,9 +125,8 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, writer: &mut Writer) -> boo
     };
     writer.clear();
     let (status, stage) = report(py, &job.header, result, writer);
-    queue.will_return();
+    announced.give();
     job.finish(status, writer.as_slice(), stage);
-    true
 }
 
 fn report(

@@ -12,7 +12,7 @@
 mod configuration;
 mod signals;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,11 @@ static INFO: OnceLock<Info> = OnceLock::new();
 static WORK: Mutex<Work> = Mutex::new(Work { releases: false, shutdown: None });
 static WORK_ARRIVED: Condvar = Condvar::new();
 static CLOSED: Condvar = Condvar::new();
-static FORKED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// Releases that come within this time are done together.
+const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
+static RELEASES_SCHEDULED: AtomicBool = AtomicBool::new(false);
 
 /// What `py-main` is asked to do.
 struct Work {
@@ -168,10 +172,13 @@ pub fn shutdown(limit: Duration) {
     }
 }
 
-/// Makes `py-main` do the queued releases.
-pub(crate) fn wake_main_thread() {
-    lock().releases = true;
-    WORK_ARRIVED.notify_one();
+/// Makes `py-main` do the queued releases within [`RELEASE_INTERVAL`], unless an executor thread does them before. Wakes
+/// it at most once in that time, however many releases come.
+pub(crate) fn schedule_releases() {
+    if !RELEASES_SCHEDULED.swap(true, Ordering::Relaxed) {
+        lock().releases = true;
+        WORK_ARRIVED.notify_one();
+    }
 }
 
 /// Called in a forked child: its copy of the bridge has no threads and answers every call with an error.
@@ -212,10 +219,16 @@ fn serve(thread: ThreadState) {
             STATE.store(State::Closed as u8, Ordering::Release);
             CLOSED.notify_all();
         } else if std::mem::take(&mut work.releases) {
-            drop(work);
-            let attached = thread.attach();
-            releases::drain(attached.python());
-            drop(attached);
+            let (after, _) = WORK_ARRIVED
+                .wait_timeout_while(work, RELEASE_INTERVAL, |work| work.shutdown.is_none())
+                .unwrap_or_else(PoisonError::into_inner);
+            drop(after);
+            RELEASES_SCHEDULED.store(false, Ordering::Relaxed);
+            if releases::any() {
+                let attached = thread.attach();
+                releases::drain(attached.python());
+                drop(attached);
+            }
             work = lock();
         } else {
             work = WORK_ARRIVED.wait(work).unwrap_or_else(PoisonError::into_inner);

@@ -65,9 +65,8 @@ pub(crate) fn drain(py: Python<'_>) {
 
 fn push(release: Release) {
     queue().push(release);
-    if !QUEUED.swap(true, Ordering::Relaxed) {
-        crate::interpreter::wake_main_thread();
-    }
+    QUEUED.store(true, Ordering::Relaxed);
+    crate::interpreter::schedule_releases();
 }
 
 fn queue() -> MutexGuard<'static, Vec<Release>> {

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
 
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
@@ -41,9 +42,10 @@ pub struct Statistics {
 /// holds up no job: whoever has the GIL takes the next one. At most one thread at a time is on its way to the queue.
 /// It gets the GIL when the running job releases it, and then sends for the next thread if there is still more to do;
 /// so jobs that release the GIL run in parallel, and jobs that do not run on one thread without handing it over.
+///
+/// The thread that became idle last is woken first, since its caches are the warmest.
 pub(super) struct Queue {
     state: Mutex<State>,
-    arrived: Condvar,
     /// The pool: several threads, and each job in a context of its own.
     shared: bool,
     /// Threads that finished a job and will look for the next one in a moment: no need to wake another.
@@ -54,10 +56,33 @@ pub(super) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     threads: usize,
-    idle: usize,
+    idle: Vec<Arc<Sleeper>>,
     /// A thread was woken or started and has not looked at the queue yet.
     sent_for: bool,
     closed: bool,
+}
+
+/// A thread that waits for work.
+struct Sleeper {
+    thread: Thread,
+    called: AtomicBool,
+}
+
+impl Sleeper {
+    fn of_current_thread() -> Arc<Self> {
+        Arc::new(Self { thread: std::thread::current(), called: AtomicBool::new(false) })
+    }
+
+    fn sleep(&self) {
+        while !self.called.swap(false, Ordering::Acquire) {
+            std::thread::park();
+        }
+    }
+
+    fn call(&self) {
+        self.called.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
 }
 
 /// Queues the requests in `bytes`; gives how many there are. Needs no GIL.
@@ -100,8 +125,7 @@ pub fn open_session() -> u32 {
 pub fn close_session(id: u32) {
     let queue = lock(&SESSIONS).queues.remove(&id);
     if let Some(queue) = queue {
-        lock(&queue.state).closed = true;
-        queue.arrived.notify_all();
+        queue.end();
     }
 }
 
@@ -120,13 +144,7 @@ pub(crate) fn close() {
     let sessions = std::mem::take(&mut lock(&SESSIONS).queues);
     let error = BridgeError::new(ErrorCode::Closed, "Python was stopped before this call started");
     for queue in sessions.into_values().chain([Arc::clone(&POOL)]) {
-        let jobs = {
-            let mut state = lock(&queue.state);
-            state.closed = true;
-            std::mem::take(&mut state.jobs)
-        };
-        queue.arrived.notify_all();
-        for job in jobs {
+        for job in queue.close() {
             job.refuse(&error);
         }
     }
@@ -159,7 +177,12 @@ fn parse(bytes: &[u8]) -> Result<Vec<(usize, Header)>, BridgeError> {
 
 impl Queue {
     fn new(shared: bool) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), shared, returning: AtomicUsize::new(0) }
+        Self { state: Mutex::default(), shared, returning: AtomicUsize::new(0) }
+    }
+
+    /// Whether each job runs in a context of its own.
+    pub(super) fn isolates(&self) -> bool {
+        self.shared
     }
 
     fn push(self: &Arc<Self>, jobs: Vec<Job>) {
@@ -175,33 +198,30 @@ impl Queue {
             return;
         }
         state.jobs.extend(jobs);
-        let wake = self.returning.load(Ordering::Relaxed) == 0 && self.send_for_thread(&mut state);
+        let wanted = self.returning.load(Ordering::Relaxed) == 0;
+        let sleeper = wanted.then(|| self.send_for_thread(&mut state)).flatten();
         drop(state);
-        self.wake(wake);
+        // Without the lock, which the woken thread takes first thing.
+        if let Some(sleeper) = sleeper {
+            sleeper.call();
+        }
     }
 
-    /// Sees to it that a thread comes for the next job; says whether to [`Queue::wake`] one.
-    fn send_for_thread(self: &Arc<Self>, state: &mut State) -> bool {
+    /// Sees to it that a thread comes for the next job: starts one, or gives the one to call.
+    fn send_for_thread(self: &Arc<Self>, state: &mut State) -> Option<Arc<Sleeper>> {
         if state.sent_for {
-            return false;
+            return None;
+        }
+        if let Some(sleeper) = state.idle.pop() {
+            state.sent_for = true;
+            return Some(sleeper);
         }
         let limit = if self.shared { POOL_THREADS.load(Ordering::Relaxed) } else { 1 };
-        if state.idle > 0 {
-            state.sent_for = true;
-            return true;
-        }
         if state.threads < limit && self.start_thread() {
             state.sent_for = true;
             state.threads += 1;
         }
-        false
-    }
-
-    /// Without the lock, which the woken thread takes first thing.
-    fn wake(&self, wake: bool) {
-        if wake {
-            self.arrived.notify_one();
-        }
+        None
     }
 
     fn start_thread(self: &Arc<Self>) -> bool {
@@ -220,16 +240,24 @@ impl Queue {
 
     fn serve(self: &Arc<Self>) {
         let thread = ThreadState::of_current_thread();
+        let sleeper = Sleeper::of_current_thread();
         let mut writer = Writer::new();
-        while self.wait() {
+        let mut announced = Announced { queue: self, active: false };
+        while self.wait(&sleeper, &mut announced) {
             let attached = thread.attach();
             Python::attach(|py| {
                 lock(&self.state).sent_for = false;
-                let mut announced = false;
-                while let Some(job) = self.take(announced) {
-                    announced = super::run(py, job, self, &mut writer);
+                loop {
+                    while let Some(job) = self.take(&mut announced) {
+                        super::run(py, job, self, &mut announced, &mut writer);
+                    }
+                    if !releases::any() {
+                        break;
+                    }
+                    // Destructors may take long, so nobody is to count on this thread meanwhile.
+                    announced.withdraw();
+                    releases::drain(py);
                 }
-                releases::drain(py);
             });
             drop(attached);
         }
@@ -237,45 +265,79 @@ impl Queue {
     }
 
     /// Waits until there is something to take; `false` when the queue is closed and empty.
-    fn wait(&self) -> bool {
-        let mut state = lock(&self.state);
+    fn wait(&self, sleeper: &Arc<Sleeper>, announced: &mut Announced<'_>) -> bool {
         loop {
+            let mut state = lock(&self.state);
             if !state.jobs.is_empty() {
                 return true;
             }
             // Whoever was sent for may find that the running thread did the work.
             state.sent_for = false;
+            announced.withdraw();
             if state.closed {
                 state.threads -= 1;
                 return false;
             }
-            state.idle += 1;
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
+            state.idle.push(Arc::clone(sleeper));
+            drop(state);
+            sleeper.sleep();
         }
     }
 
-    /// The next job; `announced` says that this thread called [`Queue::will_return`] before.
-    fn take(self: &Arc<Self>, announced: bool) -> Option<Job> {
+    fn take(self: &Arc<Self>, announced: &mut Announced<'_>) -> Option<Job> {
         let mut state = lock(&self.state);
-        if announced {
-            self.returning.fetch_sub(1, Ordering::Relaxed);
-        }
         let job = state.jobs.pop_front()?;
-        let wake = self.shared && !state.jobs.is_empty() && self.send_for_thread(&mut state);
+        announced.withdraw();
+        let more = self.shared && !state.jobs.is_empty();
+        let sleeper = more.then(|| self.send_for_thread(&mut state)).flatten();
         drop(state);
-        self.wake(wake);
+        if let Some(sleeper) = sleeper {
+            sleeper.call();
+        }
         Some(job)
     }
 
-    /// Whether each job runs in a context of its own.
-    pub(super) fn isolates(&self) -> bool {
-        self.shared
+    /// Ends the threads; gives the jobs that they will not run.
+    fn close(&self) -> VecDeque<Job> {
+        let jobs = std::mem::take(&mut lock(&self.state).jobs);
+        self.end();
+        jobs
     }
 
-    /// The calling thread has run its job and is about to report it; it looks for the next one right after that.
-    pub(super) fn will_return(&self) {
-        self.returning.fetch_add(1, Ordering::Relaxed);
+    /// Lets the threads finish what is queued and then end.
+    fn end(&self) {
+        let idle = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            std::mem::take(&mut state.idle)
+        };
+        for sleeper in idle {
+            sleeper.call();
+        }
+    }
+}
+
+/// A thread's word that it will look for a job in a moment. Withdrawn under the queue's lock, or before anything that
+/// takes long, after which the thread looks again by itself.
+pub(super) struct Announced<'a> {
+    queue: &'a Queue,
+    active: bool,
+}
+
+impl Announced<'_> {
+    /// Given before a completion is reported, since the next request may come before this thread is back.
+    pub(super) fn give(&mut self) {
+        if !self.active {
+            self.active = true;
+            self.queue.returning.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn withdraw(&mut self) {
+        if self.active {
+            self.active = false;
+            self.queue.returning.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
