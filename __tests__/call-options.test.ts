@@ -31,7 +31,11 @@ describe('signal', () => {
     const controller = new AbortController()
     const call = gate.wait.$with({ signal: controller.signal })()
     controller.abort(new Error('changed my mind'))
-    await expect(call).rejects.toMatchObject({ name: 'AbortError', code: 'ERR_CANCELLED', cause: new Error('changed my mind') })
+    await expect(call).rejects.toMatchObject({
+      name: 'AbortError',
+      code: 'ERR_CANCELLED',
+      cause: new Error('changed my mind'),
+    })
     await other.open()
     expect(await gate.calls).toBe(0)
   })
@@ -117,7 +121,10 @@ describe('returns', () => {
   test("'value' rejects, with a path, what is not plain data", async () => {
     const values = handles.identity.$with({ returns: 'value' })
     expect(await values([1, { a: 2 }])).toEqual([1, { a: 2 }])
-    await expect(values([1, { a: handles.point }])).rejects.toMatchObject({ code: 'ERR_CONVERSION', path: expect.stringContaining('[1].a') })
+    await expect(values([1, { a: handles.point }])).rejects.toMatchObject({
+      code: 'ERR_CONVERSION',
+      path: expect.stringContaining('[1].a'),
+    })
   })
 
   test('does not change what fixed results are', async () => {

@@ -76,7 +76,7 @@ describe('installed from its two archives', () => {
     mkdirSync(join(project, 'archives'))
     const folders = [root, ...platforms.map((platform) => join(root, 'npm', platform))]
     npm(['pack', '--silent', '--pack-destination', join(project, 'archives'), ...folders])
-    const archives = readdirSync(join(project, 'archives')).map((name) => join('archives', name))
+    const archives = readdirSync(join(project, 'archives')).map((name) => `./archives/${name}`)
     npm(['install', '--offline', '--no-audit', '--no-fund', ...archives])
   }, 120_000)
 

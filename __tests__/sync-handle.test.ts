@@ -198,7 +198,9 @@ describe('other members', () => {
     expect(list.$value()).toEqual([1, 2])
     expect(list.append(3)).toBeNull()
     expect(list.$value()).toEqual([1, 2, 3])
-    expect(() => handles.identity.$with({ returns: 'value' })(point)).toThrow(expect.objectContaining({ code: 'ERR_CONVERSION' }))
+    expect(() => handles.identity.$with({ returns: 'value' })(point)).toThrow(
+      expect.objectContaining({ code: 'ERR_CONVERSION' }),
+    )
     expect(handles.$with({ returns: 'ref' }).add(1, 2)).toBe(3)
   })
 

@@ -22,7 +22,11 @@ test.each([
   ['a chain reports its error once', "void handles.fail('chain').x.y()", ['ValueError: chain']],
   ['an error that a further call took over is not', "await handles.fail('x').y().catch(() => {})", []],
   ['nor is one that was passed on', "await handles.identity(handles.fail('x')).catch(() => {})", []],
-  ['nor is one that is awaited in the same tick', 'const c = handles.identity(Symbol("s")); await c.catch(() => {})', []],
+  [
+    'nor is one that is awaited in the same tick',
+    'const c = handles.identity(Symbol("s")); await c.catch(() => {})',
+    [],
+  ],
   ['a path that is not awaited does nothing', 'handles.nowhere', []],
 ])('%s', async (_name, body, unhandled) => {
   const { stdout, stderr, code } = await runProgram(program(body))

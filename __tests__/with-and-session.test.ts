@@ -90,7 +90,11 @@ describe('a session', () => {
     const other = await python.session()
     const mine = (await session.import('contexts')) as Handle
     const theirs = (await other.import('contexts')) as Handle
-    const threads = await Promise.all([mine.thread(), mine.thread(), session.eval('__import__("threading").get_ident()')])
+    const threads = await Promise.all([
+      mine.thread(),
+      mine.thread(),
+      session.eval('__import__("threading").get_ident()'),
+    ])
     expect(new Set(threads).size).toBe(1)
     expect(await theirs.thread()).not.toBe(threads[0])
     await mine.set_mode('mine')

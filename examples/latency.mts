@@ -18,9 +18,13 @@ const measures: readonly Measure[] = [
   ['a Python lambda with two numbers', 100_000, repeat(() => addSync(1, 2))],
   ['a method of a handle', 50_000, repeat(() => counter.get('a'))],
   ['1000 records there and back (sync)', 10, repeat(() => echo.$sync(records))],
-  ['await one after the other', 2_000, async (count) => {
-    for (let index = 0; index < count; index++) await add(index, 1)
-  }],
+  [
+    'await one after the other',
+    2_000,
+    async (count) => {
+      for (let index = 0; index < count; index++) await add(index, 1)
+    },
+  ],
   ['await 1000 at once', 1_000, (count) => Promise.all(Array.from({ length: count }, (_, index) => add(index, 1)))],
 ]
 

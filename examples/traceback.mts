@@ -13,7 +13,7 @@ try {
 } catch (error) {
   if (!isPythonError(error, 'ValueError')) throw error
   console.log(`\n  type       ${error.qualifiedType}`)
-  console.log(`  message    ${error.message}`)
+  console.log(`  message    ${error.text}`)
   console.log('  frames     innermost last')
   for (const frame of error.frames) {
     console.log(`             ${frame.function}  (${frame.file.split('/').slice(-3).join('/')}:${frame.line})`)
@@ -37,7 +37,7 @@ try {
   await shop.price('pear')
 } catch (error) {
   if (!isPythonError(error, 'LookupError')) throw error
-  console.log(`  ${error.type}: ${error.message}`)
+  console.log(`  ${error.message}`)
   for (const note of error.notes) console.log(`  note: ${note}`)
   if (isPythonError(error.cause, 'LookupError'))
     console.log(`  cause: ${error.cause.type} with args ${JSON.stringify(error.cause.args)}`)

@@ -8,7 +8,8 @@ import { root } from './project.mjs'
 
 const entry = join(root, 'ts', 'index.ts')
 const output = join(root, 'index.d.ts')
-const note = "/* What symphony-python-bridge exports. Generated from ts/ by scripts/generate-declarations.mjs; every change of it is reviewed. */"
+const note =
+  '/* What symphony-python-bridge exports. Generated from ts/ by scripts/generate-declarations.mjs; every change of it is reviewed. */'
 
 const declarations = emitDeclarations()
 const text = await format(bundled(), { ...(await resolveConfig(output)), parser: 'typescript' })
@@ -97,7 +98,10 @@ function needed(statements, exported) {
 
 function declarationText(statement, file, isExported) {
   const start = statement.getStart(file)
-  const documentation = typescript.getJSDocCommentsAndTags(statement).map((comment) => comment.getText(file)).join('\n')
+  const documentation = typescript
+    .getJSDocCommentsAndTags(statement)
+    .map((comment) => comment.getText(file))
+    .join('\n')
   const bare = file.text.slice(start, statement.end).replace(/^(export |declare )+/, '')
   const declared = /^(interface|type) /.test(bare) ? bare : `declare ${bare}`
   return `${documentation}${documentation ? '\n' : ''}${isExported ? 'export ' : ''}${declared}`
@@ -111,7 +115,8 @@ function mentions(node, want) {
 }
 
 function names(statement) {
-  if (typescript.isVariableStatement(statement)) return statement.declarationList.declarations.map(({ name }) => name.text)
+  if (typescript.isVariableStatement(statement))
+    return statement.declarationList.declarations.map(({ name }) => name.text)
   return statement.name ? [statement.name.text] : []
 }
 
@@ -127,7 +132,9 @@ function exportedNames() {
 
 function exportsOf(path) {
   return parse(path)
-    .statements.filter((statement) => statement.modifiers?.some(({ kind }) => kind === typescript.SyntaxKind.ExportKeyword))
+    .statements.filter((statement) =>
+      statement.modifiers?.some(({ kind }) => kind === typescript.SyntaxKind.ExportKeyword),
+    )
     .flatMap(names)
 }
 

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { after, test } from 'node:test'
 import { isPythonError, kw, python } from 'symphony-python-bridge'
 
+assert.ok(process.env.VIRTUAL_ENV, 'VIRTUAL_ENV must name the environment to test')
 const interpreter = `${process.env.VIRTUAL_ENV}/bin/python`
 
 /** What a program prints in the interpreter itself, outside Node. */
@@ -21,6 +22,11 @@ test('the interpreter in Node is the one of the environment', async () => {
   assert.equal(await sys.executable, outside('import sys; print(sys.executable)'))
   assert.equal(await sys.prefix, outside('import sys; print(sys.prefix)'))
   assert.equal(python.info().version, outside('import platform; print(platform.python_version())'))
+})
+
+test('Python sees the environment variables of the process', async () => {
+  const os = await python.import('os')
+  assert.equal(await os.environ.get('PATH'), process.env.PATH)
 })
 
 test('extension modules bind to their own libraries, not to the ones inside Node', async () => {

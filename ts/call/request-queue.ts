@@ -37,6 +37,7 @@ class RequestQueue implements CallQueue {
   #scheduled = false
   #writing = 0
   #lastId = 0
+  readonly #send = (): void => this.flush()
   /** Requests that were started while another one was being written. */
   #before: { readonly call: Call; readonly bytes: Uint8Array }[] = []
   readonly #apart: RequestWriter[] = []
@@ -75,6 +76,7 @@ class RequestQueue implements CallQueue {
   /** Hands the batch over now. */
   flush(): void {
     this.#scheduled = false
+    environment.sendRequests = undefined
     const batch = this.#batch
     if (batch.length === 0 || this.#writing > 0) return
     if (!environment.attached) {
@@ -197,8 +199,9 @@ class RequestQueue implements CallQueue {
     this.#batch.push(call)
     if (this.#scheduled) return
     this.#scheduled = true
+    environment.sendRequests = this.#send
     // A reaction costs a third of what `queueMicrotask` does, which keeps an asynchronous context.
-    void resolved.then(() => this.flush())
+    void resolved.then(this.#send)
   }
 
   /** The core is done with a request, and so with what it named. */

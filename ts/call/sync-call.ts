@@ -26,6 +26,7 @@ export function callState(state: HandleState, args: readonly unknown[]): unknown
   const { port } = environment
   const { id } = state
   if (id === 0) throw state.disposedError()
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   let result: NativeResult
   switch (args.length) {
     case 0:
@@ -64,6 +65,7 @@ export function callMethod(state: HandleState, name: string, number: number, arg
   const { port } = environment
   const { id } = state
   if (id === 0) throw state.disposedError()
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   let result: NativeResult
   switch (args.length) {
     case 0:
@@ -95,6 +97,7 @@ export function getAttribute(state: HandleState, name: string, number: number): 
   if (method !== undefined) return method
   const { id } = state
   if (id === 0) throw state.disposedError()
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   const result = environment.port.getAttribute(id, number)
   if (typeof result !== 'object' && result !== undefined) return result
   if (result === null) return null
@@ -111,6 +114,7 @@ export function operateSync(
   returns: Returns = 'auto',
   steps: readonly Step[] = [],
 ): unknown {
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   const length = encode(target, operation, args, named, returns, steps)
   const result = environment.port.operate(length)
   environment.trimOutbox()

@@ -27,6 +27,11 @@ class Environment {
   outbox = new Uint8Array(0)
   /** The port. Before `attach` and after `close` its functions throw. */
   port: Port = unusablePort('ERR_PYTHON_NOT_STARTED', 'Python has not been started in this process')
+  /**
+   * Sends the requests of this tick, if there are any. A synchronous call does that first: it may wait for something that only one
+   * of them brings about.
+   */
+  sendRequests: (() => void) | undefined = undefined
   #core: NativeCore | undefined
   #closed = false
 

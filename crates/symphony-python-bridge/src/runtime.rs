@@ -1,40 +1,38 @@
 //! The Python half of the bridge: the package `symphony_bridge`, built into the core, and the functions Rust calls.
 
+use std::ffi::CStr;
+
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
-/// A module of the package.
-struct Source {
-    name: &'static str,
-    text: &'static str,
-    package: bool,
-}
-
-const fn module(name: &'static str, text: &'static str) -> Source {
-    Source { name, text, package: false }
-}
-
-const fn package(name: &'static str, text: &'static str) -> Source {
-    Source { name, text, package: true }
-}
-
-/// Loaded before `site`, in this order: a module follows what it imports.
-const EAGER: [Source; 6] = [
-    module("symphony_bridge.errors", include_str!("../python/symphony_bridge/errors.py")),
-    package("symphony_bridge.generated", include_str!("../python/symphony_bridge/generated/__init__.py")),
-    module("symphony_bridge.generated.error_codes", include_str!("../python/symphony_bridge/generated/error_codes.py")),
-    package("symphony_bridge", include_str!("../python/symphony_bridge/__init__.py")),
-    module("symphony_bridge._streams", include_str!("../python/symphony_bridge/_streams.py")),
-    module("symphony_bridge._life", include_str!("../python/symphony_bridge/_life.py")),
+/// The modules of the package: name, source, and whether it is a package itself.
+const SOURCES: [(&str, &str, bool); 10] = [
+    ("symphony_bridge", include_str!("../python/symphony_bridge/__init__.py"), true),
+    ("symphony_bridge._code", include_str!("../python/symphony_bridge/_code.py"), false),
+    ("symphony_bridge._context", include_str!("../python/symphony_bridge/_context.py"), false),
+    ("symphony_bridge._describe", include_str!("../python/symphony_bridge/_describe.py"), false),
+    ("symphony_bridge._imports", include_str!("../python/symphony_bridge/_imports.py"), false),
+    ("symphony_bridge._life", include_str!("../python/symphony_bridge/_life.py"), false),
+    ("symphony_bridge._streams", include_str!("../python/symphony_bridge/_streams.py"), false),
+    ("symphony_bridge.errors", include_str!("../python/symphony_bridge/errors.py"), false),
+    ("symphony_bridge.generated", include_str!("../python/symphony_bridge/generated/__init__.py"), true),
+    (
+        "symphony_bridge.generated.error_codes",
+        include_str!("../python/symphony_bridge/generated/error_codes.py"),
+        false,
+    ),
 ];
 
-/// Loaded when first needed, so that they cost nothing at the start; none imports another.
-const LAZY: [Source; 3] = [
-    module("symphony_bridge._code", include_str!("../python/symphony_bridge/_code.py")),
-    module("symphony_bridge._context", include_str!("../python/symphony_bridge/_context.py")),
-    module("symphony_bridge._describe", include_str!("../python/symphony_bridge/_describe.py")),
-];
+const FINDER: &CStr = c_source(concat!(include_str!("../python/symphony_bridge/_embedded.py"), "\0"));
+
+const fn c_source(text: &str) -> &CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(source) => source,
+        Err(_) => panic!("a Python source contains a NUL character"),
+    }
+}
 
 /// A Python function that Rust calls.
 #[derive(Clone, Copy)]
@@ -65,67 +63,41 @@ const FUNCTIONS: [(&str, &str); 9] = [
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];
 static NAMESPACE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// Enters the package into `sys.modules`.
+/// Makes the package importable, from this binary and before anything on `sys.path`. Modules are compiled when they are
+/// first imported, so that those nobody needs cost nothing at the start.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    let modules = modules(py)?;
     let native = PyModule::new(py, "symphony_bridge._native")?;
     crate::bindings::fill(&native)?;
-    modules.set_item("symphony_bridge._native", native)?;
-    for source in &EAGER {
-        load(py, &modules, source)?;
-    }
+    py.import("sys")?.getattr("modules")?.set_item("symphony_bridge._native", native)?;
+    let finder = PyDict::new(py);
+    py.run(FINDER, Some(&finder), None)?;
+    let install = finder.get_item("install")?.ok_or_else(|| PyRuntimeError::new_err("the finder has no `install`"))?;
+    install.call1((wrap_pyfunction!(embedded_source, py)?,))?;
     Ok(())
+}
+
+/// The source of a module of the package, and whether it is a package; `None` for any other name.
+#[pyfunction]
+fn embedded_source(name: &str) -> Option<(&'static str, bool)> {
+    SOURCES.iter().find(|source| source.0 == name).map(|source| (source.1, source.2))
 }
 
 /// The function, imported at its first use.
 pub(crate) fn function(py: Python<'_>, function: Function) -> PyResult<Bound<'_, PyAny>> {
     let index = function as usize;
     let (module, name) = FUNCTIONS[index];
-    FOUND[index].get_or_try_init(py, || Ok(lazy_module(py, module)?.getattr(name)?.unbind())).map(|found| found.bind(py).clone())
+    FOUND[index].get_or_try_init(py, || Ok(py.import(module)?.getattr(name)?.unbind())).map(|found| found.bind(py).clone())
 }
 
 /// Whether the object is what `exec` gives.
 pub(crate) fn is_namespace(object: &Bound<'_, PyAny>) -> bool {
-    NAMESPACE.get(object.py()).is_some_and(|class| object.get_type().is(class))
-}
-
-fn lazy_module<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    let modules = modules(py)?;
-    if let Some(module) = modules.get_item(name)? {
-        return Ok(module);
-    }
-    if let Some(source) = LAZY.iter().find(|source| source.name == name) {
-        load(py, &modules, source)?;
-    }
-    let module = modules.get_item(name)?.ok_or_else(|| pyo3::exceptions::PyImportError::new_err(name.to_owned()))?;
-    if name == "symphony_bridge._code" {
-        let class = module.getattr("Namespace")?.cast_into::<PyType>()?;
-        NAMESPACE.get_or_init(py, || class.unbind());
-    }
-    Ok(module)
-}
-
-fn modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    Ok(py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?)
-}
-
-fn load(py: Python<'_>, modules: &Bound<'_, PyDict>, source: &Source) -> PyResult<()> {
-    let module = PyModule::new(py, source.name)?;
-    let parent = source.name.rsplit_once('.').map(|(parent, _)| parent);
-    if source.package {
-        module.setattr("__path__", pyo3::types::PyList::empty(py))?;
-    }
-    module.setattr("__package__", if source.package { source.name } else { parent.unwrap_or_default() })?;
-    let file = format!("<{}>", source.name);
-    module.setattr("__file__", &file)?;
-    modules.set_item(source.name, &module)?;
-    let builtins = py.import("builtins")?;
-    let code = builtins.getattr("compile")?.call1((source.text, &file, "exec"))?;
-    builtins.getattr("exec")?.call1((code, module.dict()))?;
-    if let Some((parent, name)) = source.name.rsplit_once('.')
-        && let Some(parent) = modules.get_item(parent)?
-    {
-        parent.setattr(name, module)?;
-    }
-    Ok(())
+    let py = object.py();
+    // By name first, so that nothing is imported for the question.
+    let class = object.get_type();
+    class.name().is_ok_and(|name| name == "Namespace")
+        && NAMESPACE
+            .get_or_try_init(py, || {
+                PyResult::Ok(py.import("symphony_bridge._code")?.getattr("Namespace")?.cast_into::<PyType>()?.unbind())
+            })
+            .is_ok_and(|known| class.is(known))
 }

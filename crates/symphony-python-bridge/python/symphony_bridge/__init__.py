@@ -6,7 +6,15 @@ installed wheel of the same name can never load a second copy.
 
 from symphony_bridge._native import BUILD_INFO, VERSION, get_system_info
 from symphony_bridge.errors import JsError
-from symphony_bridge.generated.error_codes import ERROR_CODES
 
 __all__ = ["BUILD_INFO", "ERROR_CODES", "VERSION", "JsError", "get_system_info"]
 __version__ = VERSION
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when somebody asks: the interpreter starts without it.
+    if name == "ERROR_CODES":
+        from symphony_bridge.generated.error_codes import ERROR_CODES
+
+        return ERROR_CODES
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,17 +5,28 @@ A snippet keeps its source in ``linecache``, so that a traceback through it show
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
-from collections import OrderedDict
-from types import CodeType, ModuleType
-from typing import Any
+
+from symphony_bridge import _imports
+
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import Any
 
 _KEPT_SNIPPETS = 256
-_compiled: OrderedDict[tuple[str, str], CodeType] = OrderedDict()
+# Least recently used first.
+_compiled: dict[tuple[str, str], CodeType] = {}
+# Sources that `linecache` is told when somebody imports it.
+_sources: dict[str, str] = {}
 _serial = 0
 _modules_by_path: dict[str, ModuleType] = {}
+
+
+if not TYPE_CHECKING:
+    ModuleType = type(sys)
 
 
 class Namespace:
@@ -52,6 +63,8 @@ def import_file(path: str) -> ModuleType:
     known = _modules_by_path.get(path)
     if known is not None:
         return known
+    import importlib.util
+
     name = os.path.splitext(os.path.basename(path))[0]
     taken = sys.modules.get(name)
     if taken is not None:
@@ -91,18 +104,40 @@ def _globals(scope: Any) -> dict[str, Any]:
 def _compile(source: str, mode: str) -> CodeType:
     global _serial
     key = (mode, source)
-    code = _compiled.get(key)
+    code = _compiled.pop(key, None)
     if code is None:
-        import linecache
-
         _serial += 1
         filename = f"<python.{mode} {_serial}>"
         code = compile(source, filename, mode, dont_inherit=True)
-        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-        _compiled[key] = code
-        while len(_compiled) > _KEPT_SNIPPETS:
-            _, oldest = _compiled.popitem(last=False)
-            linecache.cache.pop(oldest.co_filename, None)
-    else:
-        _compiled.move_to_end(key)
+        _remember(filename, source)
+    _compiled[key] = code
+    while len(_compiled) > _KEPT_SNIPPETS:
+        oldest = _compiled.pop(next(iter(_compiled)))
+        _forget(oldest.co_filename)
     return code
+
+
+def _remember(filename: str, source: str) -> None:
+    _sources[filename] = source
+    linecache = sys.modules.get("linecache")
+    if linecache is not None:
+        _register(linecache, filename, source)
+
+
+def _forget(filename: str) -> None:
+    _sources.pop(filename, None)
+    linecache = sys.modules.get("linecache")
+    if linecache is not None:
+        linecache.cache.pop(filename, None)
+
+
+def _register(linecache: Any, filename: str, source: str) -> None:
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+
+
+def _register_all(linecache: Any) -> None:
+    for filename, source in _sources.items():
+        _register(linecache, filename, source)
+
+
+_imports.after_import("linecache", _register_all)

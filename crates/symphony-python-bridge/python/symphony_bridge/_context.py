@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from symphony_bridge.errors import JsError
+
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def enter(manager: Any) -> Any:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
 
 _DEEPEST_CHAIN = 100
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-# Imported here for its side effect as well: `threading.main_thread()` is the thread that imports it first.
-import threading
 import time
-from typing import Any
+from _thread import get_ident
 
-from symphony_bridge import _native, _streams
+from symphony_bridge import _imports, _native, _streams
+
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def begin(settings: dict[str, Any]) -> None:
@@ -23,7 +26,10 @@ def begin(settings: dict[str, Any]) -> None:
     _streams.install(settings["stdout"], settings["stderr"])
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_native.poison_after_fork)
-    sys.meta_path.insert(0, _SpawnByDefault())
+    _imports.install()
+    main = get_ident()
+    _imports.after_import("threading", lambda threading: _correct_main_thread(threading, main))
+    _imports.after_import("multiprocessing.context", _spawn_by_default)
 
 
 def end(seconds: float) -> None:
@@ -52,13 +58,16 @@ def flush() -> None:
 
 
 def _end_threads(deadline: float) -> None:
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return
     main = threading.main_thread()
     joined = any(thread is not main and not thread.daemon for thread in threading.enumerate())
     if not joined and not getattr(threading, "_threading_atexits", None):
         return
     # `_shutdown` joins without a limit, so it runs beside; half of the time is kept for the atexit handlers.
     shutdown = threading.Thread(
-        target=threading._shutdown,  # type: ignore[attr-defined]
+        target=threading._shutdown,
         name="symphony-shutdown",
         daemon=True,
     )
@@ -66,22 +75,16 @@ def _end_threads(deadline: float) -> None:
     shutdown.join(max(0.0, (deadline - time.monotonic()) / 2))
 
 
-class _SpawnByDefault:
-    """Makes ``spawn`` the default start method of ``multiprocessing``: a forked copy of a Node process cannot run."""
+def _correct_main_thread(threading: Any, main: int) -> None:
+    """Before Python 3.13 the thread that imports ``threading`` first becomes its main thread; here any thread may be."""
+    thread = threading.main_thread()
+    if thread.ident != main:
+        with threading._active_limbo_lock:
+            threading._active.pop(thread.ident, None)
+            thread._ident = main
+            threading._active[main] = thread
 
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        if name != "multiprocessing.context":
-            return None
-        sys.meta_path.remove(self)
-        import importlib.util
 
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def exec_module(module: Any) -> None:
-                execute(module)
-                module._default_context = module.DefaultContext(module._concrete_contexts["spawn"])
-
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
+def _spawn_by_default(context: Any) -> None:
+    """A forked copy of a Node process cannot run: new processes are started afresh."""
+    context._default_context = context.DefaultContext(context._concrete_contexts["spawn"])

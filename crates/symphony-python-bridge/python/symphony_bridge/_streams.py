@@ -9,11 +9,14 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import select
 import sys
-from typing import Any, TextIO
 
 from symphony_bridge import _native
+
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 
 class _Descriptor(io.RawIOBase):
@@ -40,6 +43,8 @@ class _Descriptor(io.RawIOBase):
             try:
                 view = view[os.write(self._descriptor, view) :]
             except BlockingIOError:
+                import select  # an extension module, which most programs never need
+
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll()
