@@ -88,7 +88,7 @@ describe('signal', () => {
     }
     const waiting = whoWaits()
     controller.abort()
-    await expect(waiting).rejects.toMatchObject({ stack: expect.stringContaining('async whoWaits') })
+    await expect(waiting).rejects.toMatchObject({ stack: expect.stringContaining('whoWaits') })
     await other.open()
   })
 })

@@ -44,7 +44,7 @@ test('synchronous calls work', () => {
 
 test('a NumPy chain works', async () => {
   const numpy = await python.import('numpy')
-  assert.equal(await numpy.arange(15).reshape(3, 5).sum().item(), 105)
+  assert.equal(await numpy.arange(15).reshape(3, 5).sum(), 105)
   assert.deepEqual(await numpy.linspace(0, 1, kw({ num: 3 })).tolist(), [0, 0.5, 1])
 })
 

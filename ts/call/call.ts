@@ -9,7 +9,7 @@ import { callTarget } from '../handle/proxy-target'
 import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import type { CallWatch } from './call-watch'
-import { Operation } from './operation'
+import { Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
 import type { CallContext } from './scope'
 import { hasState } from './subject'
@@ -115,6 +115,8 @@ export class Call extends AsyncProxy {
    */
   fail(makeError: MakeError): void {
     this.#makeError = makeError
+    // `then` may have been looked up but not called yet.
+    if (this.#awaited) this.#promise ??= this.#newPromise()
     this.#settle('error', undefined)
     if (this.#resolve !== undefined) {
       this.#resolve(inMicrotaskOfAwaiter((boundary) => this.error(boundary)))
@@ -174,7 +176,17 @@ export class Call extends AsyncProxy {
   }
 
   override extended(step: Step): object {
-    return Path.from(this.context, this, undefined, step)
+    return Path.from(this.#chained, this, undefined, step)
+  }
+
+  /** What is asked of the outcome shares the signal and the timeout, but `returns` was about this result. */
+  override start(operation: OperationNumber, args?: readonly unknown[], named?: object, context = this.#chained): Call {
+    return super.start(operation, args, named, context)
+  }
+
+  get #chained(): CallContext {
+    const { options } = this.context
+    return options.returns === 'auto' ? this.context : this.context.with({ ...options, returns: 'auto' })
   }
 
   /** A call has started already: only what is asked of its outcome has the new options. */

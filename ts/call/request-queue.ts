@@ -1,6 +1,6 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
 import { BridgeError } from '../errors/bridge-error'
-import { errorFromNative } from '../errors/from-native'
+import { errorFromNative, withStackFrom } from '../errors/from-native'
 import { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import { Call, type CallQueue, type MakeError } from './call'
@@ -75,10 +75,12 @@ class RequestQueue implements CallQueue {
 
   /** Hands the batch over now. */
   flush(): void {
+    // In the middle of a request: a getter of an argument called Python. The batch leaves as it would have.
+    if (this.#writing > 0) return
     this.#scheduled = false
     environment.sendRequests = undefined
     const batch = this.#batch
-    if (batch.length === 0 || this.#writing > 0) return
+    if (batch.length === 0) return
     if (!environment.attached) {
       this.#startThenFlush()
       return
@@ -104,14 +106,14 @@ class RequestQueue implements CallQueue {
   }
 
   /** Rejects everything that is under way; for the end of Python. */
-  failAll(makeError: MakeError): void {
+  failAll(makeError: () => Error): void {
     const calls = [...this.#pending.values()]
     this.#pending.clear()
     this.#batch = []
     this.#writer.clear()
     for (const call of calls) {
       this.#letGo(call)
-      if (!call.abandoned) call.fail(makeError)
+      if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(), boundary))
     }
   }
 
@@ -213,7 +215,7 @@ class RequestQueue implements CallQueue {
   }
 
   /** A call is not wanted any more. If it has started it goes on in Python, and its outcome is dropped when it comes. */
-  #giveUp(call: Call, makeError: MakeError): void {
+  #giveUp(call: Call, makeError: () => Error): void {
     if (call.status === 'queued') this.flush()
     if (call.status === 'submitted' && environment.port.cancel(call.id)) {
       this.#pending.delete(call.id)
@@ -221,7 +223,7 @@ class RequestQueue implements CallQueue {
       this.#letGo(call)
     }
     call.abandoned = true
-    call.fail(makeError)
+    call.fail((boundary) => withStackFrom(makeError(), boundary))
   }
 
   #startThenFlush(): void {

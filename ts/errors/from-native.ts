@@ -9,7 +9,11 @@ export type StackBoundary = (...args: never[]) => unknown
 
 /** The error that an error value describes, with a stack that begins at the caller of `boundary`. */
 export function errorFromNative(value: ErrorValue, boundary: StackBoundary): PythonError | BridgeError {
-  const error = withoutStack(() => newError(value))
+  return withStackFrom(withoutStack(() => newError(value)), boundary)
+}
+
+/** Lets the stack of an error begin at the caller of `boundary`. */
+export function withStackFrom<E extends Error>(error: E, boundary: StackBoundary): E {
   Error.captureStackTrace(error, boundary)
   return error
 }

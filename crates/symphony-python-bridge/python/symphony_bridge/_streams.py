@@ -10,6 +10,7 @@ import codecs
 import io
 import os
 import sys
+from _thread import RLock
 
 from symphony_bridge import _native
 
@@ -24,6 +25,8 @@ class _Descriptor(io.RawIOBase):
 
     def __init__(self, descriptor: int, name: str) -> None:
         self._descriptor = descriptor
+        # A full pipe takes a part of a text; nobody else's may come in between. Reentrant, for finalizers that print.
+        self._lock = RLock()
         self.name = name
         self.mode = "wb"
 
@@ -39,15 +42,16 @@ class _Descriptor(io.RawIOBase):
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         total = len(view)
-        while view:
-            try:
-                view = view[os.write(self._descriptor, view) :]
-            except BlockingIOError:
-                import select  # an extension module, which most programs never need
+        with self._lock:
+            while view:
+                try:
+                    view = view[os.write(self._descriptor, view) :]
+                except BlockingIOError:
+                    import select  # an extension module, which most programs never need
 
-                poll = select.poll()
-                poll.register(self._descriptor, select.POLLOUT)
-                poll.poll()
+                    poll = select.poll()
+                    poll.register(self._descriptor, select.POLLOUT)
+                    poll.poll()
         return total
 
 

@@ -27,3 +27,21 @@ def test_a_full_pipe_is_waited_for_and_nothing_is_lost():
 
 def test_a_sink_takes_everything():
     assert _Sink("<test>").write(b"abc") == 3
+
+
+def test_what_one_thread_writes_stays_together_on_a_full_pipe():
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    stream = _Descriptor(writing, "<test>")
+    threads = [threading.Thread(target=stream.write, args=(bytes([65 + n]) * 300_000,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    received = bytearray()
+    while len(received) < 900_000:
+        received.extend(os.read(reading, 1 << 16))
+    for thread in threads:
+        thread.join()
+    os.close(writing)
+    os.close(reading)
+    runs = 1 + sum(left != right for left, right in zip(received, received[1:], strict=False))
+    assert runs == 3
