@@ -30,7 +30,7 @@ test('text from many threads is not torn apart within a line', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')
     python.start().then(async () => {
-      const ns = await python.exec("def say(n):\\n    for _ in range(50):\\n        print(f'{n}' * 200, flush=True)")
+      const ns = await python.exec("import sys\\ndef say(n):\\n    for _ in range(50):\\n        sys.stdout.write(str(n) * 200 + chr(10))")
       await Promise.all(Array.from({ length: 8 }, (_, n) => ns.say(n)))
     })`)
   const lines = end.stdout.trimEnd().split('\n')
