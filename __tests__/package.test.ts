@@ -53,6 +53,19 @@ test('the lock file names no registry', () => {
   expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved":/)
 })
 
+test('the lock file has an entry for the native packages of every platform, which `npm ci` asks for', () => {
+  interface Locked {
+    readonly optionalDependencies?: Readonly<Record<string, string>>
+  }
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> }
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter((name) =>
+      [`node_modules/${name}`, `${path}/node_modules/${name}`].every((place) => lock.packages[place] === undefined),
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
 test('the ECMAScript face exports what the CommonJS build exports, and the declarations declare it', async () => {
   const wrapper = readFileSync(join(root, 'index.mjs'), 'utf8')
   const named = /export \{([^}]*)\}/.exec(wrapper)?.[1]?.split(',') ?? []

@@ -30,15 +30,9 @@ function installPackages() {
   const stamp = join(root, 'node_modules', '.installed')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
   step('Installing npm packages')
-  // `npm ci` starts from nothing; with packages in place `npm install` only adds what is missing.
-  const command = existsSync(join(root, 'node_modules')) ? 'install' : 'ci'
-  execute('npm', [command, '--no-audit', '--no-fund'], { advice: 'install npm' })
-  writeFileSync(
-    stamp,
-    createHash('sha256')
-      .update(readFileSync(join(root, 'package-lock.json')))
-      .digest('hex'),
-  )
+  // Not `npm ci`, which begins by deleting what is there. `--no-save` keeps the lock file as it is.
+  execute('npm', ['install', '--no-save', '--no-audit', '--no-fund'], { advice: 'install npm' })
+  writeFileSync(stamp, digest)
   note('node_modules is up to date')
 }
 

@@ -14,81 +14,66 @@ import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
 import { hasState } from './subject'
 
 /** Kinds of result that the mailbox announces. */
-const Kind = { handle: 1, value: 2, largeValue: 3, error: 4, largeError: 5, method: 6 } as const
+const Kind = { handle: 1, value: 2, largeValue: 3, error: 4, largeError: 5, method: 6, indirect: 7 } as const
 /** `callWith` calls the object itself rather than one of its methods. */
 const itself = -1
 /** More arguments than this travel in a request. */
 const directLimit = 8
 const two32 = 2 ** 32
 
-/** Calls a Python object. */
+/** Calls a Python object. The core looks at the arguments: that is cheaper than a test of each here. */
 export function callState(state: HandleState, args: readonly unknown[]): unknown {
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   const { port } = environment
   const { id } = state
   if (id === 0) throw state.disposedError()
-  if (environment.sendRequests !== undefined) environment.sendRequests()
   let result: NativeResult
   switch (args.length) {
     case 0:
       result = port.call(id)
       break
-    case 1: {
-      const first = args[0]
-      if (!isDirect(first)) return callIndirectly(state, itself, undefined, args)
-      result = port.call(id, first)
+    case 1:
+      result = port.call(id, args[0])
       break
-    }
-    case 2: {
-      const first = args[0]
-      const second = args[1]
-      if (!isDirect(first) || !isDirect(second)) return callIndirectly(state, itself, undefined, args)
-      result = port.call(id, first, second)
+    case 2:
+      result = port.call(id, args[0], args[1])
       break
-    }
-    case 3: {
-      const first = args[0]
-      const second = args[1]
-      const third = args[2]
-      if (!isDirect(first) || !isDirect(second) || !isDirect(third)) return callIndirectly(state, itself, undefined, args)
-      result = port.call(id, first, second, third)
+    case 3:
+      result = port.call(id, args[0], args[1], args[2])
       break
-    }
     default:
       return callIndirectly(state, itself, undefined, args)
   }
   if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result, callState)
+  if (result === null) return null
+  if (result === undefined && environment.words[0] === Kind.indirect) return callIndirectly(state, itself, undefined, args)
+  return objectResult(result, callState)
 }
 
 /** Calls a method by its name, looked up now. */
 export function callMethod(state: HandleState, name: string, number: number, args: readonly unknown[]): unknown {
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   const { port } = environment
   const { id } = state
   if (id === 0) throw state.disposedError()
-  if (environment.sendRequests !== undefined) environment.sendRequests()
   let result: NativeResult
   switch (args.length) {
     case 0:
       result = port.callMethod(id, number)
       break
-    case 1: {
-      const first = args[0]
-      if (!isDirect(first)) return callIndirectly(state, number, name, args)
-      result = port.callMethod(id, number, first)
+    case 1:
+      result = port.callMethod(id, number, args[0])
       break
-    }
-    case 2: {
-      const first = args[0]
-      const second = args[1]
-      if (!isDirect(first) || !isDirect(second)) return callIndirectly(state, number, name, args)
-      result = port.callMethod(id, number, first, second)
+    case 2:
+      result = port.callMethod(id, number, args[0], args[1])
       break
-    }
     default:
       return callIndirectly(state, number, name, args)
   }
   if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result, callMethod)
+  if (result === null) return null
+  if (result === undefined && environment.words[0] === Kind.indirect) return callIndirectly(state, number, name, args)
+  return objectResult(result, callMethod)
 }
 
 /** Reads an attribute; a method becomes a function that looks it up again when it is called. */
@@ -146,7 +131,7 @@ function decodeWhole<T>(decode: (bytes: Uint8Array, start: number, end: number, 
   return decode(bytes, 0, bytes.length, syncScope)
 }
 
-/** Whether a value goes to the core as it is. A trailing `undefined` is an absent argument, so it takes the longer way. */
+/** Whether a value goes to the core as it is. */
 function isDirect(value: unknown): boolean {
   switch (typeof value) {
     case 'number':
@@ -189,7 +174,8 @@ function directArguments(args: readonly unknown[]): DirectArguments | undefined 
   for (let index = 0; index < args.length; index += 1) {
     const value = args[index]
     if (isDirect(value) || value === undefined) {
-      values.push(value)
+      // The core takes `undefined` for an argument that may have to be dropped; one that is still here is `None`.
+      values.push(value ?? null)
       continue
     }
     const handler = handlerOf(value)

@@ -8,6 +8,11 @@ import type { HandleState } from './state'
 import { SyncView } from './sync-handle'
 import type { InspectOptionsStylized } from 'node:util'
 
+// An own property of the handler, as in sync-handle.ts.
+function applyTrap(this: SyncMethod, _target: unknown, _this: unknown, args: unknown[]): unknown {
+  return callMethod(this.owner, this.name, this.number, args)
+}
+
 /**
  * The handler of a method. Only a call is cheap: anything else that is asked of it fetches the bound method from Python and
  * asks that. The method is looked up by name at each call, so assigning another one to the object is seen.
@@ -17,9 +22,9 @@ export class SyncMethod implements ProxyHandler<typeof proxyTarget>, Inspectable
   #view: SyncView | undefined
 
   private constructor(
-    private readonly owner: HandleState,
-    private readonly name: string,
-    private readonly number: number,
+    readonly owner: HandleState,
+    readonly name: string,
+    readonly number: number,
   ) {}
 
   /** The method `name` of an object; kept with the object, so that the next access is one lookup. */
@@ -40,9 +45,7 @@ export class SyncMethod implements ProxyHandler<typeof proxyTarget>, Inspectable
     ) as SyncView)
   }
 
-  apply(_target: unknown, _this: unknown, args: unknown[]): unknown {
-    return callMethod(this.owner, this.name, this.number, args)
-  }
+  apply = applyTrap
 
   get(target: unknown, key: string | symbol, receiver: object): unknown {
     return key === internal ? this : this.view.get(target, key, receiver)

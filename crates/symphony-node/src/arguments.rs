@@ -58,7 +58,17 @@ impl CallArguments {
         mask: u32,
     ) -> Result<(), NotConverted> {
         for (index, &value) in values.iter().enumerate() {
-            let object = if mask >> index & 1 == 1 { handle(py, env, value) } else { primitive(py, env, value) }?;
+            let mut number = 0.0;
+            // Numbers first, since most arguments are: one call into Node instead of two.
+            // SAFETY: a value of the running callback.
+            let status = unsafe { sys::napi_get_value_double(env, value, &raw mut number) };
+            let object = if status != sys::Status::napi_ok {
+                primitive(py, env, value)?
+            } else if mask >> index & 1 == 0 {
+                made(py, from_number(number))?
+            } else {
+                handle(py, number)?
+            };
             self.slots[2 + self.count] = object;
             self.count += 1;
         }
@@ -89,10 +99,10 @@ impl CallArguments {
     }
 }
 
-fn handle(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, NotConverted> {
-    let mut id = 0;
-    // SAFETY: a value of the running callback; `id` stays 0, which is no handle, if it is no number.
-    unsafe { sys::napi_get_value_uint32(env, value, &raw mut id) };
+#[cold]
+fn handle(py: Python<'_>, id: f64) -> Result<*mut ffi::PyObject, NotConverted> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ids are 32-bit integers")]
+    let id = id as u32;
     handles::get(py, id).map(Bound::into_ptr).ok_or_else(|| NotConverted::failed(no_handle(id)))
 }
 
@@ -100,14 +110,9 @@ pub(crate) fn no_handle(id: u32) -> Failure {
     BridgeError::new(ErrorCode::Protocol, format!("there is no handle {id}")).into()
 }
 
-#[inline]
+/// Anything but a number.
+#[inline(never)]
 fn primitive(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ffi::PyObject, NotConverted> {
-    let mut number = 0.0;
-    // Tried first, since most arguments are numbers: one call instead of two.
-    // SAFETY: a value of the running callback.
-    if unsafe { sys::napi_get_value_double(env, value, &raw mut number) } == sys::Status::napi_ok {
-        return made(py, from_number(number));
-    }
     let mut kind = sys::ValueType::napi_undefined;
     // SAFETY: as above.
     unsafe { sys::napi_typeof(env, value, &raw mut kind) };
@@ -120,7 +125,7 @@ fn primitive(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ff
             // SAFETY: attached.
             made(py, unsafe { ffi::PyBool_FromLong(boolean.into()) })
         }
-        sys::ValueType::napi_undefined | sys::ValueType::napi_null => Ok(py.None().into_ptr()),
+        sys::ValueType::napi_null => Ok(py.None().into_ptr()),
         sys::ValueType::napi_bigint => from_bigint(py, env, value),
         _ => Err(NotConverted::Indirect),
     }

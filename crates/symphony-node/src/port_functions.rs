@@ -71,10 +71,13 @@ fn plain<const N: usize>(
 /// The handle id and the mask of a direct call's first argument.
 #[inline]
 fn target(env: sys::napi_env, value: Value) -> (u32, u32) {
-    let mut packed: i64 = 0;
+    let mut packed = 0.0;
+    // As a double, the form that Node gives fastest; 40 bits of it are used, which it holds exactly.
     // SAFETY: a value of the running callback; 0, which is no handle, if it is no number.
-    unsafe { sys::napi_get_value_int64(env, value, &raw mut packed) };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the two halves are taken apart")]
+    unsafe { sys::napi_get_value_double(env, value, &raw mut packed) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an integer of 40 bits")]
+    let packed = packed as u64;
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are taken apart")]
     (packed as u32, (packed >> 32) as u32)
 }
 

@@ -1,0 +1,220 @@
+/* Python exceptions as JavaScript errors. */
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { isBridgeError, isPythonError, python, PythonError, type Handle } from 'symphony-python-bridge'
+
+let errors: Handle
+
+beforeAll(async () => {
+  await python.start({ paths: [join(__dirname, 'fixtures')] })
+  errors = await python.import('errors')
+})
+
+/** Both ways of calling must tell the same. */
+const ways: [string, (name: string, ...args: unknown[]) => Promise<PythonError>][] = [
+  ['asynchronous', (name, ...args) => caught(() => (errors as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args))],
+  ['synchronous', (name, ...args) => caught(() => (errors.$sync as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args))],
+]
+
+async function caught(call: () => unknown): Promise<PythonError> {
+  try {
+    await call()
+  } catch (error) {
+    if (error instanceof PythonError) return error
+    throw error
+  }
+  throw new Error('nothing was raised')
+}
+
+describe.each(ways)('of an %s call', (_way, raised) => {
+  test('is an error with the type, the message and a code', async () => {
+    const error = await raised('value_error', 'no good')
+    expect(error).toBeInstanceOf(Error)
+    expect(error.name).toBe('PythonError')
+    expect(error.code).toBe('ERR_PYTHON_EXCEPTION')
+    expect(error.type).toBe('ValueError')
+    expect(error.message).toBe('ValueError: no good')
+    expect(error.args).toEqual(['no good'])
+    expect(Object.keys(error)).toEqual([])
+  })
+
+  test('has the name of the class with its module', async () => {
+    const error = await raised('custom')
+    expect(error.type).toBe('CustomError')
+    expect(error.qualifiedType).toBe('errors.CustomError')
+    expect(error.args).toEqual(['custom', 404])
+    expect(error.message).toContain('errors.CustomError: ')
+  })
+
+  test('is recognised by the classes that it derives from', async () => {
+    const error = await raised('custom')
+    for (const type of ['errors.CustomError', 'LookupError', 'builtins.LookupError', 'Exception', 'BaseException']) {
+      expect(isPythonError(error, type)).toBe(true)
+    }
+    for (const type of ['ValueError', 'CustomError', 'KeyError']) expect(isPythonError(error, type)).toBe(false)
+    expect(isPythonError(error)).toBe(true)
+    expect(isBridgeError(error)).toBe(false)
+  })
+
+  test('has the frames of Python, the innermost last', async () => {
+    const { frames } = await raised('nested')
+    expect(frames.slice(-3).map((frame) => frame.function)).toEqual(['nested', 'inner', 'value_error'])
+    expect(frames.at(-1)).toMatchObject({ file: join(__dirname, 'fixtures', 'errors.py'), source: expect.stringContaining('raise ValueError(message)') })
+    expect(frames.at(-1)!.line).toBeGreaterThan(1)
+  })
+
+  test('has the traceback as Python prints it', async () => {
+    const { traceback } = await raised('nested')
+    expect(traceback).toMatch(/^Traceback \(most recent call last\):\n/)
+    expect(traceback).toContain('in inner')
+    expect(traceback.trimEnd().endsWith('ValueError: from the inside')).toBe(true)
+  })
+
+  test('has the cause', async () => {
+    const error = await raised('caused')
+    expect(error.message).toBe('RuntimeError: second')
+    expect(error.cause).toBeInstanceOf(PythonError)
+    expect(error.cause!.message).toBe('ValueError: first')
+    expect(error.cause!.frames.at(-1)!.function).toBe('value_error')
+    expect(error.cause).toBe(error.cause)
+    expect(error.traceback).toContain('The above exception was the direct cause of the following exception')
+  })
+
+  test('has the context as the cause, unless it is suppressed', async () => {
+    expect((await raised('in_context')).cause!.message).toBe('ValueError: first')
+    expect((await raised('suppressed')).cause).toBeUndefined()
+    expect((await raised('value_error')).cause).toBeUndefined()
+  })
+
+  test('may have no message', async () => {
+    const error = await raised('no_message')
+    expect(error.message).toBe('ValueError')
+    expect(error.text).toBe('')
+    expect(error.args).toEqual([])
+  })
+
+  test('is no exit and no interruption', async () => {
+    const exit = await raised('leave')
+    expect(exit.type).toBe('SystemExit')
+    expect(exit.args).toEqual([3])
+    expect((await raised('really_leave')).message).toBe('SystemExit: with words')
+    expect((await raised('interrupt')).type).toBe('KeyboardInterrupt')
+  })
+
+  test('can be of a class whose text cannot be had', async () => {
+    expect((await raised('unprintable')).type).toBe('Unprintable')
+  })
+
+  test('has a handle of the exception', async () => {
+    const error = await raised('custom')
+    expect(await error.object.status).toBe(404)
+    expect(error.object.$type).toBe('errors.CustomError')
+    expect(await python.eval('type(error).__name__', { error })).toBe('CustomError')
+  })
+
+  test('is another error each time, of the same exception', async () => {
+    const first = await raised('same')
+    const second = await raised('same')
+    expect(first).not.toBe(second)
+    expect(first.object).toBe(second.object)
+    expect(await errors.last).toBe(first.object)
+  })
+
+  test('prints the JavaScript stack, and then what Python prints', async () => {
+    const text = inspect(await raised('caused'))
+    expect(text).toMatch(/^PythonError: RuntimeError: second\n +at /)
+    expect(text).toContain('raise RuntimeError("second") from error')
+    expect(text).toContain('ValueError: first')
+    expect(text.indexOf('    at ')).toBeLessThan(text.indexOf('Traceback'))
+  })
+
+  test('has a stack without the frames of the bridge', async () => {
+    const error = await raised('value_error')
+    expect(error.stack).toMatch(/^PythonError: ValueError: bad value\n/)
+    expect(error.stack!.split('\n').filter((line) => /[\\/]dist[\\/]/.test(line)).length).toBeLessThanOrEqual(1)
+  })
+})
+
+const version = (): number => Number(python.info().version.split('.')[1])
+
+describe('since Python 3.11', () => {
+  test('notes are there', async () => {
+    for (const [, raised] of ways) {
+      const error = await raised('with_notes')
+      expect(error.notes).toEqual(version() >= 11 ? ['a note', 'another'] : [])
+    }
+  })
+
+  test('groups have their errors', async () => {
+    if (version() < 11) return
+    for (const [, raised] of ways) {
+      const error = await raised('group')
+      expect(error.type).toBe('ExceptionGroup')
+      expect(error.errors!.map(({ message }) => message)).toEqual(['ValueError: one', 'ExceptionGroup: more (1 sub-exception)'])
+      expect(error.errors![1]!.errors![0]!.type).toBe('KeyError')
+      expect((await raised('value_error')).errors).toBeUndefined()
+    }
+  })
+})
+
+describe('the JavaScript stack of an asynchronous call', () => {
+  async function innerCaller(): Promise<unknown> {
+    return await errors.value_error()
+  }
+
+  test('has the functions that await', async () => {
+    async function outerCaller(): Promise<unknown> {
+      return await innerCaller()
+    }
+    const error = await caught(() => outerCaller())
+    expect(error.stack).toMatch(/innerCaller[^]*outerCaller/)
+  })
+
+  test('has them through Promise.all, chains and iteration', async () => {
+    async function together(): Promise<unknown> {
+      return await Promise.all([errors.value_error(), 1])
+    }
+    async function chained(): Promise<unknown> {
+      return await errors.value_error().x.y()
+    }
+    async function iterated(): Promise<void> {
+      for await (const _ of errors.value_error()) return
+    }
+    async function path(): Promise<unknown> {
+      return await errors.nowhere
+    }
+    expect((await caught(together)).stack).toContain('together')
+    expect((await caught(chained)).stack).toContain('chained')
+    expect((await caught(iterated)).stack).toContain('iterated')
+    expect((await caught(path)).stack).toContain('path')
+  })
+
+  test('has them for importing and evaluating', async () => {
+    async function importing(): Promise<unknown> {
+      return await python.import('no_such_module')
+    }
+    async function evaluating(): Promise<unknown> {
+      return await python.eval('nothing')
+    }
+    expect((await caught(importing)).stack).toContain('importing')
+    expect((await caught(evaluating)).stack).toContain('evaluating')
+  })
+})
+
+test('the traceback of a synchronous error can be had later', () => {
+  let error: unknown
+  try {
+    errors.$sync.nested()
+  } catch (caughtError) {
+    error = caughtError
+  }
+  expect(errors.$sync.inner).toBeDefined()
+  expect((error as PythonError).traceback).toContain('in inner')
+})
+
+test('other values are not Python errors', () => {
+  for (const value of [new Error('x'), null, undefined, 'ValueError', { type: 'ValueError' }, errors]) {
+    expect(isPythonError(value)).toBe(false)
+    expect(isPythonError(value, 'ValueError')).toBe(false)
+  }
+})
