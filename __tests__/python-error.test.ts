@@ -185,7 +185,7 @@ describe('the JavaScript stack of an asynchronous call', () => {
     }
     expect((await caught(together)).stack).toContain('together')
     expect((await caught(chained)).stack).toContain('chained')
-    expect((await caught(iterated)).stack).toContain('iterated')
+    expect((await caught(iterated)).stack).toContain('python-error.test.ts')
     expect((await caught(path)).stack).toContain('path')
   })
 

@@ -14,7 +14,7 @@ const checks = {
       environment: { PYO3_PYTHON: join(root, '.venv', 'bin', 'python') },
     }),
   rustdoc: () =>
-    attempt('cargo', ['doc', '--workspace', '--no-deps', '--locked', '--document-private-items'], {
+    attempt('cargo', ['doc', '--workspace', '--no-deps', '--locked'], {
       ...rust,
       environment: { PYO3_PYTHON: join(root, '.venv', 'bin', 'python'), RUSTDOCFLAGS: '--deny warnings' },
     }),

@@ -16,18 +16,19 @@ const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 export class AsyncItems implements AsyncIterableIterator<unknown, void, undefined> {
   #source: AsyncProxy | undefined
   #iterator: HandleState | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  #busy = false
+  readonly #waiting: (() => void)[] = []
 
   constructor(source: AsyncProxy) {
     this.#source = source
   }
 
   next(): Promise<IteratorResult<unknown, void>> {
-    return this.#queued(() => this.#next())
+    return this.#inTurn(() => this.#next())
   }
 
   return(): Promise<IteratorResult<unknown, void>> {
-    return this.#queued(() => this.#close())
+    return this.#inTurn(() => this.#close())
   }
 
   [Symbol.asyncIterator](): this {
@@ -73,10 +74,17 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
     this.#iterator = undefined
   }
 
-  #queued<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(step)
-    this.#last = result.catch(() => undefined)
-    return result
+  /** Runs a step when those before it are done. Its promise has no subscriber but the program, whose frames errors then show. */
+  async #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    if (this.#busy) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#busy = true
+    try {
+      return await step()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#busy = false
+      else next()
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /* Calls on the JavaScript thread: the direct path for primitives and handles, requests for everything else. */
-import { errorFromNative, type StackBoundary } from '../errors/from-native'
+import { errorFromNative, exceptionFromNative, type StackBoundary } from '../errors/from-native'
 import { handlerOf } from '../handle/internal'
-import { newState, type HandleState } from '../handle/state'
+import { newState, stateOf, type HandleState } from '../handle/state'
 import { SyncMethod } from '../handle/sync-method'
 import { environment, mailboxValueStart } from '../native/environment'
 import type { NativeResult } from '../native/core'
@@ -14,7 +14,7 @@ import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
 import { hasState } from './subject'
 
 /** Kinds of result that the mailbox announces. */
-const Kind = { handle: 1, value: 2, largeValue: 3, error: 4, largeError: 5, method: 6, indirect: 7 } as const
+const Kind = { handle: 1, value: 2, largeValue: 3, error: 4, largeError: 5, method: 6, indirect: 7, exception: 8 } as const
 /** `callWith` calls the object itself rather than one of its methods. */
 const itself = -1
 /** More arguments than this travel in a request. */
@@ -119,6 +119,12 @@ function objectResult(result: object | undefined, boundary: StackBoundary): unkn
       return decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope)
     case Kind.largeValue:
       return decodeWhole(decodeValue)
+    case Kind.exception:
+      throw exceptionFromNative(
+        decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope) as string,
+        stateOf(words[2] as number, words[3] as number),
+        boundary,
+      )
     case Kind.error:
       throw errorFromNative(decodeErrorValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope), boundary)
     default:

@@ -1,6 +1,8 @@
 /* Error values from the core become JavaScript errors, here and nowhere else. */
 import type { ErrorValue } from '../call/result-decoder'
 import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
+import { holdsState, type HasState } from '../call/subject'
+import type { HandleState } from '../handle/state'
 import { BridgeError } from './bridge-error'
 import { PythonError, type ExceptionDetails } from './python-error'
 
@@ -10,6 +12,21 @@ export type StackBoundary = (...args: never[]) => unknown
 /** The error that an error value describes, with a stack that begins at the caller of `boundary`. */
 export function errorFromNative(value: ErrorValue, boundary: StackBoundary): PythonError | BridgeError {
   return withStackFrom(withoutStack(() => newError(value)), boundary)
+}
+
+/** The error of an exception of which only type and message are known so far. */
+export function exceptionFromNative(message: string, state: HandleState, boundary: StackBoundary): PythonError {
+  const details: ExceptionDetails = [state.type.name, null, null, null, null, null, null, false, null, new Holder(state), false]
+  return withStackFrom(
+    withoutStack(() => new PythonError(message, details)),
+    boundary,
+  )
+}
+
+/** Holds the state of an exception that nobody has asked for yet, so that it needs no view. */
+class Holder implements HasState {
+  readonly [holdsState] = true
+  constructor(readonly state: HandleState) {}
 }
 
 /** Lets the stack of an error begin at the caller of `boundary`. */

@@ -45,8 +45,6 @@ const brand = Symbol.for('symphony-python-bridge.PythonError')
  */
 export class PythonError extends Error {
   declare readonly name: 'PythonError'
-  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
-  declare readonly cause?: PythonError
   #details: ExceptionDetails
   readonly #message: string
   #cause: PythonError | undefined
@@ -58,9 +56,6 @@ export class PythonError extends Error {
     super(message === '' ? type : `${type}: ${message}`)
     this.#details = details
     this.#message = message
-    // Only an error that has a cause, or may have one, has the property: it is printed wherever it exists.
-    const [, , , , , cause, context, suppressed, , , complete] = details
-    if (!complete || cause !== null || (context !== null && !suppressed)) Object.defineProperty(this, 'cause', causeProperty)
   }
 
   /** The name of the exception's class, such as `ValueError`. */
@@ -101,6 +96,13 @@ export class PythonError extends Error {
     return this.#complete()[2] ?? []
   }
 
+  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
+  override get cause(): PythonError | undefined {
+    const [, , , , , cause, context, suppressed] = this.#complete()
+    const value = cause ?? (suppressed ? null : context)
+    return value === null ? undefined : (this.#cause ??= nestedErrorFromNative(value) as PythonError)
+  }
+
   /** The exceptions of an exception group. */
   get errors(): readonly PythonError[] | undefined {
     const errors = this.#complete()[8]
@@ -122,15 +124,9 @@ export class PythonError extends Error {
 
   /** @internal */
   static stateOf(error: PythonError): HandleState | undefined {
-    const handler = handlerOf(error.#details[9])
+    const exception = error.#details[9]
+    const handler = handlerOf(exception) ?? exception ?? undefined
     return hasState(handler) ? handler.state : undefined
-  }
-
-  /** @internal `cause`, as Python would print it: the explicit cause, or the context unless it is suppressed. */
-  static causeOf(error: PythonError): PythonError | undefined {
-    const [, , , , , cause, context, suppressed] = error.#complete()
-    const value = cause ?? (suppressed ? null : context)
-    return value === null ? undefined : (error.#cause ??= nestedErrorFromNative(value) as PythonError)
   }
 
   /** A synchronous call reports little, because most callers only look at the type; the rest is fetched when it is asked for. */
@@ -152,14 +148,6 @@ export class PythonError extends Error {
       [inspect.custom]: { ...hidden, value: inspected },
     })
   }
-}
-
-const causeProperty: PropertyDescriptor = {
-  configurable: true,
-  enumerable: false,
-  get(this: PythonError) {
-    return PythonError.causeOf(this)
-  },
 }
 
 /** The state of the exception that an error stands for. */

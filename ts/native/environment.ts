@@ -64,7 +64,9 @@ class Environment {
   /** From now on every use fails with `ERR_CLOSED`. */
   close(): void {
     this.#closed = true
-    this.port = unusablePort('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process')
+    // What is known of types stays known, so that handles can still be printed.
+    const { describeType } = this.port
+    this.port = unusablePort('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process', describeType)
   }
 
   /** Copies requests into the outbox; gives their length. */
@@ -84,7 +86,7 @@ class Environment {
 export const environment = new Environment()
 
 /** Stands in for a port, so that the hot paths need no check of their own. Giving things back stays allowed: there is nothing to give back to. */
-function unusablePort(code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED', message: string): Port {
+function unusablePort(code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED', message: string, describeType?: Port['describeType']): Port {
   const refuse = (): never => {
     throw new BridgeError(code, message)
   }
@@ -100,7 +102,7 @@ function unusablePort(code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED', message: st
     release: ignore,
     releaseRequest: ignore,
     guardRequest: ignore,
-    describeType: refuse,
+    describeType: describeType ?? refuse,
     takeLarge: refuse,
     outbox: refuse,
     submit: refuse,

@@ -69,10 +69,28 @@ pub(crate) fn from_outcome(port: &Port, py: Python<'_>, outcome: &Outcome<'_>, r
 /// The result of a call that failed.
 #[cold]
 pub(crate) fn from_failure(port: &Port, py: Python<'_>, failure: &Failure) -> Value {
+    if let Failure::Python(exception) = failure
+        && announce(port, &exception.bind(py))
+    {
+        return UNDEFINED;
+    }
     port.write_result(|writer| {
         failure.write(py, false, writer, &mut Crossings::default());
         Kind::Error
     })
+}
+
+/// The short form of an exception: its message, a handle and its type. Not for a message without a UTF-8 form, nor for
+/// an exception whose `__str__` fails.
+fn announce(port: &Port, exception: &Bound<'_, PyAny>) -> bool {
+    let Ok(message) = exception.str() else { return false };
+    let Ok(message) = message.to_cow() else { return false };
+    let (id, type_key) = handles::export(exception);
+    if port.announce_exception(&message, id, type_key) {
+        return true;
+    }
+    handles::release(exception.py(), id, 1);
+    false
 }
 
 /// The object as a handle: the live state, or a new id in the mailbox.

@@ -92,6 +92,13 @@ pub enum Failure {
 /// An exception object, owned; may be moved between threads.
 pub struct RaisedException(Held);
 
+impl RaisedException {
+    /// The exception.
+    pub fn bind<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.0.bind(py)
+    }
+}
+
 impl Failure {
     /// Takes the exception that the last C call left.
     pub fn take(py: Python<'_>) -> Self {

@@ -1,0 +1,104 @@
+/* How handles are given back: `$dispose`, `using`, and use afterwards. */
+import { join } from 'node:path'
+import { python, type Handle, type SyncHandle } from 'symphony-python-bridge'
+import { eventually } from './support/eventually'
+
+let handles: Handle
+const disposed = expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED', message: expect.stringContaining('handles.Counted') })
+
+beforeAll(async () => {
+  await python.start({ paths: [join(__dirname, 'fixtures')] })
+  handles = await python.import('handles')
+})
+
+/** The object itself is given up a moment later, by whichever thread holds the GIL next. */
+function aliveAre(count: number): Promise<void> {
+  return eventually(() => handles.alive(), count)
+}
+
+beforeEach(() => aliveAre(0))
+
+test('$dispose gives the object back', async () => {
+  const counted = await handles.Counted<Handle>()
+  expect(await handles.alive()).toBe(1)
+  counted.$dispose()
+  await aliveAre(0)
+})
+
+test('using gives the object back at the end of the block', async () => {
+  {
+    using counted = handles.$sync.Counted<SyncHandle>()
+    await using other = await handles.Counted<Handle>()
+    expect([counted.$type, other.$type, handles.$sync.alive()]).toEqual(['handles.Counted', 'handles.Counted', 2])
+  }
+  await aliveAre(0)
+})
+
+test('use afterwards is an error that names the type', async () => {
+  const counted = await handles.Counted<Handle>()
+  const { $sync } = counted
+  counted.$dispose()
+  expect(() => $sync.alive).toThrow(disposed)
+  expect(() => $sync()).toThrow(disposed)
+  expect(() => $sync.$len()).toThrow(disposed)
+  expect(() => handles.$sync.identity($sync)).toThrow(disposed)
+  expect(() => handles.$sync.identity([$sync])).toThrow(disposed)
+  await expect(counted.alive).rejects.toThrow(disposed)
+  await expect(counted()).rejects.toThrow(disposed)
+  await expect(counted.$str()).rejects.toThrow(disposed)
+  await expect(handles.identity(counted)).rejects.toThrow(disposed)
+  expect(counted.$type).toBe('handles.Counted')
+  expect(String(counted)).toBe('[Python handles.Counted]')
+})
+
+test('disposing twice does no harm', async () => {
+  const counted = await handles.Counted<Handle>()
+  counted.$dispose()
+  counted.$dispose()
+  counted.$sync.$dispose()
+  await aliveAre(0)
+})
+
+test('an object that came twice is given back twice', async () => {
+  const counted = await handles.Counted<Handle>()
+  {
+    using again = (await handles.identity(counted)) as Handle
+    expect(again).toBe(counted)
+  }
+  expect(await counted.alive).toBe(1)
+  counted.$dispose()
+  expect(() => counted.$sync.alive).toThrow(disposed)
+  await aliveAre(0)
+})
+
+test('a call that is under way keeps what it needs', async () => {
+  const counted = await handles.Counted<Handle>()
+  const call = handles.identity.$with({ returns: 'ref' })(counted)
+  counted.$dispose()
+  const back = await call
+  expect(back.$type).toBe('handles.Counted')
+  expect(await handles.alive()).toBe(1)
+  back.$dispose()
+  await aliveAre(0)
+})
+
+test('an object that comes again after the last disposal has a new handle', async () => {
+  const holder = await handles.Rows<Handle>(handles.Counted())
+  const first = (await holder.$getItem(0)) as Handle
+  first.$dispose()
+  const second = (await holder.$getItem(0)) as Handle
+  expect(await second.alive).toBe(1)
+  second.$dispose()
+  holder.$dispose()
+  await aliveAre(0)
+})
+
+test('using a handle is not entering a context manager', async () => {
+  const contexts = await python.import('contexts')
+  const manager = await contexts.Manager<Handle>()
+  {
+    using same = (await manager.names.__class__) as Handle
+    expect(same.$type).toBe('builtins.type')
+  }
+  expect(await manager.names()).toEqual([])
+})
