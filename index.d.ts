@@ -263,11 +263,11 @@ export type TypedPath<T> = {
 
 /**
  * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
- * objects themselves and is one round trip; only its last result is converted.
+ * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
+ * `$call`.
  */
 export type Call<T = Untyped> = Promise<T> &
   CommonMembers &
-  DynamicCall &
   DynamicAttributes & {
     readonly name: Path
     readonly length: Path
@@ -626,8 +626,6 @@ export interface PythonFrame {
 export declare class PythonError extends Error {
   #private
   readonly name: 'PythonError'
-  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
-  readonly cause?: PythonError
   /** The name of the exception's class, such as `ValueError`. */
   get type(): string
   /** The class with its module, such as `json.decoder.JSONDecodeError` or `builtins.ValueError`. */
@@ -642,6 +640,8 @@ export declare class PythonError extends Error {
   get frames(): readonly PythonFrame[]
   /** What `add_note` added. */
   get notes(): readonly string[]
+  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
+  get cause(): PythonError | undefined
   /** The exceptions of an exception group. */
   get errors(): readonly PythonError[] | undefined
   /** The exception itself. */

@@ -27,20 +27,35 @@ async function fails(operation: { async(): unknown; sync(): unknown }, expected:
 describe('importing', () => {
   test('an unknown module', async () => {
     const expected = { type: 'ModuleNotFoundError', message: "ModuleNotFoundError: No module named 'no_such_module'" }
-    await fails({ async: () => python.import('no_such_module'), sync: () => python.importSync('no_such_module') }, expected)
+    await fails(
+      { async: () => python.import('no_such_module'), sync: () => python.importSync('no_such_module') },
+      expected,
+    )
   })
 
   test('an unknown module of a package, and one with a name that is none', async () => {
-    await fails({ async: () => python.import('json.nothing'), sync: () => python.importSync('json.nothing') }, 'json.nothing')
+    await fails(
+      { async: () => python.import('json.nothing'), sync: () => python.importSync('json.nothing') },
+      'json.nothing',
+    )
     await fails({ async: () => python.import('not a name'), sync: () => python.importSync('not a name') }, 'not a name')
     await fails({ async: () => python.import(''), sync: () => python.importSync('') }, { code: 'ERR_INVALID_ARGUMENT' })
-    await fails({ async: () => python.import(1 as never), sync: () => python.importSync(1 as never) }, { code: 'ERR_INVALID_ARGUMENT' })
+    await fails(
+      { async: () => python.import(1 as never), sync: () => python.importSync(1 as never) },
+      { code: 'ERR_INVALID_ARGUMENT' },
+    )
   })
 
   test('a file that does not exist, that is no Python, or that is not a file', async () => {
     const url = (name: string): URL => pathToFileURL(join(__dirname, 'fixtures', name))
-    await fails({ async: () => python.import(url('nothing.py')), sync: () => python.importSync(url('nothing.py')) }, 'nothing.py')
-    await fails({ async: () => python.import(url('syntax_error.py')), sync: () => python.importSync(url('syntax_error.py')) }, { type: 'SyntaxError' })
+    await fails(
+      { async: () => python.import(url('nothing.py')), sync: () => python.importSync(url('nothing.py')) },
+      'nothing.py',
+    )
+    await fails(
+      { async: () => python.import(url('syntax_error.py')), sync: () => python.importSync(url('syntax_error.py')) },
+      { type: 'SyntaxError' },
+    )
     const web = new URL('https://example.com/tools.py')
     await fails({ async: () => python.import(web), sync: () => python.importSync(web) }, 'only `file:` URLs')
   })
@@ -53,9 +68,14 @@ describe('importing', () => {
 
   test('a module that raises', async () => {
     const expected = { type: 'LookupError', message: 'LookupError: raised by the import' }
-    await fails({ async: () => python.import('raises_on_import'), sync: () => python.importSync('raises_on_import') }, expected)
+    await fails(
+      { async: () => python.import('raises_on_import'), sync: () => python.importSync('raises_on_import') },
+      expected,
+    )
     await expect(python.import('raises_on_import')).rejects.toMatchObject({
-      frames: expect.arrayContaining([expect.objectContaining({ file: join(__dirname, 'fixtures', 'raises_on_import.py'), line: 3 })]),
+      frames: expect.arrayContaining([
+        expect.objectContaining({ file: join(__dirname, 'fixtures', 'raises_on_import.py'), line: 3 }),
+      ]),
     })
   })
 
@@ -75,9 +95,18 @@ describe('importing', () => {
 
 describe('calling', () => {
   test('with a wrong number of arguments', async () => {
-    await fails({ async: () => handles.add(1), sync: () => handles.$sync.add(1) }, 'missing 1 required positional argument')
-    await fails({ async: () => handles.add(1, 2, 3), sync: () => handles.$sync.add(1, 2, 3) }, 'takes 2 positional arguments but 3 were given')
-    await fails({ async: () => handles.add(kw({ nothing: 1 })), sync: () => handles.$sync.add(kw({ nothing: 1 })) }, "unexpected keyword argument 'nothing'")
+    await fails(
+      { async: () => handles.add(1), sync: () => handles.$sync.add(1) },
+      'missing 1 required positional argument',
+    )
+    await fails(
+      { async: () => handles.add(1, 2, 3), sync: () => handles.$sync.add(1, 2, 3) },
+      'takes 2 positional arguments but 3 were given',
+    )
+    await fails(
+      { async: () => handles.add(kw({ nothing: 1 })), sync: () => handles.$sync.add(kw({ nothing: 1 })) },
+      "unexpected keyword argument 'nothing'",
+    )
   })
 
   test('what cannot be called', async () => {
@@ -94,7 +123,10 @@ describe('calling', () => {
   })
 
   test('with keywords that are not last, or are none', async () => {
-    await fails({ async: () => handles.add(kw({ left: 1 }), 2), sync: () => handles.$sync.add(kw({ left: 1 }), 2) }, 'must be the last argument')
+    await fails(
+      { async: () => handles.add(kw({ left: 1 }), 2), sync: () => handles.$sync.add(kw({ left: 1 }), 2) },
+      'must be the last argument',
+    )
     expect(() => kw(1 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
     expect(() => handles.add.$call([], [] as never)).toThrow('keyword arguments must be an object')
   })
@@ -139,8 +171,14 @@ describe('arguments that cannot cross', () => {
   })
 
   test('a scope that is none', async () => {
-    await fails({ async: () => python.eval('1', Symbol('s') as never), sync: () => python.evalSync('1', Symbol('s') as never) }, { code: 'ERR_CONVERSION' })
-    await fails({ async: () => python.eval('1', handles.point), sync: () => python.evalSync('1', [] as never) }, 'Error')
+    await fails(
+      { async: () => python.eval('1', Symbol('s') as never), sync: () => python.evalSync('1', Symbol('s') as never) },
+      { code: 'ERR_CONVERSION' },
+    )
+    await fails(
+      { async: () => python.eval('1', handles.point), sync: () => python.evalSync('1', [] as never) },
+      'Error',
+    )
   })
 })
 
@@ -174,7 +212,11 @@ describe('large and deep values', () => {
 
   test('a dict with __proto__ has it as data', async () => {
     const object = JSON.parse('{"__proto__": {"polluted": true}, "constructor": 1}') as object
-    for (const result of [await handles.identity(object), handles.$sync.identity(object), await python.eval('{"__proto__": {"polluted": True}, "constructor": 1}')]) {
+    for (const result of [
+      await handles.identity(object),
+      handles.$sync.identity(object),
+      await python.eval('{"__proto__": {"polluted": True}, "constructor": 1}'),
+    ]) {
       expect(Object.keys(result as object)).toEqual(['__proto__', 'constructor'])
       expect(Object.getPrototypeOf(result)).toBe(Object.prototype)
       expect((result as { polluted?: boolean }).polluted).toBeUndefined()
@@ -205,7 +247,11 @@ describe('a getter of an argument', () => {
       },
       path: handles.point.x,
     }
-    expect(await Promise.all([handles.add(1, 1), handles.identity(value), handles.add(2, 2)])).toEqual([2, { before: 1, inside: [1, 2], path: 1 }, 4])
+    expect(await Promise.all([handles.add(1, 1), handles.identity(value), handles.add(2, 2)])).toEqual([
+      2,
+      { before: 1, inside: [1, 2], path: 1 },
+      4,
+    ])
   })
 })
 
@@ -218,6 +264,9 @@ describe('Python that leaves', () => {
   })
 
   test('SystemExit is an error, not an exit', async () => {
-    await fails({ async: () => python.exec('raise SystemExit(3)'), sync: () => python.execSync('raise SystemExit(3)') }, { type: 'SystemExit' })
+    await fails(
+      { async: () => python.exec('raise SystemExit(3)'), sync: () => python.execSync('raise SystemExit(3)') },
+      { type: 'SystemExit' },
+    )
   })
 })

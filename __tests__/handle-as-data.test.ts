@@ -58,7 +58,7 @@ describe.each(['path', 'call'])('of a %s', (kind) => {
     expect(() => String(views[kind])).toThrow(asData)
     expect(() => `${views[kind] as string}`).toThrow('await')
     expect(() => 'a' + (views[kind] as string)).toThrow(asData)
-    expect(() => (views[kind] as object).toString()).toThrow(asData)
+    expect(() => (views[kind] as Date).toString()).toThrow(asData)
   })
 })
 
@@ -85,7 +85,19 @@ describe.each(['asynchronous handle', 'synchronous handle'])('of an %s', (kind) 
 
   test('names by which libraries recognise things exist only if the type has them', async () => {
     const other = kind === 'synchronous handle' ? handles.$sync.Piped<SyncHandle>() : await handles.Piped<Handle>()
-    for (const name of ['pipe', 'on', 'getReader', 'next', 'return', 'throw', 'onModuleInit', 'subscribe', 'nodeType', '$$typeof', 'not an identifier']) {
+    for (const name of [
+      'pipe',
+      'on',
+      'getReader',
+      'next',
+      'return',
+      'throw',
+      'onModuleInit',
+      'subscribe',
+      'nodeType',
+      '$$typeof',
+      'not an identifier',
+    ]) {
       expect((views[kind] as Record<string, unknown>)[name]).toBeUndefined()
     }
     expect(await other.pipe()).toBe('piped')

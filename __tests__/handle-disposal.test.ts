@@ -4,7 +4,10 @@ import { python, type Handle, type SyncHandle } from 'symphony-python-bridge'
 import { eventually } from './support/eventually'
 
 let handles: Handle
-const disposed = expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED', message: expect.stringContaining('handles.Counted') })
+const disposed = expect.objectContaining({
+  code: 'ERR_HANDLE_DISPOSED',
+  message: expect.stringContaining('handles.Counted'),
+})
 
 beforeAll(async () => {
   await python.start({ paths: [join(__dirname, 'fixtures')] })

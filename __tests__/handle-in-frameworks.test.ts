@@ -30,7 +30,10 @@ describe('fastify', () => {
     for (const url of ['/', '/sync']) {
       const response = await server.inject(url)
       expect(response.statusCode).toBe(500)
-      expect(response.json()).toMatchObject({ code: 'ERR_HANDLE_AS_DATA', message: expect.stringContaining('$value()') })
+      expect(response.json()).toMatchObject({
+        code: 'ERR_HANDLE_AS_DATA',
+        message: expect.stringContaining('$value()'),
+      })
     }
     await server.close()
   })

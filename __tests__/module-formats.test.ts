@@ -21,12 +21,20 @@ test('require and import give the same objects', async () => {
     { module: true },
   )
   expect(stderr).toBe('')
-  expect(JSON.parse(stdout)).toEqual({ names: Object.keys(exported).sort(), same: true, more: [], handle: true, error: true })
+  expect(JSON.parse(stdout)).toEqual({
+    names: Object.keys(exported).sort(),
+    same: true,
+    more: [],
+    handle: true,
+    error: true,
+  })
   expect(code).toBe(0)
 })
 
 test('import() works from CommonJS', async () => {
-  const { stdout } = await runProgram("import('symphony-python-bridge').then(({ python }) => console.log(python.evalSync('1 + 1')))")
+  const { stdout } = await runProgram(
+    "import('symphony-python-bridge').then(({ python }) => console.log(python.evalSync('1 + 1')))",
+  )
   expect(stdout).toBe('2\n')
 })
 

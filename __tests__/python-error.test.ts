@@ -12,8 +12,16 @@ beforeAll(async () => {
 
 /** Both ways of calling must tell the same. */
 const ways: [string, (name: string, ...args: unknown[]) => Promise<PythonError>][] = [
-  ['asynchronous', (name, ...args) => caught(() => (errors as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args))],
-  ['synchronous', (name, ...args) => caught(() => (errors.$sync as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args))],
+  [
+    'asynchronous',
+    (name, ...args) =>
+      caught(() => (errors as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args)),
+  ],
+  [
+    'synchronous',
+    (name, ...args) =>
+      caught(() => (errors.$sync as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!(...args)),
+  ],
 ]
 
 async function caught(call: () => unknown): Promise<PythonError> {
@@ -59,7 +67,10 @@ describe.each(ways)('of an %s call', (_way, raised) => {
   test('has the frames of Python, the innermost last', async () => {
     const { frames } = await raised('nested')
     expect(frames.slice(-3).map((frame) => frame.function)).toEqual(['nested', 'inner', 'value_error'])
-    expect(frames.at(-1)).toMatchObject({ file: join(__dirname, 'fixtures', 'errors.py'), source: expect.stringContaining('raise ValueError(message)') })
+    expect(frames.at(-1)).toMatchObject({
+      file: join(__dirname, 'fixtures', 'errors.py'),
+      source: expect.stringContaining('raise ValueError(message)'),
+    })
     expect(frames.at(-1)!.line).toBeGreaterThan(1)
   })
 
@@ -150,7 +161,10 @@ describe('since Python 3.11', () => {
     for (const [, raised] of ways) {
       const error = await raised('group')
       expect(error.type).toBe('ExceptionGroup')
-      expect(error.errors!.map(({ message }) => message)).toEqual(['ValueError: one', 'ExceptionGroup: more (1 sub-exception)'])
+      expect(error.errors!.map(({ message }) => message)).toEqual([
+        'ValueError: one',
+        'ExceptionGroup: more (1 sub-exception)',
+      ])
       expect(error.errors![1]!.errors![0]!.type).toBe('KeyError')
       expect((await raised('value_error')).errors).toBeUndefined()
     }

@@ -34,7 +34,9 @@ describe('start', () => {
     expect(await result("return python.importSync('math').sqrt(4)")).toBe(2)
     expect(await result("return python.evalSync('1 + 1')")).toBe(2)
     expect(await result("return python.execSync('x = 1').x")).toBe(1)
-    expect(await result("return await python.with(python.eval('open(__import__(\"os\").devnull)'), (file) => file.name)")).toBe('/dev/null')
+    expect(
+      await result('return await python.with(python.eval(\'open(__import__("os").devnull)\'), (file) => file.name)'),
+    ).toBe('/dev/null')
   })
 
   test('happens once, however it is asked for', async () => {
@@ -77,12 +79,17 @@ describe('start', () => {
     const failure = await result(`
       await python.start({ threads: 2, env: { A: '1' } })
       return await failure(() => python.start(${options}))`)
-    expect(failure).toMatchObject({ code: 'ERR_PYTHON_ALREADY_CHOSEN', message: expect.stringContaining(`\`${name}\``) })
+    expect(failure).toMatchObject({
+      code: 'ERR_PYTHON_ALREADY_CHOSEN',
+      message: expect.stringContaining(`\`${name}\``),
+    })
     expect((failure as { message: string }).message).toContain(words)
   })
 
   test('with other options rejects also after Python started by itself', async () => {
-    expect(await result("python.importSync('math'); return await failure(() => python.start({ threads: 3 }))")).toMatchObject({
+    expect(
+      await result("python.importSync('math'); return await failure(() => python.start({ threads: 3 }))"),
+    ).toMatchObject({
       code: 'ERR_PYTHON_ALREADY_CHOSEN',
     })
   })
@@ -96,12 +103,28 @@ describe('start', () => {
   })
 
   test('that failed can be tried again with other options', async () => {
-    expect(await result("await failure(() => python.start({ python: '/no/such/python' })); return (await python.start({})).mode")).toBe('embedded')
+    expect(
+      await result(
+        "await failure(() => python.start({ python: '/no/such/python' })); return (await python.start({})).mode",
+      ),
+    ).toBe('embedded')
   })
 
   test('rejects options that cannot be meant', async () => {
-    const options = ['1', 'null', '{ mode: "worker" }', '{ python: 1 }', '{ paths: "x" }', '{ args: [1] }', '{ env: { A: 1 } }', '{ threads: 0 }', '{ stdout: 1 }']
-    const failures = (await result(`return await Promise.all([${options.join()}].map((options) => failure(() => python.start(options))))`)) as unknown[]
+    const options = [
+      '1',
+      'null',
+      '{ mode: "worker" }',
+      '{ python: 1 }',
+      '{ paths: "x" }',
+      '{ args: [1] }',
+      '{ env: { A: 1 } }',
+      '{ threads: 0 }',
+      '{ stdout: 1 }',
+    ]
+    const failures = (await result(
+      `return await Promise.all([${options.join()}].map((options) => failure(() => python.start(options))))`,
+    )) as unknown[]
     for (const failure of failures) expect(failure).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 })
@@ -157,10 +180,11 @@ describe('stop', () => {
   })
 
   test('leaves handles printable', async () => {
-    expect(await result("const math = python.importSync('math'); await python.stop(); return [require('util').inspect(math), String(math)]")).toEqual([
-      expect.stringContaining('(Python was stopped)'),
-      '[Python builtins.module]',
-    ])
+    expect(
+      await result(
+        "const math = python.importSync('math'); await python.stop(); return [require('util').inspect(math), String(math)]",
+      ),
+    ).toEqual([expect.stringContaining('(Python was stopped)'), '[Python builtins.module]'])
   })
 })
 
@@ -177,7 +201,11 @@ describe('output', () => {
   })
 
   test('can be ignored', async () => {
-    expect(await result("await python.start({ stdout: 'ignore', stderr: 'ignore' }); await python.exec('print(1)'); return 'quiet'")).toBe('quiet')
+    expect(
+      await result(
+        "await python.start({ stdout: 'ignore', stderr: 'ignore' }); await python.exec('print(1)'); return 'quiet'",
+      ),
+    ).toBe('quiet')
   })
 })
 

@@ -26,6 +26,7 @@ function emitDeclarations() {
   const { options } = typescript.parseJsonConfigFileContent(config, typescript.sys, root)
   const program = typescript.createProgram([entry], {
     ...options,
+    noEmit: false,
     declaration: true,
     emitDeclarationOnly: true,
     stripInternal: true,

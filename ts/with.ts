@@ -47,7 +47,10 @@ export function withContextSync(manager: unknown, body: (value: unknown) => unkn
     result = body(value)
     if (isThenable(result)) {
       result.then(undefined, () => undefined)
-      throw new BridgeError('ERR_INVALID_ARGUMENT', 'the function given to `withSync` returned a promise; use `python.with` for asynchronous work')
+      throw new BridgeError(
+        'ERR_INVALID_ARGUMENT',
+        'the function given to `withSync` returned a promise; use `python.with` for asynchronous work',
+      )
     }
   } catch (error) {
     if (operateSync(state, Operation.exit, [exitArgument(error)]) === true) return undefined

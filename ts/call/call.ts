@@ -79,7 +79,6 @@ export class Call extends AsyncProxy {
     return (this.#promise ??= this.#newPromise())
   }
 
-
   /** Its outcome is there. */
   fulfil(value: unknown): void {
     this.#settle('value', value)
@@ -270,7 +269,11 @@ function capture(resolve: (value: unknown) => void): void {
 }
 
 const promiseMembers = {
-  then(this: object, fulfilled?: (value: unknown) => unknown, rejected?: (reason: unknown) => unknown): Promise<unknown> {
+  then(
+    this: object,
+    fulfilled?: (value: unknown) => unknown,
+    rejected?: (reason: unknown) => unknown,
+  ): Promise<unknown> {
     return callBehind(this).promise.then(fulfilled, rejected)
   },
   catch(this: object, rejected?: (reason: unknown) => unknown): Promise<unknown> {

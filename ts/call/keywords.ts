@@ -45,7 +45,10 @@ export function namedArguments(value: unknown): object | undefined {
 }
 
 /** The arguments of a call as Python takes them: trailing `undefined` dropped, keywords split off. */
-export function splitArguments(args: readonly unknown[]): { positional: readonly unknown[]; named: object | undefined } {
+export function splitArguments(args: readonly unknown[]): {
+  positional: readonly unknown[]
+  named: object | undefined
+} {
   let end = args.length
   while (end > 0 && args[end - 1] === undefined) end -= 1
   const named = end > 0 ? keywordsOf(args[end - 1]) : undefined

@@ -24,7 +24,10 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
   }
   const timeout = options.timeout ?? base.timeout
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-    throw new BridgeError('ERR_INVALID_ARGUMENT', `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``)
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``,
+    )
   }
   return { signal, timeout, returns: options.returns === undefined ? base.returns : checkedReturns(options.returns) }
 }
@@ -33,7 +36,10 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
 export function checkedReturns(returns: Returns | undefined): Returns {
   if (returns === undefined) return 'auto'
   if (returns !== 'auto' && returns !== 'value' && returns !== 'ref') {
-    throw new BridgeError('ERR_INVALID_ARGUMENT', `\`returns\` must be 'auto', 'value' or 'ref', but got \`${String(returns)}\``)
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`returns\` must be 'auto', 'value' or 'ref', but got \`${String(returns)}\``,
+    )
   }
   return returns
 }

@@ -24,7 +24,12 @@ export class Path extends AsyncProxy {
   }
 
   /** A path without a step is the target itself, with another context. */
-  static from(context: CallContext, target: HandleState | Call, parent: Path | undefined, step: Step | undefined): object {
+  static from(
+    context: CallContext,
+    target: HandleState | Call,
+    parent: Path | undefined,
+    step: Step | undefined,
+  ): object {
     return new Proxy(proxyTarget, new Path(context, target, parent, step))
   }
 
@@ -71,7 +76,11 @@ export class Path extends AsyncProxy {
   }
 }
 
-function then(this: object, fulfilled?: (value: unknown) => unknown, rejected?: (reason: unknown) => unknown): Promise<unknown> {
+function then(
+  this: object,
+  fulfilled?: (value: unknown) => unknown,
+  rejected?: (reason: unknown) => unknown,
+): Promise<unknown> {
   return (handlerOf(this) as Path).read().promise.then(fulfilled, rejected)
 }
 

@@ -1,7 +1,7 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromNative, withStackFrom } from '../errors/from-native'
-import { HandleState } from '../handle/state'
+import { type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { CallWatch, cancelled } from './call-watch'
@@ -59,7 +59,16 @@ class RequestQueue implements CallQueue {
       if (options.signal?.aborted) throw cancelled(options.signal)
       const resolved = target instanceof Call ? target.resolvedTarget() : target
       const returns = resultIsChosen.has(operation) ? returnsNumber[options.returns] : 0
-      this.#enqueue(call, { id: call.id, session: scope.session, operation, returns, target: resolved, steps, args, named })
+      this.#enqueue(call, {
+        id: call.id,
+        session: scope.session,
+        operation,
+        returns,
+        target: resolved,
+        steps,
+        args,
+        named,
+      })
     } catch (error) {
       call.fail(() => error as Error)
       return call
@@ -69,7 +78,8 @@ class RequestQueue implements CallQueue {
   }
 
   setConversion(call: Call, convert: boolean): void {
-    const written = call.offset === apart ? this.#before.find((one) => one.call === call)?.bytes : this.#writer.encoder.bytes
+    const written =
+      call.offset === apart ? this.#before.find((one) => one.call === call)?.bytes : this.#writer.encoder.bytes
     if (written !== undefined) written[Math.max(call.offset, 0) + flagsOffset] = convert ? convertFlag : 0
   }
 

@@ -14,7 +14,16 @@ import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
 import { hasState } from './subject'
 
 /** Kinds of result that the mailbox announces. */
-const Kind = { handle: 1, value: 2, largeValue: 3, error: 4, largeError: 5, method: 6, indirect: 7, exception: 8 } as const
+const Kind = {
+  handle: 1,
+  value: 2,
+  largeValue: 3,
+  error: 4,
+  largeError: 5,
+  method: 6,
+  indirect: 7,
+  exception: 8,
+} as const
 /** `callWith` calls the object itself rather than one of its methods. */
 const itself = -1
 /** More arguments than this travel in a request. */
@@ -46,7 +55,8 @@ export function callState(state: HandleState, args: readonly unknown[]): unknown
   }
   if (typeof result !== 'object' && result !== undefined) return result
   if (result === null) return null
-  if (result === undefined && environment.words[0] === Kind.indirect) return callIndirectly(state, itself, undefined, args)
+  if (result === undefined && environment.words[0] === Kind.indirect)
+    return callIndirectly(state, itself, undefined, args)
   return objectResult(result, callState)
 }
 
@@ -151,7 +161,12 @@ function isDirect(value: unknown): boolean {
 }
 
 /** A call with handles among its arguments, or many of them; with structured data it becomes a request. */
-function callIndirectly(state: HandleState, method: number, name: string | undefined, args: readonly unknown[]): unknown {
+function callIndirectly(
+  state: HandleState,
+  method: number,
+  name: string | undefined,
+  args: readonly unknown[],
+): unknown {
   const { positional, named } = splitArguments(args)
   const direct = named === undefined && positional.length <= directLimit ? directArguments(positional) : undefined
   if (direct === undefined) {

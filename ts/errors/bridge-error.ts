@@ -33,6 +33,8 @@ export class BridgeError extends Error {
   }
 
   static {
+    // A bundler may rename a class; stacks and loggers show the name.
+    hidden(this, 'name', 'BridgeError')
     hidden(this.prototype, 'name', 'BridgeError')
     hidden(this.prototype, brand, true)
   }

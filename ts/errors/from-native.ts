@@ -11,12 +11,27 @@ export type StackBoundary = (...args: never[]) => unknown
 
 /** The error that an error value describes, with a stack that begins at the caller of `boundary`. */
 export function errorFromNative(value: ErrorValue, boundary: StackBoundary): PythonError | BridgeError {
-  return withStackFrom(withoutStack(() => newError(value)), boundary)
+  return withStackFrom(
+    withoutStack(() => newError(value)),
+    boundary,
+  )
 }
 
 /** The error of an exception of which only type and message are known so far. */
 export function exceptionFromNative(message: string, state: HandleState, boundary: StackBoundary): PythonError {
-  const details: ExceptionDetails = [state.type.name, null, null, null, null, null, null, false, null, new Holder(state), false]
+  const details: ExceptionDetails = [
+    state.type.name,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    false,
+    null,
+    new Holder(state),
+    false,
+  ]
   return withStackFrom(
     withoutStack(() => new PythonError(message, details)),
     boundary,
@@ -42,7 +57,8 @@ export function nestedErrorFromNative(value: ErrorValue): PythonError | BridgeEr
 
 function newError([code, message, details]: ErrorValue): PythonError | BridgeError {
   if (code === 'ERR_PYTHON_EXCEPTION') return new PythonError(message, details as ExceptionDetails)
-  if (!isErrorCode(code)) return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
+  if (!isErrorCode(code))
+    return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
   const path = (details as { path?: unknown } | null)?.path
   return new BridgeError(code as BridgeErrorCode, message, typeof path === 'string' ? { path } : undefined)
 }

@@ -135,12 +135,27 @@ export class PythonError extends Error {
     const state = PythonError.stateOf(this)
     if (state === undefined || state.id === 0) return this.#details
     const [, , details] = operateSync(state, Operation.describeException) as ErrorValue
-    const [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors] = details as ExceptionDetails
-    this.#details = [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors, this.#details[9], true]
+    const [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors] =
+      details as ExceptionDetails
+    this.#details = [
+      qualifiedType,
+      args,
+      notes,
+      frames,
+      traceback,
+      cause,
+      context,
+      suppressed,
+      errors,
+      this.#details[9],
+      true,
+    ]
     return this.#details
   }
 
   static {
+    // A bundler may rename a class; stacks and loggers show the name.
+    Object.defineProperty(this, 'name', { value: 'PythonError', configurable: true })
     const hidden = { configurable: true, enumerable: false }
     Object.defineProperties(this.prototype, {
       name: { ...hidden, value: 'PythonError', writable: true },

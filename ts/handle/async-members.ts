@@ -113,13 +113,13 @@ export const asyncMembers = Object.setPrototypeOf(
 export const handleMembers = Object.setPrototypeOf(
   {
     get $type(): string {
-      return stateBehind(this).type.name
+      return stateBehind(this as object).type.name
     },
     get $async(): object {
-      return this
+      return this as object
     },
     get $sync(): object {
-      return stateBehind(this).syncView
+      return stateBehind(this as object).syncView
     },
     $dispose(this: object): void {
       stateBehind(this).dispose()

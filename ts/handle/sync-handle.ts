@@ -84,7 +84,14 @@ export class SyncView implements ProxyHandler<typeof proxyTarget>, Inspectable, 
   getNamed(name: string): unknown {
     const number = nameNumber(name)
     if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
-    if (name !== 'name' && !(name in syncMembers) && !neverAttributes.has(name) && !isProbedName(name) && !alsoProbed.has(name) && memberKind(name) === 'attribute') {
+    if (
+      name !== 'name' &&
+      !(name in syncMembers) &&
+      !neverAttributes.has(name) &&
+      !isProbedName(name) &&
+      !alsoProbed.has(name) &&
+      memberKind(name) === 'attribute'
+    ) {
       attributeNumbers.set(name, number)
     }
     return getAttribute(this.state, name, number)

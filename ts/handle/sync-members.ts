@@ -87,7 +87,7 @@ export const syncMembers = Object.setPrototypeOf(
       return viewOf(this).state.asyncView
     },
     get $sync(): object {
-      return this
+      return this as object
     },
     [Symbol.dispose](this: object): void {
       viewOf(this).state.dispose()

@@ -5,7 +5,7 @@ import { holdsState, type HasState } from '../call/subject'
 import { handlerOf, internal } from './internal'
 import { proxyTarget, type Inspectable } from './proxy-target'
 import type { HandleState } from './state'
-import { SyncView } from './sync-handle'
+import { type SyncView } from './sync-handle'
 import type { InspectOptionsStylized } from 'node:util'
 
 // An own property of the handler, as in sync-handle.ts.

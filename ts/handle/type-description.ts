@@ -23,7 +23,9 @@ const descriptions = new Map<number, TypeDescription>()
 export function typeDescription(key: number): TypeDescription {
   let description = descriptions.get(key)
   if (description === undefined) {
-    const parsed = JSON.parse(environment.port.describeType(key)) as Omit<TypeDescription, 'names'> & { names: string[] }
+    const parsed = JSON.parse(environment.port.describeType(key)) as Omit<TypeDescription, 'names'> & {
+      names: string[]
+    }
     description = { ...parsed, names: new Set(parsed.names) }
     if (descriptions.size >= descriptionsLimit) descriptions.clear()
     descriptions.set(key, description)

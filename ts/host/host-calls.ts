@@ -27,7 +27,12 @@ export class HostCalls {
     return await this.#run(Operation.exec, code, scope, options).promise
   }
 
-  #run(operation: typeof Operation.eval | typeof Operation.exec, code: string, scope: object | undefined, options: CallOptions | undefined): Call {
+  #run(
+    operation: typeof Operation.eval | typeof Operation.exec,
+    code: string,
+    scope: object | undefined,
+    options: CallOptions | undefined,
+  ): Call {
     const context = this.#context.with(checkedOptions(options, this.#context.options))
     return context.start(operation, undefined, [], [checkedCode(code), scope ?? null])
   }

@@ -1,5 +1,4 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
-import { isMainThread } from 'node:worker_threads'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
 import { requests } from '../call/request-queue'
@@ -26,7 +25,8 @@ class Interpreter {
     checkStartOptions(options)
     if (environment.attached || this.#starting !== undefined) {
       await this.ready()
-      const executable = options.python === undefined ? undefined : chosenInterpreter(await locateAsync(request(options))).executable
+      const executable =
+        options.python === undefined ? undefined : chosenInterpreter(await locateAsync(request(options))).executable
       this.#checkSame(options, executable)
     } else {
       this.#options = options
@@ -91,7 +91,6 @@ class Interpreter {
   #load(report: LocateReport): { core: NativeCore; config: string } {
     const chosen = chosenInterpreter(report)
     guarded(() => loadLoader().open(chosen.libpython, chosen.deepbind))
-    markOpened()
     return { core: loadCore(), config: JSON.stringify(coreConfig(this.#options, chosen)) }
   }
 
@@ -131,8 +130,9 @@ class Interpreter {
 
   /** A worker thread or a sandbox leaves; only the main thread takes the interpreter with it. */
   #exit(core: NativeCore): void {
-    if (isMainThread) core.shutdown(shutdownMilliseconds)
-    else environment.port.detach()
+    if (core.isMainThread) core.shutdown(shutdownMilliseconds)
+    environment.port.deliverOutput()
+    environment.port.detach()
     this.#endOutput()
     environment.close()
   }
@@ -146,28 +146,18 @@ class Interpreter {
 export const interpreter = new Interpreter()
 requests.startPython = () => interpreter.ready()
 
-/** On the loader's exports, which all sandboxes of a process share: that a libpython is open, so that the core can be loaded. */
-const opened = Symbol.for('symphony-python-bridge.opened')
-
-function markOpened(): void {
-  Object.defineProperty(loadLoader(), opened, { value: true, configurable: true })
-}
-
 /** The core, if another environment of this process has started it. */
 function runningCore(): NativeCore | undefined {
-  // Without a libpython in the process the core does not load; another thread cannot say whether there is one.
-  if (isMainThread && !(opened in loadLoader())) return undefined
-  try {
-    const core = loadCore()
-    return core.state() === 'running' ? core : undefined
-  } catch {
-    return undefined
-  }
+  // Without a libpython in the process the core does not load.
+  if (loadLoader().opened() === null) return undefined
+  const core = loadCore()
+  return core.state() === 'running' ? core : undefined
 }
 
 function request(options: StartOptions): LocateRequest {
   const env: Record<string, string> = {}
-  for (const [name, value] of Object.entries({ ...process.env, ...options.env })) if (value !== undefined) env[name] = value
+  for (const [name, value] of Object.entries({ ...process.env, ...options.env }))
+    if (value !== undefined) env[name] = value
   const base = { cwd: process.cwd(), env }
   return options.python === undefined ? base : { ...base, python: options.python }
 }

@@ -7,14 +7,16 @@ import type { ChosenInterpreter, LocateReport } from '../native/loader'
 export function chosenInterpreter(report: LocateReport): ChosenInterpreter & { libpython: string } {
   const { chosen, problem } = report
   if (report.ok && chosen !== null && chosen.libpython !== null) return { ...chosen, libpython: chosen.libpython }
-  const code = problem !== null && isErrorCode(problem.code) ? (problem.code as BridgeErrorCode) : 'ERR_PYTHON_NOT_FOUND'
+  const code =
+    problem !== null && isErrorCode(problem.code) ? (problem.code as BridgeErrorCode) : 'ERR_PYTHON_NOT_FOUND'
   throw new BridgeError(code, explanation(report))
 }
 
 function explanation({ problem, attempts }: LocateReport): string {
   const lines = [problem?.message ?? 'no Python that can be embedded was found']
   if (attempts.length > 0) lines.push('tried, in this order:')
-  for (const { source, path, reason } of attempts) lines.push(`  ${source}${path === '' ? '' : ` \`${path}\``}: ${reason}`)
+  for (const { source, path, reason } of attempts)
+    lines.push(`  ${source}${path === '' ? '' : ` \`${path}\``}: ${reason}`)
   if (problem?.fix) lines.push(`to fix it, run: ${problem.fix}`)
   lines.push('`npx symphony-python doctor` shows the details')
   return lines.join('\n')

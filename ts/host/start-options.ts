@@ -15,7 +15,8 @@ export function checkStartOptions(options: StartOptions): void {
   if (python !== undefined && (typeof python !== 'string' || python === '')) throw invalid('python', 'a path', python)
   if (paths !== undefined && !isTexts(paths)) throw invalid('paths', 'an array of strings', paths)
   if (args !== undefined && !isTexts(args)) throw invalid('args', 'an array of strings', args)
-  if (env !== undefined && (typeof env !== 'object' || !isTexts(Object.values(env)))) throw invalid('env', 'an object of strings', env)
+  if (env !== undefined && (typeof env !== 'object' || !isTexts(Object.values(env))))
+    throw invalid('env', 'an object of strings', env)
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw invalid('threads', 'an integer from 1 to 1024', threads)
   }
@@ -78,10 +79,16 @@ function isTexts(value: unknown): value is readonly string[] {
 
 /** Objects with the same properties in another order are the same. */
 function spelled(value: unknown): string {
-  const sorted = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value
+  const sorted =
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort())
+      : value
   return JSON.stringify(sorted)
 }
 
 function invalid(name: string, expected: string, got: unknown): BridgeError {
-  return new BridgeError('ERR_INVALID_ARGUMENT', `\`${name}\` must be ${expected}, but got ${spelled(got) ?? String(got)}`)
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `\`${name}\` must be ${expected}, but got ${spelled(got) ?? String(got)}`,
+  )
 }

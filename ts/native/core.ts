@@ -1,5 +1,7 @@
 /* The core: the native file that holds Python. Its members and its port are described in docs/internal/native-interface.md. */
+import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
+import { packageRoot } from './package-root'
 import { nativePath } from './platform'
 
 /** What `initialize` needs to know, as JSON. */
@@ -57,6 +59,7 @@ export interface Port {
   cancel(id: number): boolean
   openSession(): number
   closeSession(id: number): void
+  deliverOutput(): void
   detach(): void
 }
 
@@ -64,8 +67,13 @@ export interface Port {
 export interface NativeCore {
   readonly version: string
   readonly embedded: boolean
+  readonly isMainThread: boolean
   readonly probedNames: readonly string[]
-  attach(mailbox: ArrayBuffer, onCompletions: (batch: Uint8Array) => void, onOutput: (stream: 1 | 2, text: string) => void): Port
+  attach(
+    mailbox: ArrayBuffer,
+    onCompletions: (batch: Uint8Array) => void,
+    onOutput: (stream: 1 | 2, text: string) => void,
+  ): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void
   state(): CoreState
@@ -76,7 +84,7 @@ export interface NativeCore {
 }
 
 /** The version of this package; the core must carry the same one. */
-export const bridgeVersion = (require('../../package.json') as { version: string }).version
+export const bridgeVersion = (require(join(packageRoot, 'package.json')) as { version: string }).version
 
 let loaded: NativeCore | undefined
 

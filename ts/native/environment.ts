@@ -47,7 +47,8 @@ class Environment {
 
   /** The core; only after `attach`. */
   get core(): NativeCore {
-    if (this.#core === undefined) throw new BridgeError('ERR_PYTHON_NOT_STARTED', 'Python has not been started in this process')
+    if (this.#core === undefined)
+      throw new BridgeError('ERR_PYTHON_NOT_STARTED', 'Python has not been started in this process')
     return this.#core
   }
 
@@ -66,7 +67,11 @@ class Environment {
     this.#closed = true
     // What is known of types stays known, so that handles can still be printed.
     const { describeType } = this.port
-    this.port = unusablePort('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process', describeType)
+    this.port = unusablePort(
+      'ERR_CLOSED',
+      'Python was stopped; it cannot be started again in this process',
+      describeType,
+    )
   }
 
   /** Copies requests into the outbox; gives their length. */
@@ -86,7 +91,11 @@ class Environment {
 export const environment = new Environment()
 
 /** Stands in for a port, so that the hot paths need no check of their own. Giving things back stays allowed: there is nothing to give back to. */
-function unusablePort(code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED', message: string, describeType?: Port['describeType']): Port {
+function unusablePort(
+  code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED',
+  message: string,
+  describeType?: Port['describeType'],
+): Port {
   const refuse = (): never => {
     throw new BridgeError(code, message)
   }
@@ -109,6 +118,7 @@ function unusablePort(code: 'ERR_PYTHON_NOT_STARTED' | 'ERR_CLOSED', message: st
     cancel: () => false,
     openSession: refuse,
     closeSession: ignore,
+    deliverOutput: ignore,
     detach: ignore,
   }
 }

@@ -55,6 +55,7 @@ export interface NativeLoader {
   locate(request: string): string
   locateAsync(request: string, callback: (report: string) => void): void
   open(libpython: string, deepbind: boolean): void
+  opened(): string | null
 }
 
 let loaded: NativeLoader | undefined

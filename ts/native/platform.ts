@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
+import { packageRoot } from './package-root'
 
 /** The two native files: the loader finds Python, the node file is the core. */
 export type NativeFile = 'loader' | 'node'
@@ -22,7 +23,7 @@ export function nativePath(file: NativeFile): string {
   const name = `symphony-${file}.${platform}.node`
   const packaged = fromPackage(`symphony-python-bridge-${platform}/${name}`)
   if (packaged !== undefined) return packaged
-  const built = join(__dirname, '..', '..', 'npm', platform, name)
+  const built = join(packageRoot, 'npm', platform, name)
   if (existsSync(built)) return built
   throw new BridgeError(
     'ERR_PLATFORM_UNSUPPORTED',

@@ -24,7 +24,11 @@ export interface DynamicCall {
 /** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
 export interface CommonMembers {
   /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
-  $call(args: Arguments, named: AnyKw | object | undefined, options: CallOptions & { readonly returns: 'ref' }): Call<Handle>
+  $call(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & { readonly returns: 'ref' },
+  ): Call<Handle>
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
   /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
   $get(name: string): Path
@@ -77,14 +81,19 @@ export interface PathMembers extends CommonMembers {
 export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
 
 /** A path whose results have a fixed type, because `$with({ returns: 'ref' })` was given. */
-export type TypedPath<T> = { (...args: Arguments): Call<T> } & PathMembers & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
+export type TypedPath<T> = { (...args: Arguments): Call<T> } & PathMembers &
+  DynamicAttributes &
+  DynamicFunctionNames &
+  PromiseLike<T>
 
 /**
  * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
  * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
  * `$call`.
  */
-export type Call<T = Untyped> = Promise<T> & CommonMembers & DynamicAttributes & { readonly name: Path; readonly length: Path }
+export type Call<T = Untyped> = Promise<T> &
+  CommonMembers &
+  DynamicAttributes & { readonly name: Path; readonly length: Path }
 
 /** Members of a handle. */
 export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
@@ -110,5 +119,6 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
 export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
 
 /** A handle whose calls give handles, because `$with({ returns: 'ref' })` was given. */
-export type RefHandle = { (...args: Arguments): Call<Handle> } & HandleMembers & DynamicAttributes & DynamicFunctionNames
-
+export type RefHandle = { (...args: Arguments): Call<Handle> } & HandleMembers &
+  DynamicAttributes &
+  DynamicFunctionNames

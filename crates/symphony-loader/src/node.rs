@@ -73,6 +73,12 @@ pub fn locate_async(request: String, callback: Function<'_, FnArgs<(String,)>, (
     Ok(())
 }
 
+/// The library that is open in this process, whichever thread opened it; `null` if none is.
+#[napi]
+pub fn opened() -> Option<String> {
+    crate::open::opened().map(|library| library.to_string_lossy().into_owned())
+}
+
 /// Opens libpython, or the stub library in its place, for the whole process.
 #[napi]
 pub fn open(libpython: String, deepbind: bool) -> Result<(), CodedError> {

@@ -9,6 +9,11 @@ use symphony_wire::ErrorCode;
 /// The library that this process has. It cannot be exchanged, whichever environment of Node asks.
 static OPENED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
+/// The library that was opened.
+pub fn opened() -> Option<PathBuf> {
+    OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+}
+
 /// Why a library was not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFailure {

@@ -22,6 +22,7 @@ use crate::port_functions;
 pub(crate) fn define(env: sys::napi_env, exports: Value) {
     js::set(env, exports, "version", js::string(env, VERSION));
     js::set(env, exports, "embedded", js::boolean(env, is_real_python()));
+    js::set(env, exports, "isMainThread", js::boolean(env, is_main_thread()));
     let mut names = ptr::null_mut();
     // SAFETY: writes the result only.
     unsafe { sys::napi_create_array(env, &raw mut names) };
@@ -48,6 +49,21 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
 /// The stub library, which stands in for libpython where none can be embedded, marks itself.
 fn is_real_python() -> bool {
     symphony_python_bridge::symbols::is_real_python()
+}
+
+/// Asked here because the module that tells JavaScript takes as long to load as all of this package.
+fn is_main_thread() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: always succeeds.
+        let thread = unsafe { libc::gettid() };
+        thread.cast_unsigned() == std::process::id()
+    }
+    #[cfg(target_vendor = "apple")]
+    {
+        // SAFETY: always succeeds.
+        unsafe { libc::pthread_main_np() == 1 }
+    }
 }
 
 fn plain<const N: usize>(

@@ -10,6 +10,7 @@
 //! finalization (thread pools end, `atexit` handlers run, streams are flushed) within a time limit.
 
 mod configuration;
+mod environment;
 mod signals;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -135,7 +136,7 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
             BridgeError::new(ErrorCode::PythonAlreadyChosen, "Python was started already, and one process has one interpreter")
         })?;
     for (name, value) in &parsed.env {
-        configuration::set_variable(name, value.as_bytes());
+        environment::set_variable(name, value.as_bytes());
     }
     async_support::set_threads(parsed.threads);
     let (sender, receiver) = mpsc::sync_channel(1);

@@ -8,13 +8,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 10] = [
+const SOURCES: [(&str, &str, bool); 11] = [
     ("symphony_bridge", include_str!("../python/symphony_bridge/__init__.py"), true),
     ("symphony_bridge._code", include_str!("../python/symphony_bridge/_code.py"), false),
     ("symphony_bridge._context", include_str!("../python/symphony_bridge/_context.py"), false),
     ("symphony_bridge._describe", include_str!("../python/symphony_bridge/_describe.py"), false),
+    ("symphony_bridge._exit", include_str!("../python/symphony_bridge/_exit.py"), false),
     ("symphony_bridge._imports", include_str!("../python/symphony_bridge/_imports.py"), false),
-    ("symphony_bridge._life", include_str!("../python/symphony_bridge/_life.py"), false),
+    ("symphony_bridge._start", include_str!("../python/symphony_bridge/_start.py"), false),
     ("symphony_bridge._streams", include_str!("../python/symphony_bridge/_streams.py"), false),
     ("symphony_bridge.errors", include_str!("../python/symphony_bridge/errors.py"), false),
     ("symphony_bridge.generated", include_str!("../python/symphony_bridge/generated/__init__.py"), true),
@@ -49,8 +50,8 @@ pub(crate) enum Function {
 }
 
 const FUNCTIONS: [(&str, &str); 9] = [
-    ("symphony_bridge._life", "begin"),
-    ("symphony_bridge._life", "end"),
+    ("symphony_bridge._start", "begin"),
+    ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
     ("symphony_bridge._code", "execute"),
     ("symphony_bridge._code", "import_file"),

@@ -5,14 +5,22 @@ installed wheel of the same name can never load a second copy.
 """
 
 from symphony_bridge._native import BUILD_INFO, VERSION, get_system_info
-from symphony_bridge.errors import JsError
+
+# For type checkers only: the interpreter starts without the modules that few programs need.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from symphony_bridge.errors import JsError
+    from symphony_bridge.generated.error_codes import ERROR_CODES
 
 __all__ = ["BUILD_INFO", "ERROR_CODES", "VERSION", "JsError", "get_system_info"]
 __version__ = VERSION
 
 
 def __getattr__(name: str) -> object:
-    # Loaded when somebody asks: the interpreter starts without it.
+    if name == "JsError":
+        from symphony_bridge.errors import JsError
+
+        return JsError
     if name == "ERROR_CODES":
         from symphony_bridge.generated.error_codes import ERROR_CODES
 

@@ -5,13 +5,13 @@
 //! version's struct serves all of them.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::os::unix::ffi::OsStrExt;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Info;
+use super::environment::{self, SavedLocale};
 use super::signals::SavedSignals;
 use crate::{runtime, symbols};
 
@@ -87,6 +87,7 @@ type InitializeFromConfig = unsafe extern "C" fn(*const ConfigBuffer) -> Status;
 pub(super) fn initialise(settings: &Settings, text: String) -> Result<Info, String> {
     let signals = SavedSignals::take();
     let locale = SavedLocale::take();
+    environment::show_to_deep_bound();
     initialise_core(settings)?;
     drop(locale);
     drop(signals);
@@ -205,36 +206,4 @@ fn settings_for_python<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bo
     values.set_item("stdout", mode(settings.stdout))?;
     values.set_item("stderr", mode(settings.stderr))?;
     Ok(values.into_any())
-}
-
-/// Python may coerce the C locale by setting `LC_CTYPE` in the environment, which is Node's as well.
-struct SavedLocale(Option<std::ffi::OsString>);
-
-impl SavedLocale {
-    fn take() -> Self {
-        Self(std::env::var_os("LC_CTYPE"))
-    }
-}
-
-impl Drop for SavedLocale {
-    fn drop(&mut self) {
-        if std::env::var_os("LC_CTYPE") == self.0 {
-            return;
-        }
-        if let Some(value) = &self.0 {
-            set_variable("LC_CTYPE", value.as_bytes());
-        } else {
-            // SAFETY: as in `set_variable`.
-            unsafe { libc::unsetenv(c"LC_CTYPE".as_ptr()) };
-        }
-    }
-}
-
-/// Sets an environment variable of the process, as assigning to `process.env` does.
-pub(super) fn set_variable(name: &str, value: &[u8]) {
-    if let (Ok(name), Ok(value)) = (CString::new(name), CString::new(value)) {
-        // SAFETY: valid C strings, copied by the call. Like Node and Python themselves this relies on no other
-        // thread reading the environment through `getenv` at this moment.
-        unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) };
-    }
 }

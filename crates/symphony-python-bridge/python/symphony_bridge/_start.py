@@ -1,11 +1,10 @@
-"""What happens to the interpreter after ``site`` ran and before the process ends."""
+"""What happens to the interpreter right after ``site`` ran."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-import time
 from _thread import get_ident
 
 from symphony_bridge import _imports, _native, _streams
@@ -30,49 +29,6 @@ def begin(settings: dict[str, Any]) -> None:
     main = get_ident()
     _imports.after_import("threading", lambda threading: _correct_main_thread(threading, main))
     _imports.after_import("multiprocessing.context", _spawn_by_default)
-
-
-def end(seconds: float) -> None:
-    """What finalization would do that a program can notice: thread pools end, ``atexit`` runs, streams are flushed.
-
-    Threads that do not end in time are left running; the process goes away under them.
-    """
-    deadline = time.monotonic() + seconds
-    try:
-        _end_threads(deadline)
-        import atexit
-
-        atexit._run_exitfuncs()  # type: ignore[attr-defined]
-    finally:
-        flush()
-
-
-def flush() -> None:
-    """Flushes both streams; a reader that went away is not an error."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except (OSError, ValueError):
-            pass
-
-
-def _end_threads(deadline: float) -> None:
-    threading = sys.modules.get("threading")
-    if threading is None:
-        return
-    main = threading.main_thread()
-    joined = any(thread is not main and not thread.daemon for thread in threading.enumerate())
-    if not joined and not getattr(threading, "_threading_atexits", None):
-        return
-    # `_shutdown` joins without a limit, so it runs beside; half of the time is kept for the atexit handlers.
-    shutdown = threading.Thread(
-        target=threading._shutdown,
-        name="symphony-shutdown",
-        daemon=True,
-    )
-    shutdown.start()
-    shutdown.join(max(0.0, (deadline - time.monotonic()) / 2))
 
 
 def _correct_main_thread(threading: Any, main: int) -> None:

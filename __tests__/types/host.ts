@@ -1,0 +1,71 @@
+/* Types of the host, of options and of errors. Compiled, never run: an unused `@ts-expect-error` is an error. */
+/* eslint-disable @typescript-eslint/no-unused-vars -- the variables are here for their types */
+import {
+  isBridgeError,
+  isPythonError,
+  python,
+  type BridgeErrorCode,
+  type Call,
+  type Handle,
+  type Info,
+  type PythonError,
+  type SyncHandle,
+} from 'symphony-python-bridge'
+import { type Equal, expectType } from './expect-type'
+
+export async function host(): Promise<void> {
+  expectType<Equal<Awaited<ReturnType<typeof python.start>>, Info>>()
+  await python.start({
+    python: 'venv',
+    paths: ['a'],
+    args: [],
+    env: { A: '1' },
+    threads: 2,
+    stdout: 'ignore',
+    stderr: (line) => line.trim(),
+  })
+  // @ts-expect-error no such mode yet
+  await python.start({ mode: 'worker' })
+  // @ts-expect-error no such option
+  await python.start({ pythonPath: 'x' })
+
+  const numpy = await python.import('numpy')
+  expectType<Equal<typeof numpy, Handle>>()
+  const tools = await python.import(new URL('file:///tools.py'))
+  expectType<Equal<typeof tools, Handle>>()
+  const math = python.importSync('math')
+  expectType<Equal<typeof math, SyncHandle>>()
+
+  expectType<Equal<ReturnType<typeof python.evalSync>, unknown>>()
+  const value = python.eval<number>('1')
+  expectType<Equal<typeof value, Call<number>>>()
+  const namespace = await python.exec('x = 1', { x: 1 })
+  expectType<Equal<typeof namespace, Handle>>()
+  await python.eval('1', namespace, { timeout: 1 })
+
+  const entered = await python.with(numpy, async (file: Handle) => (await file.name) === 'x')
+  expectType<Equal<typeof entered, boolean | undefined>>()
+  await using session = await python.session()
+  const inside = await session.import('sqlite3')
+  expectType<Equal<typeof inside, Handle>>()
+  // @ts-expect-error a session has asynchronous views only
+  session.importSync('sqlite3')
+
+  const unknownValue: unknown = value
+  if (python.isHandle(unknownValue)) expectType<Equal<typeof unknownValue, Handle | SyncHandle>>()
+}
+
+export function errors(error: unknown): void {
+  if (isPythonError(error, 'LookupError')) {
+    expectType<Equal<typeof error, PythonError>>()
+    expectType<Equal<typeof error.code, 'ERR_PYTHON_EXCEPTION'>>()
+    expectType<Equal<typeof error.args, readonly unknown[]>>()
+    expectType<Equal<typeof error.object, Handle>>()
+    expectType<Equal<typeof error.cause, PythonError | undefined>>()
+  }
+  if (isPythonError(error, 'package.module.CustomError')) return
+  if (isBridgeError(error, 'ERR_TIMEOUT')) expectType<Equal<typeof error.code, 'ERR_TIMEOUT'>>()
+  if (isBridgeError(error)) expectType<Equal<typeof error.code, BridgeErrorCode>>()
+  // @ts-expect-error no such code
+  isBridgeError(error, 'ERR_NOTHING')
+}
