@@ -49,6 +49,15 @@ describe('start', () => {
     ).toEqual([true, true])
   })
 
+  test.each([0, 1, 2, 4, 8])('may be under way when a synchronous use comes, %i macrotasks later', async (count) => {
+    const root = await result(`
+      const starting = python.start()
+      for (let task = 0; task < ${count}; task += 1) await new Promise((resolve) => setTimeout(resolve, 1))
+      const root = python.importSync('math').sqrt(4)
+      return [root, (await starting).mode]`)
+    expect(root).toEqual([2, 'embedded'])
+  })
+
   test('takes its options', async () => {
     expect(
       await result(`

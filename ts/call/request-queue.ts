@@ -5,6 +5,7 @@ import { type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { CallWatch, cancelled } from './call-watch'
+import { PendingCalls } from './pending-calls'
 import { Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Request } from './request-writer'
@@ -31,7 +32,7 @@ const resultIsChosen: ReadonlySet<OperationNumber> = new Set([
 class RequestQueue implements CallQueue {
   /** Starts Python; set by the host. */
   startPython: () => Promise<void> = () => Promise.resolve()
-  readonly #pending = new Map<number, Call>()
+  readonly #pending = new PendingCalls()
   #writer = this.#newWriter()
   #batch: Call[] = []
   #scheduled = false
@@ -117,8 +118,7 @@ class RequestQueue implements CallQueue {
 
   /** Rejects everything that is under way; for the end of Python. */
   failAll(makeError: () => Error): void {
-    const calls = [...this.#pending.values()]
-    this.#pending.clear()
+    const calls = this.#pending.takeAll()
     this.#batch = []
     this.#writer.clear()
     for (const call of calls) {
@@ -245,7 +245,7 @@ class RequestQueue implements CallQueue {
 
   #nextId(): number {
     do this.#lastId = this.#lastId === largestId ? 1 : this.#lastId + 1
-    while (this.#pending.has(this.#lastId))
+    while (this.#pending.get(this.#lastId) !== undefined)
     return this.#lastId
   }
 

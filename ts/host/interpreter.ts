@@ -52,7 +52,8 @@ class Interpreter {
       return
     }
     const { core, config } = this.#load(locate(request(this.#options)))
-    if (core.state() === 'idle' || core.state() === 'starting') guarded(() => core.initialize(config))
+    waitWhileStarting(core)
+    if (core.state() !== 'running') guarded(() => core.initialize(config))
     this.#join(core)
   }
 
@@ -77,7 +78,8 @@ class Interpreter {
     // A synchronous use may have started Python meanwhile.
     if (environment.attached) return
     const { core, config } = this.#load(report)
-    if (core.state() === 'idle') {
+    while (core.state() === 'starting') await new Promise((resolve) => setTimeout(resolve, startingPause))
+    if (core.state() !== 'running') {
       await new Promise<void>((resolve, reject) => {
         core.initializeAsync(config, (problem) => {
           if (problem === null || core.state() === 'running') resolve()
@@ -152,6 +154,15 @@ function runningCore(): NativeCore | undefined {
   if (loadLoader().opened() === null) return undefined
   const core = loadCore()
   return core.state() === 'running' ? core : undefined
+}
+
+/** Another thread is starting Python; nothing reports to this one when it has, so it looks again. Milliseconds. */
+const startingPause = 1
+
+/** The same for a synchronous use, which may also come in the middle of an asynchronous start of this environment. */
+function waitWhileStarting(core: NativeCore): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  while (core.state() === 'starting') Atomics.wait(pause, 0, 0, startingPause)
 }
 
 function request(options: StartOptions): LocateRequest {

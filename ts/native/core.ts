@@ -21,8 +21,8 @@ export interface CoreConfig {
 /** Where Python's output goes. */
 export type OutputMode = 'inherit' | 'ignore' | 'callback'
 
-/** The life of the interpreter: `idle` -> `starting` -> `running` -> `closed`; a failed start goes back to `idle`. */
-export type CoreState = 'idle' | 'starting' | 'running' | 'closed'
+/** The life of the interpreter: `idle` -> `starting` -> `running` -> `closed`; a start that fails in Python itself ends in `failed`. */
+export type CoreState = 'idle' | 'starting' | 'running' | 'closed' | 'failed'
 
 /** What `info` answers, as JSON. */
 export interface CoreInfo {
