@@ -18,7 +18,9 @@ test.each(['executable', 'prefix', 'base_prefix', 'exec_prefix', 'version', 'pla
 )
 
 test('sys.flags are those of the interpreter', async () => {
-  expect(await python.eval('list(__import__("sys").flags)')).toEqual(outside('import sys\nprint(json.dumps(list(sys.flags)))'))
+  expect(await python.eval('list(__import__("sys").flags)')).toEqual(
+    outside('import sys\nprint(json.dumps(list(sys.flags)))'),
+  )
 })
 
 test('sys.path is that of the interpreter, behind the folder the process started in', async () => {

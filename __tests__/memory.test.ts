@@ -48,13 +48,17 @@ const bodies: [name: string, body: string, calls: number][] = [
   ['disposed handles', 'make().$dispose()', 1e6],
 ]
 
-test.each(bodies)('%s leave handle counts and memory flat', async (_name, body, calls) => {
-  const end = await runProgram(rounds(body, calls), { node: ['--expose-gc', '--max-old-space-size=200'] })
-  expect(end.stderr).toBe('')
-  const result = JSON.parse(end.stdout) as { growth: number; handles: number }
-  expect(result.handles).toBeLessThan(100)
-  expect(result.growth).toBeLessThan(24)
-}, 300_000)
+test.each(bodies)(
+  '%s leave handle counts and memory flat',
+  async (_name, body, calls) => {
+    const end = await runProgram(rounds(body, calls), { node: ['--expose-gc', '--max-old-space-size=200'] })
+    expect(end.stderr).toBe('')
+    const result = JSON.parse(end.stdout) as { growth: number; handles: number }
+    expect(result.handles).toBeLessThan(100)
+    expect(result.growth).toBeLessThan(24)
+  },
+  300_000,
+)
 
 test('a million handles in one synchronous job are freed during the job', async () => {
   const end = await runProgram(`

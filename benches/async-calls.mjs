@@ -39,8 +39,20 @@ async function measureConcurrent(context) {
   // What an addon would do with Node-API alone has the target. The other way, an addon whose JavaScript makes the promises and
   // resolves them from an array of numbers, can return nothing but numbers; it is here as the limit.
   return [
-    ratioRow({ name, ours: side.ours, comparedWith: 'floor napi_resolve_deferred', other: side.nativeDeferred, target: 3 }),
-    ratioRow({ name, ours: side.ours, comparedWith: 'floor for numbers only', other: side.resolveInJavaScript, target: null }),
+    ratioRow({
+      name,
+      ours: side.ours,
+      comparedWith: 'floor napi_resolve_deferred',
+      other: side.nativeDeferred,
+      target: 3,
+    }),
+    ratioRow({
+      name,
+      ours: side.ours,
+      comparedWith: 'floor for numbers only',
+      other: side.resolveInJavaScript,
+      target: null,
+    }),
   ]
 }
 

@@ -32,7 +32,8 @@ export class PendingCalls {
     if (this.#window[index] !== undefined) {
       this.#window[index] = undefined
       this.#count -= 1
-      if (this.#window.length > longWindow && this.#count < this.#window.length / 4) this.#moveOn(this.#first + this.#window.length)
+      if (this.#window.length > longWindow && this.#count < this.#window.length / 4)
+        this.#moveOn(this.#first + this.#window.length)
     } else {
       this.#stragglers.delete(id)
     }

@@ -41,7 +41,14 @@ impl Adopted {
         let mut reference = ptr::null_mut();
         // SAFETY: `state` is an object; `adoption` lives until the finalizer frees it.
         let status = unsafe {
-            sys::napi_add_finalizer(env, state, adoption.cast(), Some(collected), ptr::null_mut(), &raw mut reference)
+            sys::napi_add_finalizer(
+                env,
+                state,
+                adoption.cast(),
+                Some(collected),
+                ptr::null_mut(),
+                &raw mut reference,
+            )
         };
         let adoption = NonNull::new(adoption).expect("a box is never null");
         if status != sys::Status::napi_ok {
@@ -63,7 +70,9 @@ impl Adopted {
     /// The live state of a handle, absorbing one crossing; null if there is none.
     #[inline]
     pub(crate) fn find(&self, env: sys::napi_env, id: u32) -> Value {
-        let Some(adoption) = self.get(id) else { return ptr::null_mut() };
+        let Some(adoption) = self.get(id) else {
+            return ptr::null_mut();
+        };
         // SAFETY: entries of the table are freed only by finalizers, which take them out first; and none runs before
         // the next allocation in the JavaScript heap.
         let adoption = unsafe { adoption.as_ref() };
@@ -123,10 +132,20 @@ struct GuardedRequest {
 
 /// Forgets the request's outcome when `owner` is collected.
 pub(crate) fn guard_request(env: sys::napi_env, channel: &Arc<Channel>, request: u32, owner: Value) {
-    let guarded = Box::into_raw(Box::new(GuardedRequest { channel: Arc::clone(channel), request }));
+    let guarded = Box::into_raw(Box::new(GuardedRequest {
+        channel: Arc::clone(channel),
+        request,
+    }));
     // SAFETY: `owner` is an object; the box lives until the finalizer frees it.
     let status = unsafe {
-        sys::napi_add_finalizer(env, owner, guarded.cast(), Some(owner_collected), ptr::null_mut(), ptr::null_mut())
+        sys::napi_add_finalizer(
+            env,
+            owner,
+            guarded.cast(),
+            Some(owner_collected),
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
     };
     if status != sys::Status::napi_ok {
         // SAFETY: no finalizer was registered, so the box is still ours.

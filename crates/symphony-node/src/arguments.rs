@@ -45,7 +45,10 @@ pub(crate) struct CallArguments {
 impl CallArguments {
     #[inline]
     pub(crate) fn new() -> Self {
-        Self { slots: [ptr::null_mut(); MOST_ARGUMENTS + 2], count: 0 }
+        Self {
+            slots: [ptr::null_mut(); MOST_ARGUMENTS + 2],
+            count: 0,
+        }
     }
 
     /// Converts and appends the arguments; bit *i* of `mask` says that argument *i* is a handle id.
@@ -101,9 +104,15 @@ impl CallArguments {
 
 #[cold]
 fn handle(py: Python<'_>, id: f64) -> Result<*mut ffi::PyObject, NotConverted> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ids are 32-bit integers")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "ids are 32-bit integers"
+    )]
     let id = id as u32;
-    handles::get(py, id).map(Bound::into_ptr).ok_or_else(|| NotConverted::failed(no_handle(id)))
+    handles::get(py, id)
+        .map(Bound::into_ptr)
+        .ok_or_else(|| NotConverted::failed(no_handle(id)))
 }
 
 pub(crate) fn no_handle(id: u32) -> Failure {
@@ -133,15 +142,26 @@ fn primitive(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut ff
 
 #[inline]
 fn made(py: Python<'_>, object: *mut ffi::PyObject) -> Result<*mut ffi::PyObject, NotConverted> {
-    if object.is_null() { Err(NotConverted::failed(Failure::take(py))) } else { Ok(object) }
+    if object.is_null() {
+        Err(NotConverted::failed(Failure::take(py)))
+    } else {
+        Ok(object)
+    }
 }
 
 /// `int` if the number is integral, not `-0` and of safe magnitude; else `float`.
 #[inline]
 fn from_number(number: f64) -> *mut ffi::PyObject {
-    #[expect(clippy::cast_possible_truncation, reason = "saturates; the comparison below finds out")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates; the comparison below finds out"
+    )]
     let integer = number as i64;
-    #[expect(clippy::cast_precision_loss, reason = "exact for every integer that passes the comparison")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "exact for every integer that passes"
+    )]
     let same = integer as f64 == number;
     if same && number.abs() < SAFE && !(integer == 0 && number.is_sign_negative()) {
         // SAFETY: callers are attached.
@@ -213,7 +233,10 @@ fn from_bigint(py: Python<'_>, env: sys::napi_env, value: Value) -> Result<*mut 
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let magnitude = py
         .get_type::<PyInt>()
-        .call_method1(intern!(py, "from_bytes"), (PyBytes::new(py, &bytes), intern!(py, "little")))
+        .call_method1(
+            intern!(py, "from_bytes"),
+            (PyBytes::new(py, &bytes), intern!(py, "little")),
+        )
         .and_then(|magnitude| if negative == 0 { Ok(magnitude) } else { magnitude.neg() });
     magnitude.map(Bound::into_ptr).map_err(NotConverted::failed)
 }

@@ -100,7 +100,10 @@ unsafe extern "C" fn initialize(env: sys::napi_env, info: sys::napi_callback_inf
 
 fn start(settings: &str) -> Result<(), BridgeError> {
     if !is_real_python() {
-        return Err(BridgeError::new(ErrorCode::PythonStart, "no Python is embedded: the stub library is loaded"));
+        return Err(BridgeError::new(
+            ErrorCode::PythonStart,
+            "no Python is embedded: the stub library is loaded",
+        ));
     }
     interpreter::start(settings)
 }
@@ -109,7 +112,9 @@ unsafe extern "C" fn initialize_async(env: sys::napi_env, info: sys::napi_callba
     plain::<2>(env, info, |arguments| {
         let settings = arguments.text(0)?;
         Background::run(env, arguments.values[1], move || {
-            start(&settings).err().map(|error| json!({ "code": error.code().as_str(), "message": error.message() }))
+            start(&settings)
+                .err()
+                .map(|error| json!({ "code": error.code().as_str(), "message": error.message() }))
         });
         Ok(UNDEFINED)
     })
@@ -133,8 +138,8 @@ unsafe extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe extern "C" fn info(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |_| {
         let info = interpreter::info().ok_or_else(interpreter::refusal)?;
-        let text = serde_json::to_string(info)
-            .map_err(|error| BridgeError::new(ErrorCode::Protocol, error.to_string()))?;
+        let text =
+            serde_json::to_string(info).map_err(|error| BridgeError::new(ErrorCode::Protocol, error.to_string()))?;
         Ok(js::string(env, &text))
     })
 }
@@ -185,11 +190,7 @@ struct Background {
 }
 
 impl Background {
-    fn run(
-        env: sys::napi_env,
-        callback: Value,
-        work: impl FnOnce() -> Option<serde_json::Value> + Send + 'static,
-    ) {
+    fn run(env: sys::napi_env, callback: Value, work: impl FnOnce() -> Option<serde_json::Value> + Send + 'static) {
         let background = Box::into_raw(Box::new(Self {
             work: Some(Box::new(work)),
             outcome: None,
@@ -197,6 +198,7 @@ impl Background {
             handle: ptr::null_mut(),
         }));
         let name = js::string(env, "symphony-python-bridge");
+        let mut handle = ptr::null_mut();
         // SAFETY: the box lives until `completed` frees it, and its address does not change.
         unsafe {
             sys::napi_create_async_work(
@@ -206,11 +208,11 @@ impl Background {
                 Some(execute),
                 Some(completed),
                 background.cast(),
-                &raw mut (*background).handle,
+                &raw mut handle,
             );
         }
-        // SAFETY: the box made above; the work was not queued yet.
-        let handle = unsafe { (*background).handle };
+        // SAFETY: the box made above; the work was not queued yet, so nobody else looks at it.
+        unsafe { (*background).handle = handle };
         // SAFETY: the work made above.
         unsafe { sys::napi_queue_async_work(env, handle) };
     }

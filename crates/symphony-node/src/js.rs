@@ -27,7 +27,12 @@ pub(crate) struct Arguments<const N: usize> {
 impl<const N: usize> Arguments<N> {
     #[inline]
     pub(crate) fn new(env: sys::napi_env) -> Self {
-        Self { env, count: N, values: [ptr::null_mut(); N], data: ptr::null_mut() }
+        Self {
+            env,
+            count: N,
+            values: [ptr::null_mut(); N],
+            data: ptr::null_mut(),
+        }
     }
 
     /// Takes over what the callback got. In place: moving the values right after Node wrote them, word by word, would
@@ -55,8 +60,12 @@ impl<const N: usize> Arguments<N> {
     }
 
     pub(crate) fn text(&self, index: usize) -> Result<String, BridgeError> {
-        text(self.env, self.values[index])
-            .ok_or_else(|| BridgeError::new(ErrorCode::InvalidArgument, format!("argument {index}: expected a string")))
+        text(self.env, self.values[index]).ok_or_else(|| {
+            BridgeError::new(
+                ErrorCode::InvalidArgument,
+                format!("argument {index}: expected a string"),
+            )
+        })
     }
 }
 
@@ -100,7 +109,13 @@ pub(crate) fn text(env: sys::napi_env, value: Value) -> Option<String> {
     let mut bytes = vec![0u8; length + 1];
     // SAFETY: room for the text and its terminator.
     unsafe {
-        sys::napi_get_value_string_utf8(env, value, bytes.as_mut_ptr().cast::<c_char>(), bytes.len(), &raw mut length);
+        sys::napi_get_value_string_utf8(
+            env,
+            value,
+            bytes.as_mut_ptr().cast::<c_char>(),
+            bytes.len(),
+            &raw mut length,
+        );
     }
     bytes.truncate(length);
     String::from_utf8(bytes).ok()
@@ -139,7 +154,14 @@ pub(crate) fn define(env: sys::napi_env, object: Value, name: &str, callback: Ca
     let length = name.len().cast_signed();
     // SAFETY: the name is copied; `data` lives as long as the environment.
     unsafe {
-        sys::napi_create_function(env, name.as_ptr().cast::<c_char>(), length, Some(callback), data, &raw mut function);
+        sys::napi_create_function(
+            env,
+            name.as_ptr().cast::<c_char>(),
+            length,
+            Some(callback),
+            data,
+            &raw mut function,
+        );
     }
     set(env, object, name, function);
 }
@@ -162,7 +184,14 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     let mut result = ptr::null_mut();
     // SAFETY: a function and values of this environment, inside an open handle scope.
     let status = unsafe {
-        sys::napi_call_function(env, this, function, arguments.len(), arguments.as_ptr(), &raw mut result)
+        sys::napi_call_function(
+            env,
+            this,
+            function,
+            arguments.len(),
+            arguments.as_ptr(),
+            &raw mut result,
+        )
     };
     if status == sys::Status::napi_pending_exception {
         let mut exception = ptr::null_mut();

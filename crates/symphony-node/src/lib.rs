@@ -20,9 +20,8 @@ use pyo3::prelude::*;
 
 /// Fills the module object of one environment.
 #[napi(module_exports)]
-fn register(exports: Object<'_>, env: Env) -> napi::Result<()> {
+fn register(exports: Object<'_>, env: Env) {
     exports::define(env.raw(), exports.raw());
-    Ok(())
 }
 
 /// The same file is the compiled half of the Python package `symphony_bridge`.

@@ -75,7 +75,10 @@ impl Port {
     ) -> Result<&'static Self, BridgeError> {
         let mailbox = shared(env, mailbox)?;
         if mailbox.bytes < 1 << 16 {
-            return Err(BridgeError::new(ErrorCode::InvalidArgument, "expected a mailbox of at least 64 KiB"));
+            return Err(BridgeError::new(
+                ErrorCode::InvalidArgument,
+                "expected a mailbox of at least 64 KiB",
+            ));
         }
         let waker = Waker::default();
         let port: &'static Self = Box::leak(Box::new(Self {
@@ -138,7 +141,11 @@ impl Port {
     /// New memory for requests.
     pub(crate) fn make_outbox(&self, bytes: usize) -> Result<Value, BridgeError> {
         let (value, data) = js::array_buffer(self.env, bytes).ok_or_else(|| too_large(bytes))?;
-        let new = Shared { data, bytes, reference: js::reference(self.env, value) };
+        let new = Shared {
+            data,
+            bytes,
+            reference: js::reference(self.env, value),
+        };
         if let Some(old) = self.outbox.replace(Some(new)) {
             // SAFETY: a reference of this environment, deleted once.
             unsafe { sys::napi_delete_reference(self.env, old.reference) };
@@ -181,7 +188,11 @@ impl Port {
             self.write_value(bytes);
             self.write_words(kind, [length, 0, 0]);
         } else {
-            let large = if kind == Kind::Error { Kind::LargeError } else { Kind::LargeValue };
+            let large = if kind == Kind::Error {
+                Kind::LargeError
+            } else {
+                Kind::LargeValue
+            };
             self.large.replace(std::mem::take(&mut *writer).into_vec());
             self.write_words(large, [length, 0, 0]);
         }
@@ -201,12 +212,19 @@ impl Port {
     fn write_value(&self, bytes: &[u8]) {
         // SAFETY: within the mailbox, whose memory is kept by its reference and never transferred.
         unsafe {
-            ptr::copy_nonoverlapping(bytes.as_ptr(), self.mailbox.data.wrapping_add(VALUE_OFFSET), bytes.len());
+            ptr::copy_nonoverlapping(
+                bytes.as_ptr(),
+                self.mailbox.data.wrapping_add(VALUE_OFFSET),
+                bytes.len(),
+            );
         }
     }
 
     fn write_words(&self, kind: Kind, words: [u32; 3]) {
-        #[expect(clippy::cast_ptr_alignment, reason = "an ArrayBuffer's memory is aligned for every element type")]
+        #[expect(
+            clippy::cast_ptr_alignment,
+            reason = "an ArrayBuffer's memory is aligned for every element type"
+        )]
         let mailbox = self.mailbox.data.cast::<u32>();
         let values = [(kind as i32).cast_unsigned(), words[0], words[1], words[2]];
         // SAFETY: the first 64 bytes of the mailbox are these words.
@@ -317,13 +335,23 @@ fn shared(env: sys::napi_env, buffer: Value) -> Result<Shared, BridgeError> {
     // SAFETY: writes the two results only; fails for anything but an ArrayBuffer.
     let status = unsafe { sys::napi_get_arraybuffer_info(env, buffer, &raw mut data, &raw mut bytes) };
     if status != sys::Status::napi_ok {
-        return Err(BridgeError::new(ErrorCode::InvalidArgument, "expected an ArrayBuffer as the mailbox"));
+        return Err(BridgeError::new(
+            ErrorCode::InvalidArgument,
+            "expected an ArrayBuffer as the mailbox",
+        ));
     }
-    Ok(Shared { data: data.cast(), bytes, reference: js::reference(env, buffer) })
+    Ok(Shared {
+        data: data.cast(),
+        bytes,
+        reference: js::reference(env, buffer),
+    })
 }
 
 fn too_large(bytes: usize) -> BridgeError {
-    BridgeError::new(ErrorCode::Conversion, format!("the value takes {bytes} bytes, more than an ArrayBuffer can hold"))
+    BridgeError::new(
+        ErrorCode::Conversion,
+        format!("the value takes {bytes} bytes, more than an ArrayBuffer can hold"),
+    )
 }
 
 unsafe extern "C" fn environment_ends(port: *mut c_void) {

@@ -4,9 +4,9 @@ use std::ffi::c_void;
 use std::ptr;
 
 use napi::sys;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
-use pyo3::ffi;
 use symphony_python_bridge::async_support::{self, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
 use symphony_python_bridge::operation::{self, Header};
@@ -76,7 +76,11 @@ fn target(env: sys::napi_env, value: Value) -> (u32, u32) {
     // As a double, the form that Node gives fastest; 40 bits of it are used, which it holds exactly.
     // SAFETY: a value of the running callback; 0, which is no handle, if it is no number.
     unsafe { sys::napi_get_value_double(env, value, &raw mut packed) };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an integer of 40 bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an integer of 40 bits"
+    )]
     let packed = packed as u64;
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are taken apart")]
     (packed as u32, (packed >> 32) as u32)
@@ -123,7 +127,10 @@ unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_in
         };
         let name = names::object(py, number);
         if name.is_null() {
-            return Err(BridgeError::new(ErrorCode::Protocol, format!("there is no name {number}")));
+            return Err(BridgeError::new(
+                ErrorCode::Protocol,
+                format!("there is no name {number}"),
+            ));
         }
         let count = arguments.count.min(DIRECT);
         let mut slots = CallArguments::new();
@@ -155,7 +162,10 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
         };
         let name = names::object(py, number);
         if name.is_null() {
-            return Err(BridgeError::new(ErrorCode::Protocol, format!("there is no name {number}")));
+            return Err(BridgeError::new(
+                ErrorCode::Protocol,
+                format!("there is no name {number}"),
+            ));
         }
         // SAFETY: two live objects, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
@@ -215,29 +225,38 @@ unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) 
         Python::attach(|py| {
             let _keep = &attached;
             let references = Crossings::default();
-            Ok(match operation::run(py, &header, &request[..header.total()], &references) {
-                Ok(operation::Outcome::Object(object)) if header.is_auto() => results::from_object(port, py, object),
-                Ok(operation::Outcome::Object(object)) if header.is_reference() => results::handle(port, &object),
-                Ok(outcome) => results::from_outcome(port, py, &outcome, header.returns()),
-                Err(failure) => results::from_failure(port, py, &failure),
-            })
+            Ok(
+                match operation::run(py, &header, &request[..header.total()], &references) {
+                    Ok(operation::Outcome::Object(object)) if header.is_auto() => {
+                        results::from_object(port, py, object)
+                    }
+                    Ok(operation::Outcome::Object(object)) if header.is_reference() => results::handle(port, &object),
+                    Ok(outcome) => results::from_outcome(port, py, &outcome, header.returns()),
+                    Err(failure) => results::from_failure(port, py, &failure),
+                },
+            )
         })
     })
 }
 
 unsafe extern "C" fn name(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |_, arguments| Ok(js::number(arguments.env, names::number(&arguments.text(0)?))))
+    plain::<1>(env, info, |_, arguments| {
+        Ok(js::number(arguments.env, names::number(&arguments.text(0)?)))
+    })
 }
 
 unsafe extern "C" fn adopt(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<2>(env, info, |port, arguments| {
-        port.adopted().adopt(arguments.env, arguments.u32(0), arguments.values[1]);
+        port.adopted()
+            .adopt(arguments.env, arguments.u32(0), arguments.values[1]);
         Ok(UNDEFINED)
     })
 }
 
 unsafe extern "C" fn find(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| Ok(port.adopted().find(arguments.env, arguments.u32(0))))
+    plain::<1>(env, info, |port, arguments| {
+        Ok(port.adopted().find(arguments.env, arguments.u32(0)))
+    })
 }
 
 unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
@@ -303,7 +322,9 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
 }
 
 unsafe extern "C" fn open_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |_, arguments| Ok(js::number(arguments.env, async_support::open_session())))
+    plain::<0>(env, info, |_, arguments| {
+        Ok(js::number(arguments.env, async_support::open_session()))
+    })
 }
 
 unsafe extern "C" fn close_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {

@@ -4,13 +4,13 @@ use std::ffi::c_char;
 use std::ptr;
 
 use napi::sys;
-use pyo3::prelude::*;
 use pyo3::ffi;
+use pyo3::prelude::*;
 use symphony_python_bridge::async_support::Crossings;
 use symphony_python_bridge::errors::Failure;
+use symphony_python_bridge::handles;
 use symphony_python_bridge::operation::Outcome;
 use symphony_python_bridge::types::{self, Returns};
-use symphony_python_bridge::handles;
 
 use crate::js::{self, UNDEFINED, Value};
 use crate::port::{Kind, Port};

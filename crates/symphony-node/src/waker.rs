@@ -87,7 +87,6 @@ impl Waker {
             }
         }
     }
-
 }
 
 impl Remote {

@@ -22,8 +22,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::prelude::*;
 use pyo3::ffi;
+use pyo3::prelude::*;
 use symphony_wire::{ErrorCode, Writer};
 
 pub use channel::{Channel, Wake, emit_output, listen_to_output};
@@ -87,7 +87,11 @@ impl Job {
         if self.take() {
             let mut writer = Writer::new();
             error.write(&mut writer);
-            self.finish(Status::Error, writer.as_slice(), channel::Stage::Failed(error.clone().into()));
+            self.finish(
+                Status::Error,
+                writer.as_slice(),
+                channel::Stage::Failed(error.clone().into()),
+            );
         }
     }
 
@@ -104,9 +108,15 @@ fn run(py: Python<'_>, job: Job, queue: &Queue, announced: &mut Announced<'_>, w
     if !job.take() {
         return;
     }
-    let references = JobReferences { channel: job.channel(), missing: Cell::new(None), failure: RefCell::new(None) };
+    let references = JobReferences {
+        channel: job.channel(),
+        missing: Cell::new(None),
+        failure: RefCell::new(None),
+    };
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
-    let caught = catch_unwind(AssertUnwindSafe(|| operation::run(py, &job.header, job.request(), &references)));
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        operation::run(py, &job.header, job.request(), &references)
+    }));
     drop(context);
     if let Some(missing) = references.missing.get() {
         let channel = Arc::clone(job.channel());
@@ -220,7 +230,8 @@ impl References for JobReferences<'_> {
             }
             channel::Known::Cancelled => {
                 let message = "a call that this one builds on was cancelled before it started";
-                self.failure.replace(Some(BridgeError::new(ErrorCode::Cancelled, message).into()));
+                self.failure
+                    .replace(Some(BridgeError::new(ErrorCode::Cancelled, message).into()));
             }
             channel::Known::Unknown => {}
         }

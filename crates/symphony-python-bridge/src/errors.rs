@@ -26,7 +26,11 @@ pub struct BridgeError {
 impl BridgeError {
     /// An error with a code from the common table.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), path: None }
+        Self {
+            code,
+            message: message.into(),
+            path: None,
+        }
     }
 
     /// Names the value at fault, such as `args[0].rows[3]`.
@@ -148,7 +152,11 @@ impl Failure {
             }
             Self::Python(exception) => {
                 let exception = exception.0.bind(py);
-                if complete { write_described(&exception, writer, references) } else { write_brief(&exception, writer) }
+                if complete {
+                    write_described(&exception, writer, references)
+                } else {
+                    write_brief(&exception, writer)
+                }
             }
         };
         if let Err(problem) = written {
@@ -164,7 +172,10 @@ impl Failure {
             Self::Python(exception) => {
                 let class = exception.0.bind(py).get_type();
                 let name = kinds::qualified_name(class.as_any());
-                BridgeError::new(ErrorCode::PythonException, format!("{name} (its description could not be built)"))
+                BridgeError::new(
+                    ErrorCode::PythonException,
+                    format!("{name} (its description could not be built)"),
+                )
             }
         }
     }
@@ -188,7 +199,12 @@ impl From<ConversionError> for Failure {
             return Python::attach(|py| exception.clone_ref(py)).into();
         }
         let refusal = BridgeError::new(error.code(), error.to_string());
-        if error.path().is_empty() { refusal } else { refusal.at(error.path()) }.into()
+        if error.path().is_empty() {
+            refusal
+        } else {
+            refusal.at(error.path())
+        }
+        .into()
     }
 }
 
@@ -291,7 +307,11 @@ fn write_description(
     Ok(())
 }
 
-fn write_linked(linked: &Bound<'_, PyAny>, writer: &mut Writer, references: &mut dyn References) -> Result<(), Failure> {
+fn write_linked(
+    linked: &Bound<'_, PyAny>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
     if linked.is_none() {
         writer.nil();
         Ok(())

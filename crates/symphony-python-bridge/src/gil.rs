@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use pyo3::prelude::*;
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 thread_local! {
     static CURRENT: Cell<Option<ThreadState>> = const { Cell::new(None) };
@@ -43,7 +43,10 @@ impl ThreadState {
         // SAFETY: the caller promises that the thread is attached.
         let pointer = unsafe { ffi::PyEval_SaveThread() };
         let pointer = NonNull::new(pointer).expect("PyEval_SaveThread gives the state it detached");
-        let state = Self { pointer, not_send: PhantomData };
+        let state = Self {
+            pointer,
+            not_send: PhantomData,
+        };
         CURRENT.set(Some(state));
         state
     }

@@ -6,8 +6,8 @@
 
 use std::ptr::NonNull;
 
-use pyo3::prelude::*;
 use pyo3::ffi;
+use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::gil::GilCell;
@@ -33,7 +33,11 @@ fn with_table<R>(py: Python<'_>, body: impl FnOnce(&mut Table) -> R) -> R {
     TABLE.with(py, |table| {
         body(table.get_or_insert_with(|| {
             let mut table = Table::default();
-            table.entries.push(Entry { object: None, crossings: 0, kind: 0 });
+            table.entries.push(Entry {
+                object: None,
+                crossings: 0,
+                kind: 0,
+            });
             table
         }))
     })
@@ -66,7 +70,11 @@ fn insert(object: &Bound<'_, PyAny>, kind: u32) -> (u32, u32) {
             entry.crossings += 1;
             return (id, entry.kind, false);
         }
-        let entry = Entry { object: NonNull::new(pointer), crossings: 1, kind };
+        let entry = Entry {
+            object: NonNull::new(pointer),
+            crossings: 1,
+            kind,
+        };
         let id = if let Some(id) = table.free.pop() {
             table.entries[id as usize] = entry;
             id

@@ -64,7 +64,10 @@ pub struct Info {
 
 static STATE: AtomicU8 = AtomicU8::new(State::Idle as u8);
 static INFO: OnceLock<Info> = OnceLock::new();
-static WORK: Mutex<Work> = Mutex::new(Work { releases: false, shutdown: None });
+static WORK: Mutex<Work> = Mutex::new(Work {
+    releases: false,
+    shutdown: None,
+});
 static WORK_ARRIVED: Condvar = Condvar::new();
 static CLOSED: Condvar = Condvar::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
@@ -107,7 +110,10 @@ pub fn refusal() -> BridgeError {
             ErrorCode::PythonNotStarted,
             "Python is not running yet: await `python.start()` or `python.import()` first",
         ),
-        State::Failed => (ErrorCode::PythonStart, "Python failed to start in this process and cannot be started again"),
+        State::Failed => (
+            ErrorCode::PythonStart,
+            "Python failed to start in this process and cannot be started again",
+        ),
         State::Running | State::Closed => (
             ErrorCode::Closed,
             "Python was stopped: one process has one interpreter, and it does not start again after `python.stop()`",
@@ -128,12 +134,24 @@ pub fn info() -> Option<&'static Info> {
 /// `ERR_PYTHON_ALREADY_CHOSEN` at the second call, `ERR_INVALID_ARGUMENT` for settings that do not parse,
 /// `ERR_PYTHON_START` with Python's own words when it does not initialise.
 pub fn start(settings: &str) -> Result<(), BridgeError> {
-    let parsed: Settings = serde_json::from_str(settings)
-        .map_err(|error| BridgeError::new(ErrorCode::InvalidArgument, format!("the settings do not parse: {error}")))?;
+    let parsed: Settings = serde_json::from_str(settings).map_err(|error| {
+        BridgeError::new(
+            ErrorCode::InvalidArgument,
+            format!("the settings do not parse: {error}"),
+        )
+    })?;
     STATE
-        .compare_exchange(State::Idle as u8, State::Starting as u8, Ordering::AcqRel, Ordering::Acquire)
+        .compare_exchange(
+            State::Idle as u8,
+            State::Starting as u8,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        )
         .map_err(|_| {
-            BridgeError::new(ErrorCode::PythonAlreadyChosen, "Python was started already, and one process has one interpreter")
+            BridgeError::new(
+                ErrorCode::PythonAlreadyChosen,
+                "Python was started already, and one process has one interpreter",
+            )
         })?;
     for (name, value) in &parsed.env {
         environment::set_variable(name, value.as_bytes());
@@ -146,7 +164,9 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
         .stack_size(STACK_BYTES)
         .spawn(move || main_thread(&parsed, text, &sender));
     let outcome = match spawned {
-        Ok(_) => receiver.recv().unwrap_or_else(|_| Err("the thread `py-main` ended unexpectedly".to_owned())),
+        Ok(_) => receiver
+            .recv()
+            .unwrap_or_else(|_| Err("the thread `py-main` ended unexpectedly".to_owned())),
         Err(error) => Err(format!("the thread `py-main` cannot be started: {error}")),
     };
     outcome.map_err(|message| {
@@ -169,7 +189,10 @@ pub fn shutdown(limit: Duration) {
             STATE.store(State::Closed as u8, Ordering::Release);
             break;
         };
-        work = CLOSED.wait_timeout(work, left).unwrap_or_else(PoisonError::into_inner).0;
+        work = CLOSED
+            .wait_timeout(work, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
 }
 

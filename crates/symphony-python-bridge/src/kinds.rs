@@ -18,7 +18,7 @@ use crate::gil::GilCell;
 /// Names by which JavaScript libraries decide what a value is: streams, promises of other libraries, iterators,
 /// property descriptors, React and Immutable values, DOM nodes, Nest life-cycle hooks. On a handle they exist only if
 /// the Python type has them.
-pub const PROBED_NAMES: [&str; 39] = [
+pub const PROBED_NAMES: [&str; 37] = [
     "$$typeof",
     "@@__IMMUTABLE_ITERABLE__@@",
     "@@__IMMUTABLE_RECORD__@@",
@@ -37,8 +37,6 @@ pub const PROBED_NAMES: [&str; 39] = [
     "getReader",
     "getWriter",
     "getter",
-    "inspect",
-    "log",
     "next",
     "nodeType",
     "off",
@@ -109,7 +107,11 @@ pub fn description(key: u32) -> Option<Arc<str>> {
 pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     let py = object.py();
     let own = describes_itself(object);
-    let subject = if own { object.clone() } else { object.get_type().into_any() };
+    let subject = if own {
+        object.clone()
+    } else {
+        object.get_type().into_any()
+    };
     let address = (subject.as_ptr() as usize, own);
     let known = with_kinds(py, |kinds| {
         let key = *kinds.by_subject.get(&address)?;
@@ -124,7 +126,14 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     let key = with_kinds(py, |kinds| {
         kinds.last += 1;
         let key = kinds.last;
-        kinds.by_key.insert(key, Kind { subject: pointer, own, handles: 1 });
+        kinds.by_key.insert(
+            key,
+            Kind {
+                subject: pointer,
+                own,
+                handles: 1,
+            },
+        );
         kinds.by_subject.insert(address, key);
         key
     });
@@ -166,7 +175,9 @@ fn describe(object: &Bound<'_, PyAny>, own: bool) -> String {
     let has = |name: &str| {
         mro.iter().any(|ancestor| declares(ancestor, name))
             || (own && declares(object, name))
-            || object.cast::<PyType>().is_ok_and(|class| ancestors(class).iter().any(|ancestor| declares(ancestor, name)))
+            || object
+                .cast::<PyType>()
+                .is_ok_and(|class| ancestors(class).iter().any(|ancestor| declares(ancestor, name)))
     };
     // A failed look-up must leave no exception behind; every helper swallows its own.
     let in_type = |name: &str| mro.iter().any(|ancestor| declares(ancestor, name));

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use pyo3::prelude::*;
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 use crate::gil::GilCell;
 
@@ -43,7 +43,10 @@ pub fn text(number: u32) -> Option<String> {
 #[inline]
 pub fn object(py: Python<'_>, number: u32) -> *mut ffi::PyObject {
     let index = number as usize;
-    OBJECTS.with(py, |objects| objects.get(index).copied()).filter(|pointer| !pointer.is_null()).unwrap_or_else(|| intern(py, number))
+    OBJECTS
+        .with(py, |objects| objects.get(index).copied())
+        .filter(|pointer| !pointer.is_null())
+        .unwrap_or_else(|| intern(py, number))
 }
 
 #[cold]

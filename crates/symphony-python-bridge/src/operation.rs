@@ -4,16 +4,16 @@
 //! is attached. `docs/internal/native-interface.md` has the table of operations and the layout of a request.
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use pyo3::ffi;
 use symphony_wire::{ErrorCode, Reader, Token, WireError, Writer};
 
 use crate::errors::{self, BridgeError, Failure};
+use crate::names;
 use crate::runtime::{self, Function};
 use crate::symbols::{ARGUMENTS_OFFSET, symbols};
 use crate::types::{self, References, Returns};
-use crate::names;
 
 /// The fixed part of a request.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +167,9 @@ fn perform<'py>(
         2 => object.get_item(argument(0)?)?,
         3 => object.set_item(argument(0)?, argument(1)?).map(|()| none())?,
         4 => object.del_item(argument(0)?).map(|()| none())?,
-        5 => object.setattr(name_argument(argument(0)?)?, argument(1)?).map(|()| none())?,
+        5 => object
+            .setattr(name_argument(argument(0)?)?, argument(1)?)
+            .map(|()| none())?,
         6 => object.delattr(name_argument(argument(0)?)?).map(|()| none())?,
         7 => flag(object.hasattr(name_argument(argument(0)?)?)?),
         8 => object.len()?.into_pyobject(py).map_err(PyErr::from)?.into_any(),
@@ -188,9 +190,8 @@ fn perform<'py>(
 
 /// Attribute names reach the C API as they are, so a wrong type is said here in the words of the interface.
 fn name_argument<'a, 'py>(name: &'a Bound<'py, PyAny>) -> Result<&'a Bound<'py, PyString>, Failure> {
-    name.cast::<PyString>().map_err(|_| {
-        PyTypeError::new_err(format!("attribute name must be a string, not `{}`", name.get_type())).into()
-    })
+    name.cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err(format!("attribute name must be a string, not `{}`", name.get_type())).into())
 }
 
 fn call<'py>(
@@ -211,7 +212,12 @@ fn call<'py>(
         let (_, rest) = slots.split_at_mut(1);
         // SAFETY: `rest` are `count` borrowed references that outlive the call; the slot before it is the callee's to use.
         unsafe {
-            (symbols.vectorcall_method)(name.as_ptr(), rest.as_ptr(), count | ARGUMENTS_OFFSET, std::ptr::null_mut())
+            (symbols.vectorcall_method)(
+                name.as_ptr(),
+                rest.as_ptr(),
+                count | ARGUMENTS_OFFSET,
+                std::ptr::null_mut(),
+            )
         }
     } else {
         let callable = match &subject.last {
@@ -337,7 +343,9 @@ fn read_arguments<'py>(
     let Token::Array(count) = reader.token()? else {
         return Err(malformed("the arguments are not an array"));
     };
-    (0..count).map(|index| Ok(types::decode(py, reader, &|| format!("args[{index}]"), references)?)).collect()
+    (0..count)
+        .map(|index| Ok(types::decode(py, reader, &|| format!("args[{index}]"), references)?))
+        .collect()
 }
 
 fn read_keywords<'py>(
@@ -360,7 +368,11 @@ fn read_keywords<'py>(
 }
 
 fn malformed(detail: &str) -> Failure {
-    BridgeError::new(ErrorCode::Protocol, format!("the core got a request it does not understand: {detail}")).into()
+    BridgeError::new(
+        ErrorCode::Protocol,
+        format!("the core got a request it does not understand: {detail}"),
+    )
+    .into()
 }
 
 fn unknown_handle(id: u32) -> Failure {

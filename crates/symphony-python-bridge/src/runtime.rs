@@ -9,16 +9,56 @@ use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
 const SOURCES: [(&str, &str, bool); 11] = [
-    ("symphony_bridge", include_str!("../python/symphony_bridge/__init__.py"), true),
-    ("symphony_bridge._code", include_str!("../python/symphony_bridge/_code.py"), false),
-    ("symphony_bridge._context", include_str!("../python/symphony_bridge/_context.py"), false),
-    ("symphony_bridge._describe", include_str!("../python/symphony_bridge/_describe.py"), false),
-    ("symphony_bridge._exit", include_str!("../python/symphony_bridge/_exit.py"), false),
-    ("symphony_bridge._imports", include_str!("../python/symphony_bridge/_imports.py"), false),
-    ("symphony_bridge._start", include_str!("../python/symphony_bridge/_start.py"), false),
-    ("symphony_bridge._streams", include_str!("../python/symphony_bridge/_streams.py"), false),
-    ("symphony_bridge.errors", include_str!("../python/symphony_bridge/errors.py"), false),
-    ("symphony_bridge.generated", include_str!("../python/symphony_bridge/generated/__init__.py"), true),
+    (
+        "symphony_bridge",
+        include_str!("../python/symphony_bridge/__init__.py"),
+        true,
+    ),
+    (
+        "symphony_bridge._code",
+        include_str!("../python/symphony_bridge/_code.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._context",
+        include_str!("../python/symphony_bridge/_context.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._describe",
+        include_str!("../python/symphony_bridge/_describe.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._exit",
+        include_str!("../python/symphony_bridge/_exit.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._imports",
+        include_str!("../python/symphony_bridge/_imports.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._start",
+        include_str!("../python/symphony_bridge/_start.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._streams",
+        include_str!("../python/symphony_bridge/_streams.py"),
+        false,
+    ),
+    (
+        "symphony_bridge.errors",
+        include_str!("../python/symphony_bridge/errors.py"),
+        false,
+    ),
+    (
+        "symphony_bridge.generated",
+        include_str!("../python/symphony_bridge/generated/__init__.py"),
+        true,
+    ),
     (
         "symphony_bridge.generated.error_codes",
         include_str!("../python/symphony_bridge/generated/error_codes.py"),
@@ -69,10 +109,14 @@ static NAMESPACE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let native = PyModule::new(py, "symphony_bridge._native")?;
     crate::bindings::fill(&native)?;
-    py.import("sys")?.getattr("modules")?.set_item("symphony_bridge._native", native)?;
+    py.import("sys")?
+        .getattr("modules")?
+        .set_item("symphony_bridge._native", native)?;
     let finder = PyDict::new(py);
     py.run(FINDER, Some(&finder), None)?;
-    let install = finder.get_item("install")?.ok_or_else(|| PyRuntimeError::new_err("the finder has no `install`"))?;
+    let install = finder
+        .get_item("install")?
+        .ok_or_else(|| PyRuntimeError::new_err("the finder has no `install`"))?;
     install.call1((wrap_pyfunction!(embedded_source, py)?,))?;
     Ok(())
 }
@@ -80,14 +124,19 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 /// The source of a module of the package, and whether it is a package; `None` for any other name.
 #[pyfunction]
 fn embedded_source(name: &str) -> Option<(&'static str, bool)> {
-    SOURCES.iter().find(|source| source.0 == name).map(|source| (source.1, source.2))
+    SOURCES
+        .iter()
+        .find(|source| source.0 == name)
+        .map(|source| (source.1, source.2))
 }
 
 /// The function, imported at its first use.
 pub(crate) fn function(py: Python<'_>, function: Function) -> PyResult<Bound<'_, PyAny>> {
     let index = function as usize;
     let (module, name) = FUNCTIONS[index];
-    FOUND[index].get_or_try_init(py, || Ok(py.import(module)?.getattr(name)?.unbind())).map(|found| found.bind(py).clone())
+    FOUND[index]
+        .get_or_try_init(py, || Ok(py.import(module)?.getattr(name)?.unbind()))
+        .map(|found| found.bind(py).clone())
 }
 
 /// Whether the object is what `exec` gives.
@@ -98,7 +147,12 @@ pub(crate) fn is_namespace(object: &Bound<'_, PyAny>) -> bool {
     class.name().is_ok_and(|name| name == "Namespace")
         && NAMESPACE
             .get_or_try_init(py, || {
-                PyResult::Ok(py.import("symphony_bridge._code")?.getattr("Namespace")?.cast_into::<PyType>()?.unbind())
+                PyResult::Ok(
+                    py.import("symphony_bridge._code")?
+                        .getattr("Namespace")?
+                        .cast_into::<PyType>()?
+                        .unbind(),
+                )
             })
             .is_ok_and(|known| class.is(known))
 }

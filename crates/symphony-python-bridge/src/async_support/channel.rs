@@ -60,14 +60,21 @@ struct State {
 impl Channel {
     /// An open channel.
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
-        Arc::new(Self { wake, state: Mutex::default(), output: Mutex::default(), closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            wake,
+            state: Mutex::default(),
+            output: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Takes a request out of its queue; `true` if it will never start.
     pub fn cancel(&self, request: u32) -> bool {
         let waiting = {
             let mut state = lock(&self.state);
-            let Some(request) = state.requests.get_mut(&request) else { return false };
+            let Some(request) = state.requests.get_mut(&request) else {
+                return false;
+            };
             if request.batch.taken[request.index].swap(true, Ordering::AcqRel) {
                 return false;
             }
@@ -84,7 +91,10 @@ impl Channel {
     pub fn release(&self, requests: &[u32]) {
         let released: Vec<Request> = {
             let mut state = lock(&self.state);
-            requests.iter().filter_map(|request| state.requests.remove(request)).collect()
+            requests
+                .iter()
+                .filter_map(|request| state.requests.remove(request))
+                .collect()
         };
         // Dropped here, without the lock: the references go to the release queue, which has its own.
         drop(released);
@@ -118,7 +128,12 @@ impl Channel {
     pub(super) fn register(&self, batch: &Arc<Batch>, ids: impl Iterator<Item = u32>) {
         let mut state = lock(&self.state);
         for (index, id) in ids.enumerate() {
-            let request = Request { batch: Arc::clone(batch), index, stage: Stage::Pending, waiting: Vec::new() };
+            let request = Request {
+                batch: Arc::clone(batch),
+                index,
+                stage: Stage::Pending,
+                waiting: Vec::new(),
+            };
             state.requests.insert(id, request);
         }
     }
@@ -135,14 +150,15 @@ impl Channel {
     }
 
     /// Records the outcome and queues the completion; gives the jobs that waited for the outcome.
-    pub(super) fn settle(&self, id: u32, stage: Stage, status: u8, value: &[u8]) -> Vec<Job> {
+    pub(super) fn settle(&self, id: u32, outcome: Stage, status: u8, value: &[u8]) -> Vec<Job> {
         let mut state = lock(&self.state);
         let (previous, waiting) = match state.requests.get_mut(&id) {
-            Some(request) => {
-                (std::mem::replace(&mut request.stage, stage), std::mem::take(&mut request.waiting))
-            }
+            Some(request) => (
+                std::mem::replace(&mut request.stage, outcome),
+                std::mem::take(&mut request.waiting),
+            ),
             // Released while it ran: the outcome is dropped at the end of this function, without the lock.
-            None => (stage, Vec::new()),
+            None => (outcome, Vec::new()),
         };
         let wake = !self.closed.load(Ordering::Acquire) && {
             let completions = &mut state.completions;

@@ -70,7 +70,10 @@ struct Sleeper {
 
 impl Sleeper {
     fn of_current_thread() -> Arc<Self> {
-        Arc::new(Self { thread: std::thread::current(), called: AtomicBool::new(false) })
+        Arc::new(Self {
+            thread: std::thread::current(),
+            called: AtomicBool::new(false),
+        })
     }
 
     fn sleep(&self) {
@@ -101,7 +104,12 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
     channel.register(&batch, headers.iter().map(|(_, header)| header.request));
     let mut pooled = Vec::with_capacity(count);
     for (index, (offset, header)) in headers.into_iter().enumerate() {
-        let job = Job { batch: Arc::clone(&batch), index, offset, header };
+        let job = Job {
+            batch: Arc::clone(&batch),
+            index,
+            offset,
+            header,
+        };
         if header.session == 0 {
             pooled.push(job);
         } else {
@@ -131,7 +139,10 @@ pub fn close_session(id: u32) {
 
 /// The present figures.
 pub fn statistics() -> Statistics {
-    Statistics { threads: THREADS.load(Ordering::Relaxed), sessions: lock(&SESSIONS).queues.len() }
+    Statistics {
+        threads: THREADS.load(Ordering::Relaxed),
+        sessions: lock(&SESSIONS).queues.len(),
+    }
 }
 
 /// How many threads the pool may have.
@@ -159,7 +170,10 @@ pub(super) fn enqueue(job: Job) {
     let queue = lock(&SESSIONS).queues.get(&job.header.session).cloned();
     match queue {
         Some(queue) => queue.push(vec![job]),
-        None => job.refuse(&BridgeError::new(ErrorCode::Closed, "the session of this call is closed")),
+        None => job.refuse(&BridgeError::new(
+            ErrorCode::Closed,
+            "the session of this call is closed",
+        )),
     }
 }
 
@@ -177,7 +191,11 @@ fn parse(bytes: &[u8]) -> Result<Vec<(usize, Header)>, BridgeError> {
 
 impl Queue {
     fn new(shared: bool) -> Self {
-        Self { state: Mutex::default(), shared, returning: AtomicUsize::new(0) }
+        Self {
+            state: Mutex::default(),
+            shared,
+            returning: AtomicUsize::new(0),
+        }
     }
 
     /// Whether each job runs in a context of its own.
@@ -216,7 +234,11 @@ impl Queue {
             state.sent_for = true;
             return Some(sleeper);
         }
-        let limit = if self.shared { POOL_THREADS.load(Ordering::Relaxed) } else { 1 };
+        let limit = if self.shared {
+            POOL_THREADS.load(Ordering::Relaxed)
+        } else {
+            1
+        };
         if state.threads < limit && self.start_thread() {
             state.sent_for = true;
             state.threads += 1;
@@ -242,7 +264,10 @@ impl Queue {
         let thread = ThreadState::of_current_thread();
         let sleeper = Sleeper::of_current_thread();
         let mut writer = Writer::new();
-        let mut announced = Announced { queue: self, active: false };
+        let mut announced = Announced {
+            queue: self,
+            active: false,
+        };
         while self.wait(&sleeper, &mut announced) {
             let attached = thread.attach();
             Python::attach(|py| {

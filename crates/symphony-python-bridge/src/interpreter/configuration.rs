@@ -187,7 +187,10 @@ fn finish(py: Python<'_>, settings: &Settings, text: String) -> PyResult<Info> {
 fn clear_no_site(sys: &Bound<'_, PyModule>) -> PyResult<()> {
     const NO_SITE: ffi::Py_ssize_t = 6;
     let flags = sys.getattr("flags")?;
-    debug_assert_eq!(flags.get_item(6)?.extract::<i32>()?, flags.getattr("no_site")?.extract::<i32>()?);
+    debug_assert_eq!(
+        flags.get_item(6)?.extract::<i32>()?,
+        flags.getattr("no_site")?.extract::<i32>()?
+    );
     let zero = 0i32.into_pyobject(sys.py())?;
     // SAFETY: `sys.flags` is a struct sequence with more than seven items; the call takes over the reference.
     unsafe { ffi::PyStructSequence_SetItem(flags.as_ptr(), NO_SITE, zero.into_ptr()) };

@@ -23,7 +23,9 @@ pub fn plain<'py>(object: &Bound<'py, PyAny>) -> Option<PyResult<Bound<'py, PyAn
     }
     let py = object.py();
     let address = class as usize;
-    let known = LOOKED_AT.with(py, |types| types.as_ref().and_then(|types| types.get(&address).copied()));
+    let known = LOOKED_AT.with(py, |types| {
+        types.as_ref().and_then(|types| types.get(&address).copied())
+    });
     let is_number = known.unwrap_or_else(|| {
         let is_number = is_number_type(&object.get_type()).unwrap_or(false);
         LOOKED_AT.with(py, |types| types.get_or_insert_default().insert(address, is_number));

@@ -8,8 +8,11 @@ use crate::support::attached;
 fn description(code: &str, expression: &str) -> serde_json::Value {
     let key = attached(|py| {
         let names = pyo3::types::PyDict::new(py);
-        py.run(&std::ffi::CString::new(code).unwrap(), Some(&names), None).unwrap();
-        let object = py.eval(&std::ffi::CString::new(expression).unwrap(), Some(&names), None).unwrap();
+        py.run(&std::ffi::CString::new(code).unwrap(), Some(&names), None)
+            .unwrap();
+        let object = py
+            .eval(&std::ffi::CString::new(expression).unwrap(), Some(&names), None)
+            .unwrap();
         handles::export(&object).1
     });
     serde_json::from_str(&kinds::description(key).unwrap()).unwrap()
@@ -22,7 +25,10 @@ fn a_class_and_its_instances_are_described_apart() {
         for index in order {
             let found = description(CODE, &format!("both[{index}]"));
             let expected = ["builtins.type", "__main__.Bag"][index];
-            assert_eq!(found["name"].as_str().unwrap().replace("builtins.Bag", "__main__.Bag"), expected);
+            assert_eq!(
+                found["name"].as_str().unwrap().replace("builtins.Bag", "__main__.Bag"),
+                expected
+            );
             assert_eq!(found["iterable"], index == 1);
             assert_eq!(found["names"], serde_json::json!(["pipe"]));
         }
