@@ -626,6 +626,8 @@ export interface PythonFrame {
 export declare class PythonError extends Error {
   #private
   readonly name: 'PythonError'
+  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
+  readonly cause?: PythonError
   /** The name of the exception's class, such as `ValueError`. */
   get type(): string
   /** The class with its module, such as `json.decoder.JSONDecodeError` or `builtins.ValueError`. */
@@ -640,8 +642,6 @@ export declare class PythonError extends Error {
   get frames(): readonly PythonFrame[]
   /** What `add_note` added. */
   get notes(): readonly string[]
-  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
-  get cause(): PythonError | undefined
   /** The exceptions of an exception group. */
   get errors(): readonly PythonError[] | undefined
   /** The exception itself. */

@@ -133,6 +133,7 @@ function objectResult(result: object | undefined, boundary: StackBoundary): unkn
       throw exceptionFromNative(
         decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope) as string,
         stateOf(words[2] as number, words[3] as number),
+        words[4] === 1,
         boundary,
       )
     case Kind.error:
@@ -178,6 +179,7 @@ function callIndirectly(
     method === itself ? port.call(target, ...direct.values) : port.callMethod(target, method, ...direct.values)
   // The states of the arguments must live until the core has taken the objects; reading them here keeps them reachable.
   for (const held of direct.states) held.use()
+  state.use()
   if (typeof result !== 'object' && result !== undefined) return result
   return result === null ? null : objectResult(result, callIndirectly)
 }

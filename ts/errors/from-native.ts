@@ -18,7 +18,12 @@ export function errorFromNative(value: ErrorValue, boundary: StackBoundary): Pyt
 }
 
 /** The error of an exception of which only type and message are known so far. */
-export function exceptionFromNative(message: string, state: HandleState, boundary: StackBoundary): PythonError {
+export function exceptionFromNative(
+  message: string,
+  state: HandleState,
+  mayHaveCause: boolean,
+  boundary: StackBoundary,
+): PythonError {
   const details: ExceptionDetails = [
     state.type.name,
     null,
@@ -33,7 +38,7 @@ export function exceptionFromNative(message: string, state: HandleState, boundar
     false,
   ]
   return withStackFrom(
-    withoutStack(() => new PythonError(message, details)),
+    withoutStack(() => new PythonError(message, details, mayHaveCause)),
     boundary,
   )
 }

@@ -45,17 +45,21 @@ const brand = Symbol.for('symphony-python-bridge.PythonError')
  */
 export class PythonError extends Error {
   declare readonly name: 'PythonError'
+  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
+  declare readonly cause?: PythonError
   #details: ExceptionDetails
   readonly #message: string
   #cause: PythonError | undefined
   #errors: readonly PythonError[] | undefined
 
   /** @internal */
-  constructor(message: string, details: ExceptionDetails) {
+  constructor(message: string, details: ExceptionDetails, mayHaveCause = hasCause(details)) {
     const type = bareName(details[0])
     super(message === '' ? type : `${type}: ${message}`)
     this.#details = details
     this.#message = message
+    // Only where there is one: the property is printed wherever it exists.
+    if (mayHaveCause) Object.defineProperty(this, 'cause', causeProperty)
   }
 
   /** The name of the exception's class, such as `ValueError`. */
@@ -96,13 +100,6 @@ export class PythonError extends Error {
     return this.#complete()[2] ?? []
   }
 
-  /** The exception that caused this one: `raise … from`, or the one that was being handled, unless `from None` hid it. */
-  override get cause(): PythonError | undefined {
-    const [, , , , , cause, context, suppressed] = this.#complete()
-    const value = cause ?? (suppressed ? null : context)
-    return value === null ? undefined : (this.#cause ??= nestedErrorFromNative(value) as PythonError)
-  }
-
   /** The exceptions of an exception group. */
   get errors(): readonly PythonError[] | undefined {
     const errors = this.#complete()[8]
@@ -127,6 +124,13 @@ export class PythonError extends Error {
     const exception = error.#details[9]
     const handler = handlerOf(exception) ?? exception ?? undefined
     return hasState(handler) ? handler.state : undefined
+  }
+
+  /** @internal The cause as Python would print it: the explicit one, or the context unless it is suppressed. */
+  static causeOf(error: PythonError): PythonError | undefined {
+    const [, , , , , cause, context, suppressed] = error.#complete()
+    const value = cause ?? (suppressed ? null : context)
+    return value === null ? undefined : (error.#cause ??= nestedErrorFromNative(value) as PythonError)
   }
 
   /** A synchronous call reports little, because most callers only look at the type; the rest is fetched when it is asked for. */
@@ -163,6 +167,18 @@ export class PythonError extends Error {
       [inspect.custom]: { ...hidden, value: inspected },
     })
   }
+}
+
+const causeProperty: PropertyDescriptor = {
+  configurable: true,
+  enumerable: false,
+  get(this: PythonError) {
+    return PythonError.causeOf(this)
+  },
+}
+
+function hasCause([, , , , , cause, context, suppressed, , , complete]: ExceptionDetails): boolean {
+  return !complete || cause !== null || (context !== null && !suppressed)
 }
 
 /** The state of the exception that an error stands for. */

@@ -155,24 +155,24 @@ impl Port {
 
     /// Says in the mailbox that the result is a new handle.
     pub(crate) fn announce_handle(&self, id: u32, type_key: u32) {
-        self.write_words(Kind::Handle, [id, type_key, 0]);
+        self.write_words(Kind::Handle, [id, type_key, 0, 0]);
     }
 
     /// Says in the mailbox what there is instead of a value.
     pub(crate) fn announce(&self, kind: Kind) {
-        self.write_words(kind, [0; 3]);
+        self.write_words(kind, [0; 4]);
     }
 
     /// Says in the mailbox that Python raised this exception, if the message fits: its type is known by the key, and the
     /// rest is fetched when somebody asks.
-    pub(crate) fn announce_exception(&self, message: &str, id: u32, type_key: u32) -> bool {
+    pub(crate) fn announce_exception(&self, message: &str, id: u32, type_key: u32, has_cause: bool) -> bool {
         let mut writer = self.writer.borrow_mut();
         writer.clear();
         let fits = writer.text(message).is_ok() && writer.len() <= self.mailbox.bytes - VALUE_OFFSET;
         if fits {
             self.write_value(writer.as_slice());
             let length = u32::try_from(writer.len()).unwrap_or_default();
-            self.write_words(Kind::Exception, [length, id, type_key]);
+            self.write_words(Kind::Exception, [length, id, type_key, u32::from(has_cause)]);
         }
         fits
     }
@@ -186,7 +186,7 @@ impl Port {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         if bytes.len() <= self.mailbox.bytes - VALUE_OFFSET {
             self.write_value(bytes);
-            self.write_words(kind, [length, 0, 0]);
+            self.write_words(kind, [length, 0, 0, 0]);
         } else {
             let large = if kind == Kind::Error {
                 Kind::LargeError
@@ -194,7 +194,7 @@ impl Port {
                 Kind::LargeValue
             };
             self.large.replace(std::mem::take(&mut *writer).into_vec());
-            self.write_words(large, [length, 0, 0]);
+            self.write_words(large, [length, 0, 0, 0]);
         }
         UNDEFINED
     }
@@ -220,13 +220,14 @@ impl Port {
         }
     }
 
-    fn write_words(&self, kind: Kind, words: [u32; 3]) {
+    fn write_words(&self, kind: Kind, words: [u32; 4]) {
         #[expect(
             clippy::cast_ptr_alignment,
             reason = "an ArrayBuffer's memory is aligned for every element type"
         )]
         let mailbox = self.mailbox.data.cast::<u32>();
-        let values = [(kind as i32).cast_unsigned(), words[0], words[1], words[2]];
+        let [first, second, third, fourth] = words;
+        let values = [(kind as i32).cast_unsigned(), first, second, third, fourth];
         // SAFETY: the first 64 bytes of the mailbox are these words.
         unsafe { ptr::copy_nonoverlapping(values.as_ptr(), mailbox, values.len()) };
     }

@@ -86,11 +86,25 @@ fn announce(port: &Port, exception: &Bound<'_, PyAny>) -> bool {
     let Ok(message) = exception.str() else { return false };
     let Ok(message) = message.to_cow() else { return false };
     let (id, type_key) = handles::export(exception);
-    if port.announce_exception(&message, id, type_key) {
+    if port.announce_exception(&message, id, type_key, has_cause(exception)) {
         return true;
     }
     handles::release(exception.py(), id, 1);
     false
+}
+
+/// Whether the exception is chained to another one, as cause or as context.
+fn has_cause(exception: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: an exception instance; an owned reference or null.
+    let cause = unsafe { ffi::PyException_GetCause(exception.as_ptr()) };
+    // SAFETY: as above.
+    let context = unsafe { ffi::PyException_GetContext(exception.as_ptr()) };
+    let chained = !cause.is_null() || !context.is_null();
+    for other in [cause, context] {
+        // SAFETY: owned by the calls above, or null, which is ignored.
+        unsafe { ffi::Py_XDECREF(other) };
+    }
+    chained
 }
 
 /// The object as a handle: the live state, or a new id in the mailbox.
