@@ -52,6 +52,7 @@ impl ThreadState {
     }
 
     /// Attaches until the guard is dropped. Must not be called while attached.
+    #[inline]
     pub fn attach(self) -> Attached {
         // SAFETY: the state belongs to this thread (`!Send`) and is detached: guards do not nest.
         unsafe { ffi::PyEval_RestoreThread(self.pointer.as_ptr()) };

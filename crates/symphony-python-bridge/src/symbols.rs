@@ -55,6 +55,7 @@ static SYMBOLS: OnceLock<Symbols> = OnceLock::new();
 /// # Panics
 ///
 /// When the loaded libpython lacks one of the names, which no CPython from 3.10 on does.
+#[inline]
 pub fn symbols() -> &'static Symbols {
     SYMBOLS.get_or_init(|| {
         let vectorcall_dict = required(c"PyObject_VectorcallDict");
