@@ -11,6 +11,7 @@ import { environment } from '../native/environment'
 import type { CallWatch } from './call-watch'
 import { Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
+import type { Named } from './request-writer'
 import type { CallContext } from './scope'
 import { hasState } from './subject'
 
@@ -44,7 +45,7 @@ export class Call extends AsyncProxy {
   /** Where the request begins in its batch. */
   offset = 0
   /** What must live until the core is done with the request: the states and calls it names. */
-  named: readonly (HandleState | Call)[] | undefined
+  named: Named
   /** Ends the wait for a signal or a timeout. */
   watch: CallWatch | undefined
   /** Its promise was rejected early: nobody wants the outcome any more. */

@@ -8,7 +8,7 @@ import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
 import { Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
-import { convertFlag, flagsOffset, RequestWriter, type Request } from './request-writer'
+import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
 import type { CallContext } from './scope'
 
@@ -159,7 +159,7 @@ class RequestQueue implements CallQueue {
     this.#writing = 1
     try {
       this.#writer.write(request)
-      this.#add(call, start, this.#writer.named)
+      this.#add(call, start, this.#writer.takeNamed())
     } finally {
       this.#writing = 0
       if (this.#before.length > 0) this.#insertBefore(start)
@@ -178,7 +178,7 @@ class RequestQueue implements CallQueue {
       const { bytes, position } = writer.encoder
       // A copy: `slice` of a Buffer would share its memory.
       this.#before.push({ call, bytes: new Uint8Array(bytes.subarray(0, position)) })
-      this.#add(call, apart, writer.named)
+      this.#add(call, apart, writer.takeNamed())
     } finally {
       this.#writing -= 1
       writer.clear()
@@ -203,10 +203,11 @@ class RequestQueue implements CallQueue {
     }
   }
 
-  #add(call: Call, offset: number, named: readonly (HandleState | Call)[]): void {
+  #add(call: Call, offset: number, named: Named): void {
     call.offset = offset
     call.named = named
-    for (const one of named) one.hold()
+    if (named instanceof Array) for (const one of named) one.hold()
+    else named?.hold()
     this.#pending.set(call.id, call)
     this.#batch.push(call)
     if (this.#scheduled) return
@@ -221,7 +222,8 @@ class RequestQueue implements CallQueue {
     const { named } = call
     if (named === undefined) return
     call.named = undefined
-    for (const one of named) one.letGo()
+    if (named instanceof Array) for (const one of named) one.letGo()
+    else named.letGo()
   }
 
   /** A call is not wanted any more. If it has started it goes on in Python, and its outcome is dropped when it comes. */

@@ -38,11 +38,15 @@ export interface ReferenceRules {
   readonly mayWait: boolean
 }
 
+/** The states and calls that a request names. */
+export type Named = HandleState | Call | readonly (HandleState | Call)[] | undefined
+
 /** An encoder for requests. */
 export class RequestWriter {
   encoder: Encoder
-  /** The states and calls that the last request names. */
-  named: (HandleState | Call)[] = []
+  /** What the last request names; kept until the next one is written, so that a synchronous call finds it alive. */
+  readonly #named: (HandleState | Call | undefined)[] = []
+  #namedCount = 0
   readonly #rules: ReferenceRules
 
   constructor(rules: ReferenceRules) {
@@ -54,7 +58,7 @@ export class RequestWriter {
   write(request: Request): void {
     const { encoder } = this
     const start = encoder.position
-    this.named = []
+    this.#namedCount = 0
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
@@ -71,6 +75,16 @@ export class RequestWriter {
       encoder.position = start
       throw error
     }
+  }
+
+  /** Hands over what the last request names. Most name one thing, which then needs no array. */
+  takeNamed(): Named {
+    const count = this.#namedCount
+    if (count === 0) return undefined
+    const named = count === 1 ? this.#named[0] : (this.#named.slice(0, count) as (HandleState | Call)[])
+    for (let index = 0; index < count; index += 1) this.#named[index] = undefined
+    this.#namedCount = 0
+    return named
   }
 
   /** Makes room for the next requests, and gives back the memory of a large one. */
@@ -151,12 +165,12 @@ export class RequestWriter {
   }
 
   #state(state: HandleState): number {
-    this.named.push(state)
+    this.#named[this.#namedCount++] = state
     return state.use()
   }
 
   #request(call: Call): number {
-    this.named.push(call)
+    this.#named[this.#namedCount++] = call
     return call.id
   }
 
