@@ -1,8 +1,11 @@
 /* Nothing is leaked: handles, requests and memory are flat over many calls. In processes of their own, with nothing else in them. */
 import { runProgram } from './support/child-process'
 
-/** Runs `body` in rounds, a macrotask between them, and reports handle counts and resident memory of the last two thirds. */
-function rounds(body: string, calls: number): string {
+const million = 1e6
+const perRound = 1e4
+
+/** Runs `body` a million times, with a macrotask after every ten thousand calls, and reports what has been left behind. */
+function program(body: string): string {
   return `
     const { python } = require('symphony-python-bridge')
     const bridge = python.importSync('symphony_bridge')
@@ -18,34 +21,43 @@ def fail(): raise ValueError('no')
 thing = Thing()
 `)})
     const { noop, echo, make, fail, thing } = kinds
+    const later = kinds.$async
+    /** A hundred asynchronous calls at a time. */
+    const hundred = async (call) => { await Promise.all(Array.from({ length: 100 }, (_, index) => call(index))) }
     async function main() {
       const memory = []
-      for (let round = 0; round < 30; round++) {
-        for (let call = 0; call < ${calls} / 30; call++) { ${body} }
+      for (let round = 0; round < ${million / perRound}; round++) {
+        for (let call = 0; call < ${perRound}; call++) { ${body} }
         await new Promise((resolve) => setImmediate(resolve))
-        if (round >= 10) memory.push(process.memoryUsage().rss)
+        if (round >= 30) memory.push(process.memoryUsage().rss)
       }
       globalThis.gc()
       await new Promise((resolve) => setTimeout(resolve, 50))
-      const growth = (Math.min(...memory.slice(-5)) - Math.min(...memory.slice(0, 5))) / 2 ** 20
+      const growth = (Math.min(...memory.slice(-10)) - Math.min(...memory.slice(0, 10))) / 2 ** 20
       console.log(JSON.stringify({ growth, handles: handleCount() }))
     }
     main()`
 }
 
-const bodies: [name: string, body: string, calls: number][] = [
-  ['calls with numbers', 'noop(call, 2)', 1e6],
-  ['methods', 'thing.method(call)', 1e6],
-  ['attributes', 'thing.value', 1e6],
-  ['strings', "echo('text ' + call)", 1e6],
-  ['new objects', 'make()', 1e6],
-  ['structured data', 'echo([call, { a: 1 }])', 3e5],
-  ['exceptions', 'try { fail() } catch {}', 3e5],
-  ['asynchronous calls', 'await kinds.$async.echo(call)', 1e5],
-  ['asynchronous new objects', 'await kinds.$async.make()', 1e5],
-  ['asynchronous exceptions', 'await kinds.$async.fail().catch(() => {})', 3e4],
-  ['asynchronous chains', 'await kinds.$async.make().method(call)', 1e5],
-  ['disposed handles', 'make().$dispose()', 1e6],
+/** `body` for asynchronous calls, which run a hundred at a time. */
+function hundreds(call: string): string {
+  return `await hundred((index) => ${call}); call += 99`
+}
+
+const bodies: [name: string, body: string][] = [
+  ['calls with numbers', 'noop(call, 2)'],
+  ['methods', 'thing.method(call)'],
+  ['attributes', 'thing.value'],
+  ['strings', "echo('text ' + call)"],
+  ['new objects', 'make()'],
+  ['handles as arguments', 'echo(thing)'],
+  ['structured data', 'echo([call, { a: 1 }])'],
+  ['exceptions', 'try { fail() } catch {}'],
+  ['disposed handles', 'make().$dispose()'],
+  ['asynchronous calls', hundreds('later.echo(index)')],
+  ['asynchronous new objects', hundreds('later.make()')],
+  ['asynchronous exceptions', hundreds('later.fail().catch(() => {})')],
+  ['asynchronous chains', hundreds('later.make().method(index)')],
 ]
 
 test.each(bodies)(
