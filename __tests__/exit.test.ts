@@ -85,6 +85,62 @@ print(pool.submit(lambda: 'pool works').result())
   expect([end.stdout, end.stderr, end.code]).toEqual(['pool works\n', '', 0])
 })
 
+/** Python code whose effects at the end of the process could get lost, and what must be printed all the same. */
+const awkward: [name: string, code: string, printed: string][] = [
+  [
+    'sys.stdout replaced by an object of the program',
+    `
+import sys
+class Tee:
+    def __init__(self, stream): self.stream = stream
+    def write(self, text): return self.stream.write(text)
+    def flush(self): raise RuntimeError('cannot flush')
+sys.stdout = Tee(sys.stdout)
+print('through the tee')
+`,
+    'through the tee\n',
+  ],
+  [
+    'an atexit handler that takes longer than there is time',
+    `
+import atexit, threading
+atexit.register(threading.Event().wait)
+print('printed before')
+`,
+    'printed before\n',
+  ],
+  [
+    'an interrupt that nobody has taken yet',
+    `
+import _thread, atexit
+atexit.register(lambda: print('atexit ran'))
+_thread.interrupt_main()
+`,
+    'atexit ran\n',
+  ],
+  [
+    'a destructor that blocks',
+    `
+import atexit, threading
+atexit.register(lambda: print('atexit ran'))
+class Blocks:
+    def __del__(self): threading.Event().wait()
+blocks = Blocks()
+`,
+    'atexit ran\n',
+  ],
+]
+
+test.each(awkward)('the end is complete in spite of %s', async (_name, code, printed) => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    const ns = python.execSync(${JSON.stringify(code)})
+    // The destructor runs once nothing refers to the object, on a thread that nothing else needs.
+    if (ns.$has('blocks')) { ns.blocks.$dispose(); ns.$del('blocks') }
+    setTimeout(() => process.exit(0), 50)`)
+  expect([end.stdout, end.code, end.signal]).toEqual([printed, 0, null])
+})
+
 test('os._exit takes the process with it', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')

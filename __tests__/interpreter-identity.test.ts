@@ -23,9 +23,9 @@ test('sys.flags are those of the interpreter', async () => {
   )
 })
 
-test('sys.path is that of the interpreter, behind the folder the process started in', async () => {
+test('sys.path is that of the interpreter, before the folder the process started in', async () => {
   const paths = outside('import sys\nprint(json.dumps(sys.path[1:]))')
-  expect(await python.eval('__import__("sys").path')).toEqual([process.cwd(), ...(paths as string[])])
+  expect(await python.eval('__import__("sys").path')).toEqual([...(paths as string[]), process.cwd()])
 })
 
 test('sys.argv holds the given arguments', async () => {

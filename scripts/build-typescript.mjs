@@ -16,9 +16,15 @@ await run(async () => {
   rmSync(dist, { recursive: true, force: true })
   await build({
     absWorkingDir: root,
-    entryPoints: { index: 'ts/index.ts', 'cli/symphony-python': 'ts/cli/symphony-python.ts' },
+    entryPoints: {
+      index: 'ts/index.ts',
+      'cli/symphony-python': 'ts/cli/symphony-python.ts',
+      // Runs in a process of its own, and uses the package as its users do.
+      'cli/live-call-child': 'ts/cli/live-call-child.ts',
+    },
     outdir: 'dist',
     bundle: true,
+    external: ['../index.js'],
     platform: 'node',
     format: 'cjs',
     target: 'node20.17',

@@ -31,10 +31,11 @@ export function runProgram(source: string, options: ProgramOptions = {}): Promis
   const prelude = `globalThis.fixtures = ${JSON.stringify(join(__dirname, '..', 'fixtures'))}\n`
   const args = [...(options.node ?? []), `--input-type=${type}`, '--eval', prelude + source]
   return new Promise((resolve) => {
+    // Python buffers unless a machine's settings say otherwise, and what is buffered is what could be lost.
     const child = execFile(
       process.execPath,
       args,
-      { cwd: root, env: { ...process.env, ...options.env }, maxBuffer: 2 ** 26 },
+      { cwd: root, env: { ...process.env, PYTHONUNBUFFERED: '', ...options.env }, maxBuffer: 2 ** 26 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
     )
   })

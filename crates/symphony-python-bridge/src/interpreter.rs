@@ -25,7 +25,7 @@ pub use configuration::{Settings, StreamMode};
 
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
-use crate::{async_support, releases, runtime};
+use crate::{async_support, runtime};
 
 /// Deep recursion in C extensions needs what a main thread has.
 pub(crate) const STACK_BYTES: usize = 16 << 20;
@@ -64,21 +64,13 @@ pub struct Info {
 
 static STATE: AtomicU8 = AtomicU8::new(State::Idle as u8);
 static INFO: OnceLock<Info> = OnceLock::new();
-static WORK: Mutex<Work> = Mutex::new(Work {
-    releases: false,
-    shutdown: None,
-});
+static WORK: Mutex<Work> = Mutex::new(Work { shutdown: None });
 static WORK_ARRIVED: Condvar = Condvar::new();
 static CLOSED: Condvar = Condvar::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
 
-/// Releases that come within this time are done together.
-const RELEASE_INTERVAL: Duration = Duration::from_millis(5);
-static RELEASES_SCHEDULED: AtomicBool = AtomicBool::new(false);
-
 /// What `py-main` is asked to do.
 struct Work {
-    releases: bool,
     shutdown: Option<Instant>,
 }
 
@@ -196,15 +188,6 @@ pub fn shutdown(limit: Duration) {
     }
 }
 
-/// Makes `py-main` do the queued releases within [`RELEASE_INTERVAL`], unless an executor thread does them before. Wakes
-/// it at most once in that time, however many releases come.
-pub(crate) fn schedule_releases() {
-    if !RELEASES_SCHEDULED.swap(true, Ordering::Relaxed) {
-        lock().releases = true;
-        WORK_ARRIVED.notify_one();
-    }
-}
-
 /// Called in a forked child: its copy of the bridge has no threads and answers every call with an error.
 pub(crate) fn poison_after_fork() {
     FORKED.store(true, Ordering::Relaxed);
@@ -232,6 +215,7 @@ fn main_thread(settings: &Settings, text: String, started: &mpsc::SyncSender<Res
     serve(thread);
 }
 
+/// Waits for the order to shut down, and then for ever: Python's main thread does not go away before the process.
 fn serve(thread: ThreadState) {
     let mut work = lock();
     loop {
@@ -242,18 +226,6 @@ fn serve(thread: ThreadState) {
             work = lock();
             STATE.store(State::Closed as u8, Ordering::Release);
             CLOSED.notify_all();
-        } else if std::mem::take(&mut work.releases) {
-            let (after, _) = WORK_ARRIVED
-                .wait_timeout_while(work, RELEASE_INTERVAL, |work| work.shutdown.is_none())
-                .unwrap_or_else(PoisonError::into_inner);
-            drop(after);
-            RELEASES_SCHEDULED.store(false, Ordering::Relaxed);
-            if releases::any() {
-                let attached = thread.attach();
-                releases::drain(attached.python());
-                drop(attached);
-            }
-            work = lock();
         } else {
             work = WORK_ARRIVED.wait(work).unwrap_or_else(PoisonError::into_inner);
         }
@@ -264,6 +236,10 @@ fn end(thread: ThreadState, deadline: Instant) {
     let attached = thread.attach();
     let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
     Python::attach(|py| {
+        // A pending Ctrl-C or `interrupt_main()` would be raised inside the first handler.
+        if let Err(interrupt) = py.check_signals() {
+            drop(interrupt);
+        }
         let ended = runtime::function(py, runtime::Function::End).and_then(|end| end.call1((left * 0.9,)));
         if let Err(error) = ended {
             // Nobody is left who could handle it; Python prints such errors, too.

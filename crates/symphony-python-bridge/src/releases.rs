@@ -1,16 +1,21 @@
 //! References given back by threads that may not wait for the GIL.
 //!
 //! JavaScript's garbage collector runs finalizers on the JS thread, possibly while another thread holds the GIL for
-//! seconds. So they only queue here; `py-main` and the executor threads do the decrefs.
+//! seconds. So they only queue here; executor threads do the decrefs before they detach, and a thread of its own does
+//! them where there is no executor at work. That thread does nothing else, because a destructor may take its time.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::gil::ThreadState;
 use crate::handles;
+use crate::interpreter::{self, STACK_BYTES};
 
 enum Release {
     Crossings(u32, u32),
@@ -66,7 +71,44 @@ pub(crate) fn drain(py: Python<'_>) {
 fn push(release: Release) {
     queue().push(release);
     QUEUED.store(true, Ordering::Relaxed);
-    crate::interpreter::schedule_releases();
+    schedule();
+}
+
+/// Releases that come within this time are done together, so that the thread is woken at most once in it.
+const INTERVAL: Duration = Duration::from_millis(5);
+static SCHEDULED: AtomicBool = AtomicBool::new(false);
+static THREAD: OnceLock<Option<Thread>> = OnceLock::new();
+
+fn schedule() {
+    if SCHEDULED.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let thread = THREAD.get_or_init(|| {
+        std::thread::Builder::new()
+            .name("py-release".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(serve)
+            .ok()
+            .map(|handle| handle.thread().clone())
+    });
+    if let Some(thread) = thread {
+        thread.unpark();
+    }
+}
+
+fn serve() {
+    loop {
+        while !SCHEDULED.load(Ordering::Acquire) {
+            std::thread::park();
+        }
+        std::thread::sleep(INTERVAL);
+        SCHEDULED.store(false, Ordering::Release);
+        if any() && interpreter::is_running() {
+            let attached = ThreadState::of_current_thread().attach();
+            drain(attached.python());
+            drop(attached);
+        }
+    }
 }
 
 fn queue() -> MutexGuard<'static, Vec<Release>> {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import allocate_lock
 
 from symphony_bridge import _imports
 
@@ -22,6 +23,7 @@ _compiled: dict[tuple[str, str], CodeType] = {}
 # Sources that `linecache` is told when somebody imports it.
 _sources: dict[str, str] = {}
 _serial = 0
+_lock = allocate_lock()
 _modules_by_path: dict[str, ModuleType] = {}
 
 
@@ -104,16 +106,21 @@ def _globals(scope: Any) -> dict[str, Any]:
 def _compile(source: str, mode: str) -> CodeType:
     global _serial
     key = (mode, source)
-    code = _compiled.pop(key, None)
-    if code is None:
+    with _lock:
+        code = _compiled.pop(key, None)
+        if code is not None:
+            _compiled[key] = code
+            return code
         _serial += 1
         filename = f"<python.{mode} {_serial}>"
-        code = compile(source, filename, mode, dont_inherit=True)
+    # Not under the lock: compiling can run Python code, through warnings. Two threads may do the same work.
+    code = compile(source, filename, mode, dont_inherit=True)
+    with _lock:
+        _compiled[key] = code
         _remember(filename, source)
-    _compiled[key] = code
-    while len(_compiled) > _KEPT_SNIPPETS:
-        oldest = _compiled.pop(next(iter(_compiled)))
-        _forget(oldest.co_filename)
+        while len(_compiled) > _KEPT_SNIPPETS:
+            oldest = _compiled.pop(next(iter(_compiled)))
+            _forget(oldest.co_filename)
     return code
 
 
@@ -136,7 +143,9 @@ def _register(linecache: Any, filename: str, source: str) -> None:
 
 
 def _register_all(linecache: Any) -> None:
-    for filename, source in _sources.items():
+    with _lock:
+        sources = list(_sources.items())
+    for filename, source in sources:
         _register(linecache, filename, source)
 
 

@@ -5,30 +5,48 @@ from __future__ import annotations
 import sys
 import time
 
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def end(seconds: float) -> None:
     """Thread pools end, ``atexit`` handlers run, streams are flushed.
 
-    Threads that do not end in time are left running; the process goes away under them.
+    Threads that do not end in time are left running; the process goes away under them. Streams are flushed before each
+    step as well, because a step may take longer than there is time.
     """
     deadline = time.monotonic() + seconds
-    try:
-        _end_threads(deadline)
-        import atexit
-
-        atexit._run_exitfuncs()  # type: ignore[attr-defined]
-    finally:
-        flush()
+    for step in (flush, lambda: _end_threads(deadline), flush, _run_atexit_handlers, flush):
+        _carry_out(step)
 
 
 def flush() -> None:
-    """Flushes both streams; a reader that went away is not an error."""
-    for stream in (sys.stdout, sys.stderr):
+    """Flushes the streams, and those they replaced; a reader that went away is not an error."""
+    for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)}.values():
         try:
-            if stream is not None and not stream.closed:
+            if stream is not None and not getattr(stream, "closed", False):
                 stream.flush()
-        except (OSError, ValueError):
-            pass
+        except Exception:
+            # A stream of the program's own may do anything; the others are flushed all the same.
+            continue
+
+
+def _run_atexit_handlers() -> None:
+    import atexit
+
+    atexit._run_exitfuncs()  # type: ignore[attr-defined]
+
+
+def _carry_out(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except BaseException as problem:  # the steps that follow matter more than the one that failed
+        try:
+            sys.excepthook(type(problem), problem, problem.__traceback__)
+        except BaseException:
+            return
 
 
 def _end_threads(deadline: float) -> None:

@@ -19,9 +19,11 @@ def begin(settings: dict[str, Any]) -> None:
     """The settings that need a running interpreter."""
     sys.argv[:] = ["", *settings["args"]]
     sys.orig_argv[:] = [sys.executable, *settings["args"]]
-    # As `python -m` does: the project's own modules can be imported from the folder the process started in.
-    own = [] if getattr(sys.flags, "safe_path", False) else [os.getcwd()]
-    sys.path[0:0] = [*settings["paths"], *own]
+    sys.path[0:0] = settings["paths"]
+    # The project's own modules can be imported from the folder the process started in. Last, so that a file that happens
+    # to be called `json.py` hides nothing.
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path.append(os.getcwd())
     _streams.install(settings["stdout"], settings["stderr"])
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_native.poison_after_fork)

@@ -91,3 +91,28 @@ def test_what_is_no_module_is_refused(tmp_path):
 
 def test_a_namespace_shows_its_names():
     assert repr(Namespace({"a": 1, "__name__": "x"})) == "<namespace a>"
+
+
+def test_many_threads_may_evaluate_at_once():
+    import threading
+
+    problems = []
+
+    def evaluate_many(start):
+        try:
+            for index in range(start, start + 600):
+                assert evaluate(f"{index % 700} + 1", None) == index % 700 + 1
+        except BaseException as problem:
+            problems.append(problem)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=evaluate_many, args=(start,)) for start in range(0, 4000, 500)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert problems == []

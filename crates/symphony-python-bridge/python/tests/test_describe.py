@@ -40,8 +40,55 @@ def test_follows_cause_and_context():
 
     description = describe(raised(action))
     assert description[6][0] == "builtins.KeyError"
-    assert description[7][0] == "builtins.KeyError"
+    assert description[7] is None, "the context is the cause, and is described once"
     assert description[8] is True
+
+    def chained():
+        try:
+            raise KeyError("inner")
+        except KeyError:
+            raise ValueError("outer")  # noqa: B904
+
+    description = describe(raised(chained))
+    assert (description[6], description[7][0]) == (None, "builtins.KeyError")
+
+
+def test_a_chain_with_a_cause_at_every_level_is_described_once():
+    exception = ValueError("0")
+    for index in range(60):
+        try:
+            try:
+                raise exception
+            except ValueError as error:
+                raise ValueError(str(index)) from error
+        except ValueError as error:
+            exception = error
+    description, depth = describe(exception), 0
+    while description is not None:
+        description, depth = description[6], depth + 1
+    assert depth == 61
+
+
+@pytest.mark.parametrize("broken", ["__str__", "args", "__notes__", "__module__"])
+@pytest.mark.parametrize("problem", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_a_part_that_raises_does_not_hide_the_exception(broken, problem):
+    def raises(*_):
+        raise problem("no")
+
+    kind = type("Broken", (Exception,), {broken: raises if broken == "__str__" else property(raises)})
+    description = describe(kind("x"))
+    assert description[10].__class__ is kind
+    assert len(description) == 11
+
+
+def test_notes_that_are_no_list_are_ignored():
+    exception = ValueError("x")
+    exception.__notes__ = 5
+    assert describe(exception)[3] == []
+
+
+def test_a_message_with_a_surrogate_pair_as_two_code_points_is_joined():
+    assert describe(ValueError("\ud83d\ude00 \ud800"))[1] == "\U0001f600 \ud800"
 
 
 def test_a_chain_that_runs_in_a_circle_ends():
@@ -69,7 +116,7 @@ def test_a_broken_str_does_not_hide_the_exception():
 
     description = describe(Broken())
     assert description[0].endswith("Broken")
-    assert description[1] == "<message unavailable: RuntimeError in __str__>"
+    assert description[1] == "<message unavailable: builtins.RuntimeError in __str__>"
 
 
 def test_notes_that_are_no_strings_are_left_out():
