@@ -62,8 +62,8 @@ const bodies: [name: string, body: string][] = [
 
 test.each(bodies)(
   '%s leave handle counts and memory flat',
-  async (_name, body, calls) => {
-    const end = await runProgram(rounds(body, calls), { node: ['--expose-gc', '--max-old-space-size=200'] })
+  async (_name, body) => {
+    const end = await runProgram(program(body), { node: ['--expose-gc', '--max-old-space-size=200'] })
     expect(end.stderr).toBe('')
     const result = JSON.parse(end.stdout) as { growth: number; handles: number }
     expect(result.handles).toBeLessThan(100)
