@@ -86,7 +86,6 @@ unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(env, &raw mut object) };
         port_functions::define(env, object, port);
-        async_support::listen_to_output(port.channel());
         Ok(object)
     })
 }

@@ -290,11 +290,25 @@ impl Port {
         }
     }
 
+    /// A batch that no `ArrayBuffer` can hold goes over in pieces, and what is too large by itself becomes the failure of
+    /// its request: each of them is awaited by somebody.
     fn hand_over(&self, batch: &[u8]) {
-        let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
-            let error = too_large(batch.len());
-            js::throw(self.env, &error);
+        if self.hand_over_whole(batch) {
             return;
+        }
+        let mut rest = batch;
+        while let Some(completion) = first_completion(rest) {
+            rest = &rest[completion.len()..];
+            if completion.len() == batch.len() || !self.hand_over_whole(completion) {
+                self.hand_over_whole(&refused_completion(completion));
+            }
+        }
+    }
+
+    /// Whether there was memory for it.
+    fn hand_over_whole(&self, batch: &[u8]) -> bool {
+        let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
+            return false;
         };
         // SAFETY: the new buffer has exactly that many bytes.
         unsafe { ptr::copy_nonoverlapping(batch.as_ptr(), data, batch.len()) };
@@ -311,6 +325,7 @@ impl Port {
             );
         }
         js::call(self.env, js::referenced(self.env, self.on_completions), &[view]);
+        true
     }
 
     /// The environment ends, or its JavaScript side was replaced.
@@ -323,11 +338,38 @@ impl Port {
 fn count_completions(batch: &[u8]) -> usize {
     let mut rest = batch;
     let mut count = 0;
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        rest = after.get(u32::from_le_bytes(*length) as usize..).unwrap_or_default();
+    while let Some(completion) = first_completion(rest) {
+        rest = &rest[completion.len()..];
         count += 1;
     }
     count
+}
+
+/// The completion that the bytes begin with: its length, the request id, the status, and a value.
+fn first_completion(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, after) = bytes.split_first_chunk::<4>()?;
+    let length = after.len().min(u32::from_le_bytes(*length) as usize);
+    bytes.get(..4 + length)
+}
+
+/// The same request's failure, because its outcome has no place in JavaScript.
+fn refused_completion(completion: &[u8]) -> Vec<u8> {
+    const FAILED: u8 = 1;
+    let mut writer = Writer::new();
+    writer.raw(&[0; 4]);
+    writer.raw(completion.get(4..8).unwrap_or(&[0; 4]));
+    writer.raw(&[FAILED]);
+    let error = too_large(completion.len());
+    // Three short texts and two small headers: nothing here can be too long.
+    let written = writer
+        .array(3)
+        .and_then(|()| writer.text(error.code().as_str()))
+        .and_then(|()| writer.text(error.message()))
+        .and_then(|()| writer.map(0));
+    debug_assert!(written.is_ok(), "an error value is small");
+    let length = u32::try_from(writer.len() - 4).unwrap_or_default();
+    writer.patch_u32(0, length);
+    writer.into_vec()
 }
 
 fn shared(env: sys::napi_env, buffer: Value) -> Result<Shared, BridgeError> {

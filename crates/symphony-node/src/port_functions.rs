@@ -24,7 +24,7 @@ const DIRECT: usize = MOST_ARGUMENTS + 2;
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 19] = [
+    let functions: [(&str, Callback); 20] = [
         ("call", call),
         ("callMethod", call_method),
         ("getAttribute", get_attribute),
@@ -42,6 +42,7 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("cancel", cancel),
         ("openSession", open_session),
         ("closeSession", close_session),
+        ("listen", listen),
         ("deliverOutput", deliver_output),
         ("detach", detach),
     ];
@@ -330,6 +331,13 @@ unsafe extern "C" fn open_session(env: sys::napi_env, info: sys::napi_callback_i
 unsafe extern "C" fn close_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |_, arguments| {
         async_support::close_session(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn listen(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, _| {
+        async_support::listen_to_output(port.channel());
         Ok(UNDEFINED)
     })
 }

@@ -11,13 +11,14 @@
 //! held for a few instructions and never while Python code runs.
 //!
 //! A request's outcome stays until JavaScript releases it, so that a later request may name it as its target or
-//! argument. A job that names an outcome which is not there yet is parked with that request and queued again when it
-//! is done; nothing blocks. Not guaranteed: the order in which independent requests run.
+//! argument. A job that names an outcome which is not there yet is parked with that request before anything of it runs,
+//! and queued again when that is done; nothing blocks. Not guaranteed: the order in which independent requests run.
 
 mod channel;
+mod forked;
 mod queue;
+mod readiness;
 
-use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,10 +34,14 @@ pub(crate) use queue::{close, set_threads};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::Held;
 use crate::handles;
-use crate::operation::{self, Header, Outcome};
+use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
-use queue::{Announced, Queue};
+use queue::{Announced, Queue, Seat};
+use readiness::Readiness;
+
+/// The most bytes that a completion's value may take: its length is written in four bytes, with five more.
+const LONGEST_VALUE: usize = u32::MAX as usize - 5;
 
 /// The completion of a request: what follows its id.
 #[derive(Clone, Copy)]
@@ -61,6 +66,10 @@ struct Job {
     index: usize,
     offset: usize,
     header: Header,
+    /// The requests that it names and that may not be done, the first one last; `None` before the first look.
+    named: Option<Vec<u32>>,
+    /// While it waits for another request: the session to which it will come back.
+    seat: Option<Seat>,
 }
 
 impl Job {
@@ -72,71 +81,86 @@ impl Job {
         &self.batch.bytes[self.offset..self.offset + self.header.total()]
     }
 
+    fn body(&self) -> &[u8] {
+        &self.request()[HEADER_BYTES..]
+    }
+
+    fn is_taken(&self) -> bool {
+        self.batch.taken[self.index].load(Ordering::Acquire)
+    }
+
     /// Whether the caller is the one to run it; `false` if it was cancelled.
     fn take(&self) -> bool {
         !self.batch.taken[self.index].swap(true, Ordering::AcqRel)
     }
 
-    /// Makes it possible to take it again.
-    fn put_back(&self) {
-        self.batch.taken[self.index].store(false, Ordering::Release);
+    /// Ends the request without running it; gives the jobs that waited for it.
+    #[must_use]
+    fn refuse(&self, error: &BridgeError) -> Vec<Self> {
+        if !self.take() {
+            return Vec::new();
+        }
+        let mut writer = Writer::new();
+        error.write(&mut writer);
+        let stage = channel::Stage::Failed(error.clone().into());
+        self.finish(Status::Error, writer.as_slice(), stage)
     }
 
-    /// Ends the request without running it.
-    fn refuse(&self, error: &BridgeError) {
-        if self.take() {
-            let mut writer = Writer::new();
-            error.write(&mut writer);
-            self.finish(
-                Status::Error,
-                writer.as_slice(),
-                channel::Stage::Failed(error.clone().into()),
-            );
-        }
-    }
-
-    fn finish(&self, status: Status, value: &[u8], stage: channel::Stage) {
-        for job in self.channel().settle(self.header.request, stage, status as u8, value) {
-            queue::enqueue(job);
-        }
+    /// Reports the outcome; gives the jobs that waited for it.
+    #[must_use]
+    fn finish(&self, status: Status, value: &[u8], stage: channel::Stage) -> Vec<Self> {
+        self.channel().settle(self.header.request, stage, status as u8, value)
     }
 }
 
 /// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
-/// context variables set by one job are not seen by the next.
-fn run(py: Python<'_>, job: Job, queue: &Queue, announced: &mut Announced<'_>, writer: &mut Writer) {
+/// context variables set by one job are not seen by the next. A job that names a request which is not done is parked.
+fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announced<'_>, writer: &mut Writer) {
+    let refused = loop {
+        if job.is_taken() {
+            return;
+        }
+        match readiness::look(py, &mut job) {
+            Readiness::Ready => break None,
+            Readiness::Fails(failure) => break Some(failure),
+            Readiness::Waits(missing) => {
+                job.seat = Queue::reserve(queue);
+                let channel = Arc::clone(job.channel());
+                let Some(back) = channel.park(missing, job) else { return };
+                // It was done by the time we asked.
+                job = back;
+                job.seat = None;
+            }
+        }
+    };
     if !job.take() {
         return;
     }
-    let references = JobReferences {
-        channel: job.channel(),
-        missing: Cell::new(None),
-        failure: RefCell::new(None),
-    };
-    let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
-    let caught = catch_unwind(AssertUnwindSafe(|| {
-        operation::run(py, &job.header, job.request(), &references)
-    }));
-    drop(context);
-    if let Some(missing) = references.missing.get() {
-        let channel = Arc::clone(job.channel());
-        job.put_back();
-        if let Some(job) = channel.park(missing, job) {
-            // It was done by the time we asked.
-            queue::enqueue(job);
-        }
-        return;
-    }
-    let failure = references.failure.take();
-    let result = match (caught, failure) {
-        (_, Some(failure)) => Err(failure),
-        (Ok(result), None) => result,
-        (Err(panic), None) => Err(BridgeError::from_panic(panic.as_ref()).into()),
-    };
     writer.clear();
-    let (status, stage) = report(py, &job.header, result, writer);
+    let reported = catch_unwind(AssertUnwindSafe(|| {
+        let result = match refused {
+            Some(failure) => Err(failure),
+            None => operate(py, &job, queue),
+        };
+        report(py, &job.header, result, writer)
+    }));
+    let (status, stage) = reported.unwrap_or_else(|panic| {
+        let error = BridgeError::from_panic(panic.as_ref());
+        writer.clear();
+        error.write(writer);
+        (Status::Error, channel::Stage::Failed(error.into()))
+    });
     announced.give();
-    job.finish(status, writer.as_slice(), stage);
+    queue::enqueue(job.finish(status, writer.as_slice(), stage));
+}
+
+fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py>, Failure> {
+    let references = JobReferences { channel: job.channel() };
+    let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+    let result = operation::run(py, &job.header, job.request(), &references);
+    forked::end_child(py, queue.process(), &result);
+    drop(context);
+    result
 }
 
 fn report(
@@ -146,8 +170,14 @@ fn report(
     writer: &mut Writer,
 ) -> (Status, channel::Stage) {
     let failed = |failure: Failure, writer: &mut Writer| {
+        let mut crossings = Crossings::default();
         writer.clear();
-        failure.write(py, true, writer, &mut Crossings::default());
+        failure.write(py, true, writer, &mut crossings);
+        if writer.len() > LONGEST_VALUE {
+            crossings.give_back(py);
+            writer.clear();
+            too_long().write(writer);
+        }
         (Status::Error, failure)
     };
     match result {
@@ -158,10 +188,12 @@ fn report(
         Ok(outcome) => {
             let status = if header.converts() {
                 let mut crossings = Crossings::default();
-                match outcome.write(header.returns(), writer, &mut crossings) {
-                    Ok(()) => Status::Value,
-                    Err(failure) => {
+                let written = outcome.write(header.returns(), writer, &mut crossings);
+                match written {
+                    Ok(()) if writer.len() <= LONGEST_VALUE => Status::Value,
+                    written => {
                         crossings.give_back(py);
+                        let failure = written.err().unwrap_or_else(|| too_long().into());
                         failed(failure, writer).0
                     }
                 }
@@ -174,6 +206,11 @@ fn report(
     }
 }
 
+fn too_long() -> BridgeError {
+    let message = "the value is too large: it takes more than 4 GiB; use returns `'ref'` to receive a handle";
+    BridgeError::new(ErrorCode::Conversion, message)
+}
+
 /// The crossings of a message under construction. For results, which name no references of their own.
 #[derive(Default)]
 pub struct Crossings(Vec<u32>);
@@ -181,7 +218,19 @@ pub struct Crossings(Vec<u32>);
 impl Crossings {
     /// Gives everything back: the message will not be sent.
     pub fn give_back(&mut self, py: Python<'_>) {
-        for id in self.0.drain(..) {
+        self.give_back_from(py, 0);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives back all but the first `count`: what was written since then is taken out of the message.
+    pub fn give_back_from(&mut self, py: Python<'_>, count: usize) {
+        while self.0.len() > count
+            && let Some(id) = self.0.pop()
+        {
             handles::release(py, id, 1);
         }
     }
@@ -203,13 +252,9 @@ impl References for Crossings {
     }
 }
 
-/// What a queued request may name: handles, and outcomes of requests of the same channel.
+/// What a queued request may name: handles, and outcomes of requests of the same channel, which are there by now.
 struct JobReferences<'a> {
     channel: &'a Channel,
-    /// The first request that is not done yet.
-    missing: Cell<Option<u32>>,
-    /// The failure of a request that was named, which becomes this one's.
-    failure: RefCell<Option<Failure>>,
 }
 
 impl References for JobReferences<'_> {
@@ -223,19 +268,9 @@ impl References for JobReferences<'_> {
 
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
         match self.channel.outcome(py, id) {
-            channel::Known::Done(object) => return Some(object),
-            channel::Known::Pending => self.missing.set(Some(id)),
-            channel::Known::Failed(failure) => {
-                self.failure.replace(Some(failure));
-            }
-            channel::Known::Cancelled => {
-                let message = "a call that this one builds on was cancelled before it started";
-                self.failure
-                    .replace(Some(BridgeError::new(ErrorCode::Cancelled, message).into()));
-            }
-            channel::Known::Unknown => {}
+            channel::Known::Done(object) => Some(object),
+            _ => None,
         }
-        None
     }
 }
 

@@ -3,17 +3,20 @@
 //! A [`Failure`] is an exception object, kept as it is, or an error of the bridge with a code from the common table.
 //! Nothing flattens an exception to a string: JavaScript gets the object itself and a description of it.
 
+mod exception;
+
 use std::fmt;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
-use pyo3::{ffi, intern};
 use symphony_wire::{ErrorCode, WireError, Writer};
 
+use crate::async_support::Crossings;
 use crate::gil::Held;
-use crate::runtime::{self, Function};
-use crate::types::{self, ConversionError, References, Returns};
-use crate::{handles, kinds};
+use crate::types::ConversionError;
+
+use exception::write_brief;
+pub(crate) use exception::write_described;
 
 /// An error of the bridge itself.
 #[derive(Clone, Debug)]
@@ -143,40 +146,11 @@ impl Failure {
 
     /// Writes the error value that `docs/internal/native-interface.md` describes. With `complete` it holds everything;
     /// without, JavaScript asks for the rest when somebody looks.
-    pub fn write(&self, py: Python<'_>, complete: bool, writer: &mut Writer, references: &mut dyn References) {
-        let start = writer.len();
-        let written = match self {
-            Self::Bridge(error) => {
-                error.write(writer);
-                return;
-            }
-            Self::Python(exception) => {
-                let exception = exception.0.bind(py);
-                if complete {
-                    write_described(&exception, writer, references)
-                } else {
-                    write_brief(&exception, writer)
-                }
-            }
-        };
-        if let Err(problem) = written {
-            // Describing the error failed, for instance for lack of memory: say at least that much.
-            writer.truncate(start);
-            problem.into_bridge_error(py).write(writer);
-        }
-    }
-
-    fn into_bridge_error(self, py: Python<'_>) -> BridgeError {
+    pub fn write(&self, py: Python<'_>, complete: bool, writer: &mut Writer, crossings: &mut Crossings) {
         match self {
-            Self::Bridge(error) => error,
-            Self::Python(exception) => {
-                let class = exception.0.bind(py).get_type();
-                let name = kinds::qualified_name(class.as_any());
-                BridgeError::new(
-                    ErrorCode::PythonException,
-                    format!("{name} (its description could not be built)"),
-                )
-            }
+            Self::Bridge(error) => error.write(writer),
+            Self::Python(exception) if complete => write_described(&exception.bind(py), writer, crossings),
+            Self::Python(exception) => write_brief(&exception.bind(py), false, writer, crossings),
         }
     }
 }
@@ -220,102 +194,4 @@ fn write_bridge_error(error: &BridgeError, writer: &mut Writer) -> Result<(), Wi
         writer.map(0)?;
     }
     Ok(())
-}
-
-/// The eleven members of an exception's details, of which a brief error fills three.
-const DETAILS: usize = 11;
-
-fn write_brief(exception: &Bound<'_, PyAny>, writer: &mut Writer) -> Result<(), Failure> {
-    let message = exception.str().and_then(|text| Ok(text.to_cow()?.into_owned()));
-    let message = message.or_else(|_| message_of(exception))?;
-    let (id, type_key) = handles::export(exception);
-    writer.array(3)?;
-    writer.text(ErrorCode::PythonException.as_str())?;
-    writer.text(&message)?;
-    writer.array(DETAILS)?;
-    writer.text(&kinds::qualified_name(exception.get_type().as_any()))?;
-    writer.nil();
-    writer.array(0)?;
-    writer.array(0)?;
-    writer.nil();
-    writer.nil();
-    writer.nil();
-    writer.boolean(false);
-    writer.nil();
-    writer.handle(id, type_key);
-    writer.boolean(false);
-    Ok(())
-}
-
-fn message_of(exception: &Bound<'_, PyAny>) -> PyResult<String> {
-    let text = runtime::function(exception.py(), Function::MessageOf)?.call1((exception,))?;
-    // A message with lone surrogates has no UTF-8 form; the complete description keeps it exactly.
-    let encoded = text.call_method1(intern!(exception.py(), "encode"), ("utf-8", "replace"))?;
-    Ok(String::from_utf8_lossy(encoded.extract::<&[u8]>()?).into_owned())
-}
-
-/// Writes the error value of an exception with everything known of it.
-pub(crate) fn write_described(
-    exception: &Bound<'_, PyAny>,
-    writer: &mut Writer,
-    references: &mut dyn References,
-) -> Result<(), Failure> {
-    let description = runtime::function(exception.py(), Function::Describe)?.call1((exception,))?;
-    write_description(&description, writer, references)
-}
-
-fn write_description(
-    description: &Bound<'_, PyAny>,
-    writer: &mut Writer,
-    references: &mut dyn References,
-) -> Result<(), Failure> {
-    let parts = description.cast::<PyTuple>().map_err(PyErr::from)?;
-    let part = |index: usize| parts.get_item(index);
-    let mut value = |writer: &mut Writer, part: &Bound<'_, PyAny>, returns| -> Result<(), Failure> {
-        Ok(types::encode(part, returns, writer, references)?)
-    };
-    writer.array(3)?;
-    writer.text(ErrorCode::PythonException.as_str())?;
-    value(writer, &part(1)?, Returns::Auto)?;
-    writer.array(DETAILS)?;
-    value(writer, &part(0)?, Returns::Auto)?;
-    // `args` may hold anything; what cannot be copied, such as a cyclic list, goes as a handle.
-    let arguments = part(2)?;
-    let start = writer.len();
-    if value(writer, &arguments, Returns::Auto).is_err() {
-        writer.truncate(start);
-        value(writer, &arguments, Returns::Reference)?;
-    }
-    for index in [3, 4, 5] {
-        value(writer, &part(index)?, Returns::Auto)?;
-    }
-    for index in [6, 7] {
-        write_linked(&part(index)?, writer, references)?;
-    }
-    types::encode(&part(8)?, Returns::Auto, writer, references)?;
-    let members = part(9)?;
-    if let Ok(members) = members.cast::<PyList>() {
-        writer.array(members.len())?;
-        for member in members {
-            write_linked(&member, writer, references)?;
-        }
-    } else {
-        writer.nil();
-    }
-    types::encode(&part(10)?, Returns::Reference, writer, references)?;
-    writer.boolean(true);
-    Ok(())
-}
-
-fn write_linked(
-    linked: &Bound<'_, PyAny>,
-    writer: &mut Writer,
-    references: &mut dyn References,
-) -> Result<(), Failure> {
-    if linked.is_none() {
-        writer.nil();
-        Ok(())
-    } else {
-        write_description(linked, writer, references)
-    }
 }

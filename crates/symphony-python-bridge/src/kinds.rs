@@ -58,7 +58,8 @@ pub const PROBED_NAMES: [&str; 37] = [
     "~standard",
 ];
 
-/// Unused descriptions are kept up to this many, since a type often comes back; beyond it they go at once.
+/// Unused descriptions of types are kept up to this many, since a type often comes back; beyond it they go at once, as
+/// do at any time those of objects that were described for themselves.
 const KEPT_UNUSED: usize = 512;
 
 #[derive(Serialize)]
@@ -147,7 +148,8 @@ pub(crate) fn release(py: Python<'_>, key: u32) {
         let count = kinds.by_key.len();
         let kind = kinds.by_key.get_mut(&key)?;
         kind.handles -= 1;
-        if kind.handles > 0 || count <= KEPT_UNUSED {
+        // What was described for itself is kept by nobody else, and may be large.
+        if kind.handles > 0 || (!kind.own && count <= KEPT_UNUSED) {
             return None;
         }
         let kind = kinds.by_key.remove(&key)?;

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use symphony_wire::{ErrorCode, Reader, Token, WireError, Writer};
 
+use crate::async_support::Crossings;
 use crate::errors::{self, BridgeError, Failure};
 use crate::names;
 use crate::runtime::{self, Function};
@@ -92,11 +93,12 @@ impl Outcome<'_> {
     /// # Errors
     ///
     /// When the object cannot be converted as asked; the writer then ends in the middle of a value.
-    pub fn write(&self, returns: Returns, writer: &mut Writer, references: &mut dyn References) -> Result<(), Failure> {
+    pub fn write(&self, returns: Returns, writer: &mut Writer, crossings: &mut Crossings) -> Result<(), Failure> {
         match self {
-            Self::Object(object) => Ok(types::encode(object, returns, writer, references)?),
-            Self::Description(exception) => errors::write_described(exception, writer, references),
+            Self::Object(object) => types::encode(object, returns, writer, crossings)?,
+            Self::Description(exception) => errors::write_described(exception, writer, crossings),
         }
+        Ok(())
     }
 }
 

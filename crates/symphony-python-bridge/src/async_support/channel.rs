@@ -81,9 +81,7 @@ impl Channel {
             request.stage = Stage::Cancelled;
             std::mem::take(&mut request.waiting)
         };
-        for job in waiting {
-            super::queue::enqueue(job);
-        }
+        super::queue::enqueue(waiting);
         true
     }
 
@@ -163,7 +161,7 @@ impl Channel {
         let wake = !self.closed.load(Ordering::Acquire) && {
             let completions = &mut state.completions;
             let was_empty = completions.is_empty();
-            let length = u32::try_from(value.len() + 5).unwrap_or(u32::MAX);
+            let length = u32::try_from(value.len() + 5).expect("nobody passes more than LONGEST_VALUE bytes");
             completions.extend_from_slice(&length.to_le_bytes());
             completions.extend_from_slice(&id.to_le_bytes());
             completions.push(status);

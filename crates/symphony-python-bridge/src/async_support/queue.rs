@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::Thread;
 
 use pyo3::prelude::*;
@@ -24,6 +24,8 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 #[derive(Default)]
 struct Sessions {
     queues: FxHashMap<u32, Arc<Queue>>,
+    /// Those that were closed and still have something to do.
+    ending: Vec<Weak<Queue>>,
     last: u32,
 }
 
@@ -50,6 +52,8 @@ pub(super) struct Queue {
     shared: bool,
     /// Threads that finished a job and will look for the next one in a moment: no need to wake another.
     returning: AtomicUsize,
+    /// The process in which the threads run; a forked child has none of them.
+    process: u32,
 }
 
 #[derive(Default)]
@@ -59,7 +63,37 @@ struct State {
     idle: Vec<Arc<Sleeper>>,
     /// A thread was woken or started and has not looked at the queue yet.
     sent_for: bool,
-    closed: bool,
+    /// Jobs that wait for other requests and will come back.
+    parked: usize,
+    /// The threads end when there is nothing left to do.
+    ending: bool,
+    /// No job is taken any more.
+    stopped: bool,
+}
+
+/// A parked job's word that it will come back to a session: its thread stays for it, even if the session was closed.
+pub(super) struct Seat(Arc<Queue>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.parked -= 1;
+        let idle = if state.ending && state.parked == 0 {
+            std::mem::take(&mut state.idle)
+        } else {
+            Vec::new()
+        };
+        drop(state);
+        for sleeper in idle {
+            sleeper.call();
+        }
+    }
+}
+
+/// Jobs that a queue did not take, and why.
+struct Refused {
+    jobs: VecDeque<Job>,
+    error: BridgeError,
 }
 
 /// A thread that waits for work.
@@ -109,14 +143,18 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             index,
             offset,
             header,
+            named: None,
+            seat: None,
         };
         if header.session == 0 {
             pooled.push(job);
         } else {
-            enqueue(job);
+            enqueue(vec![job]);
         }
     }
-    POOL.push(pooled);
+    if let Err(refused) = POOL.push(pooled) {
+        enqueue(refused.settle().collect());
+    }
     Ok(count)
 }
 
@@ -129,9 +167,15 @@ pub fn open_session() -> u32 {
     id
 }
 
-/// Ends a session once its queued jobs are done.
+/// Ends a session once its queued jobs are done, those included that wait for other requests.
 pub fn close_session(id: u32) {
-    let queue = lock(&SESSIONS).queues.remove(&id);
+    let queue = {
+        let mut sessions = lock(&SESSIONS);
+        let queue = sessions.queues.remove(&id);
+        sessions.ending.retain(|queue| queue.strong_count() > 0);
+        sessions.ending.extend(queue.as_ref().map(Arc::downgrade));
+        queue
+    };
     if let Some(queue) = queue {
         queue.end();
     }
@@ -152,28 +196,56 @@ pub(crate) fn set_threads(count: usize) {
 
 /// Refuses everything that is queued; what runs is finished.
 pub(crate) fn close() {
-    let sessions = std::mem::take(&mut lock(&SESSIONS).queues);
-    let error = BridgeError::new(ErrorCode::Closed, "Python was stopped before this call started");
-    for queue in sessions.into_values().chain([Arc::clone(&POOL)]) {
-        for job in queue.close() {
-            job.refuse(&error);
+    let (open, ending) = {
+        let mut sessions = lock(&SESSIONS);
+        (
+            std::mem::take(&mut sessions.queues),
+            std::mem::take(&mut sessions.ending),
+        )
+    };
+    let ending = ending.iter().filter_map(Weak::upgrade);
+    let queues = open.into_values().chain(ending).chain([Arc::clone(&POOL)]);
+    let refused = Refused {
+        jobs: queues.flat_map(|queue| queue.close()).collect(),
+        error: BridgeError::new(ErrorCode::Closed, "Python was stopped before this call started"),
+    };
+    enqueue(refused.settle().collect());
+}
+
+/// Queues jobs where their sessions say. Those that no queue takes are refused, and then those that waited for them, one
+/// after the other: a chain of waiting jobs may be longer than the stack is deep.
+pub(super) fn enqueue(jobs: Vec<Job>) {
+    let mut jobs = VecDeque::from(jobs);
+    while let Some(mut job) = jobs.pop_front() {
+        let seat = job.seat.take();
+        let pushed = match queue_of(&job, seat.as_ref()) {
+            Some(queue) => queue.push(vec![job]),
+            None => Err(Refused {
+                jobs: VecDeque::from([job]),
+                error: BridgeError::new(ErrorCode::Closed, "the session of this call is closed"),
+            }),
+        };
+        // Given up only now, since the thread of a closed session would have ended before the job came.
+        drop(seat);
+        if let Err(refused) = pushed {
+            jobs.extend(refused.settle());
         }
     }
 }
 
-/// Queues one job where its session says.
-pub(super) fn enqueue(job: Job) {
-    if job.header.session == 0 {
-        POOL.push(vec![job]);
-        return;
+fn queue_of(job: &Job, seat: Option<&Seat>) -> Option<Arc<Queue>> {
+    match seat {
+        Some(Seat(queue)) => Some(Arc::clone(queue)),
+        None if job.header.session == 0 => Some(Arc::clone(&POOL)),
+        None => lock(&SESSIONS).queues.get(&job.header.session).cloned(),
     }
-    let queue = lock(&SESSIONS).queues.get(&job.header.session).cloned();
-    match queue {
-        Some(queue) => queue.push(vec![job]),
-        None => job.refuse(&BridgeError::new(
-            ErrorCode::Closed,
-            "the session of this call is closed",
-        )),
+}
+
+impl Refused {
+    /// Ends the jobs; gives those that waited for them.
+    fn settle(self) -> impl Iterator<Item = Job> {
+        let Self { jobs, error } = self;
+        jobs.into_iter().flat_map(move |job| job.refuse(&error))
     }
 }
 
@@ -195,7 +267,22 @@ impl Queue {
             state: Mutex::default(),
             shared,
             returning: AtomicUsize::new(0),
+            process: std::process::id(),
         }
+    }
+
+    /// The process to which it belongs.
+    pub(super) fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// Keeps the thread of a session for a job that is about to be parked. The pool stays anyway.
+    pub(super) fn reserve(queue: &Arc<Self>) -> Option<Seat> {
+        if queue.shared {
+            return None;
+        }
+        lock(&queue.state).parked += 1;
+        Some(Seat(Arc::clone(queue)))
     }
 
     /// Whether each job runs in a context of its own.
@@ -203,26 +290,36 @@ impl Queue {
         self.shared
     }
 
-    fn push(self: &Arc<Self>, jobs: Vec<Job>) {
+    fn push(self: &Arc<Self>, jobs: Vec<Job>) -> Result<(), Refused> {
         if jobs.is_empty() {
-            return;
+            return Ok(());
         }
         let mut state = lock(&self.state);
-        if state.closed || !interpreter::is_running() {
-            drop(state);
-            for job in jobs {
-                job.refuse(&interpreter::refusal());
-            }
-            return;
+        if state.stopped || !interpreter::is_running() {
+            return Err(Refused {
+                jobs: jobs.into(),
+                error: interpreter::refusal(),
+            });
         }
         state.jobs.extend(jobs);
         let wanted = self.returning.load(Ordering::Relaxed) == 0;
         let sleeper = wanted.then(|| self.send_for_thread(&mut state)).flatten();
+        if state.threads == 0 {
+            // The system gives no thread, so nobody would ever come for them.
+            return Err(Refused {
+                jobs: std::mem::take(&mut state.jobs),
+                error: BridgeError::new(
+                    ErrorCode::Cancelled,
+                    "this call did not start, because the system refused to start a thread for it",
+                ),
+            });
+        }
         drop(state);
         // Without the lock, which the woken thread takes first thing.
         if let Some(sleeper) = sleeper {
             sleeper.call();
         }
+        Ok(())
     }
 
     /// Sees to it that a thread comes for the next job: starts one, or gives the one to call.
@@ -289,7 +386,7 @@ impl Queue {
         thread.end();
     }
 
-    /// Waits until there is something to take; `false` when the queue is closed and empty.
+    /// Waits until there is something to take; `false` when the queue is ending and nothing will come any more.
     fn wait(&self, sleeper: &Arc<Sleeper>, announced: &mut Announced<'_>) -> bool {
         loop {
             let mut state = lock(&self.state);
@@ -299,7 +396,7 @@ impl Queue {
             // Whoever was sent for may find that the running thread did the work.
             state.sent_for = false;
             announced.withdraw();
-            if state.closed {
+            if state.ending && state.parked == 0 {
                 state.threads -= 1;
                 return false;
             }
@@ -324,7 +421,11 @@ impl Queue {
 
     /// Ends the threads; gives the jobs that they will not run.
     fn close(&self) -> VecDeque<Job> {
-        let jobs = std::mem::take(&mut lock(&self.state).jobs);
+        let jobs = {
+            let mut state = lock(&self.state);
+            state.stopped = true;
+            std::mem::take(&mut state.jobs)
+        };
         self.end();
         jobs
     }
@@ -333,7 +434,7 @@ impl Queue {
     fn end(&self) {
         let idle = {
             let mut state = lock(&self.state);
-            state.closed = true;
+            state.ending = true;
             std::mem::take(&mut state.idle)
         };
         for sleeper in idle {

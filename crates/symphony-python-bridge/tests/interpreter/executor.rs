@@ -1,47 +1,10 @@
 //! Queued requests on real executor threads: chains, cancellation, sessions, isolation, failures.
 
 use pyo3::types::PyAnyMethods;
-use symphony_wire::{Reader, Token};
 
-use crate::support::{Host, Request, Target, attached, handle};
+use crate::support::{GATE, Host, Request, Target, attached, call, error_code, handle, integer};
 use symphony_python_bridge::async_support;
 use symphony_python_bridge::handles;
-
-fn integer(value: &[u8]) -> i64 {
-    match Reader::new(value).token().unwrap() {
-        Token::Integer(integer) => integer,
-        token => panic!("expected an integer, got {token:?}"),
-    }
-}
-
-fn error_code(value: &[u8]) -> String {
-    let mut reader = Reader::new(value);
-    assert_eq!(reader.token().unwrap(), Token::Array(3));
-    match reader.token().unwrap() {
-        Token::Text(code) => code.to_owned(),
-        token => panic!("expected a code, got {token:?}"),
-    }
-}
-
-const GATE: &str = "
-import threading
-class Gate:
-    def __init__(self):
-        self.entered = threading.Event()
-        self.open = threading.Event()
-    def wait(self):
-        self.entered.set()
-        self.open.wait()
-        return 1
-gate = Gate()
-";
-
-fn call(id: u32, target: Target, name: &'static str) -> Request {
-    Request {
-        path: vec![name],
-        ..Request::new(id, 1, target)
-    }
-}
 
 #[test]
 fn a_chain_converts_only_its_last_result() {

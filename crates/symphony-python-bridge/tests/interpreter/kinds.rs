@@ -88,3 +88,32 @@ fn descriptions_of_classes_that_are_gone_are_not_kept_for_ever() {
         assert!(kept <= 512, "{kept} descriptions are kept");
     });
 }
+
+#[test]
+fn what_is_described_for_itself_goes_with_its_last_handle() {
+    const CODE: &std::ffi::CStr = c"
+import gc, types, weakref
+module = types.ModuleType('m')
+class Short: pass
+alive = [weakref.ref(module), weakref.ref(Short)]
+both = [module, Short]
+del module, Short
+";
+    attached(|py| {
+        let names = pyo3::types::PyDict::new(py);
+        py.run(CODE, Some(&names), None).unwrap();
+        for object in py.eval(c"both", Some(&names), None).unwrap().try_iter().unwrap() {
+            let (id, kind) = handles::export(&object.unwrap());
+            assert!(kinds::description(kind).is_some());
+            handles::release(py, id, 1);
+            assert!(kinds::description(kind).is_none());
+        }
+        py.run(c"both.clear(); gc.collect()", Some(&names), None).unwrap();
+        let alive = py.eval(
+            c"sum(reference() is not None for reference in alive)",
+            Some(&names),
+            None,
+        );
+        assert_eq!(alive.unwrap().extract::<u32>().unwrap(), 0);
+    });
+}

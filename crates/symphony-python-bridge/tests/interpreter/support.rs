@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use symphony_python_bridge::async_support::{self, Channel, Wake};
 use symphony_python_bridge::gil::ThreadState;
 use symphony_python_bridge::{handles, interpreter, names};
-use symphony_wire::Writer;
+use symphony_wire::{Reader, Token, Writer};
 
 static START: Once = Once::new();
 
@@ -203,4 +203,59 @@ impl Host {
             rest = after;
         }
     }
+}
+
+/// The number that a completion holds.
+pub(crate) fn integer(value: &[u8]) -> i64 {
+    match Reader::new(value).token().unwrap() {
+        Token::Integer(integer) => integer,
+        token => panic!("expected an integer, got {token:?}"),
+    }
+}
+
+/// The code of the error that a completion holds.
+pub(crate) fn error_code(value: &[u8]) -> String {
+    let mut reader = Reader::new(value);
+    assert_eq!(reader.token().unwrap(), Token::Array(3));
+    match reader.token().unwrap() {
+        Token::Text(code) => code.to_owned(),
+        token => panic!("expected a code, got {token:?}"),
+    }
+}
+
+/// An object whose `wait` says that it is entered and returns 1 when somebody opens it.
+pub(crate) const GATE: &str = "
+import threading
+class Gate:
+    def __init__(self):
+        self.entered = threading.Event()
+        self.open = threading.Event()
+    def wait(self):
+        self.entered.set()
+        self.open.wait()
+        return 1
+gate = Gate()
+";
+
+/// A call of a method.
+pub(crate) fn call(id: u32, target: Target, name: &'static str) -> Request {
+    Request {
+        path: vec![name],
+        ..Request::new(id, 1, target)
+    }
+}
+
+/// Runs the test of this name in a process of its own, for what would disturb the others; `true` there.
+pub(crate) fn is_own_process(test: &str) -> bool {
+    const OWN: &str = "SYMPHONY_TEST_OWN_PROCESS";
+    if std::env::var_os(OWN).is_some() {
+        return true;
+    }
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(OWN, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
+    false
 }
