@@ -111,7 +111,10 @@ export type SyncMember = unknown extends Untyped
 export interface SyncMembers extends Disposable, Iterable<Untyped> {
   /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
-  /** An attribute, with its type, or one whose name JavaScript or this interface claims. */
+  /**
+   * An attribute, with its type, or one whose name JavaScript or this interface claims. It is read anew, whereas `h.name`, once it
+   * was a method, stays one although Python code assigned something else to that name.
+   */
   $get<T = Untyped>(name: string): T
   /** Assigns an attribute. */
   $set(name: string, value: unknown): void
@@ -620,8 +623,8 @@ export interface PythonFrame {
 /**
  * An exception that Python code raised.
  *
- * `message` begins with the type, as the last line of a Python traceback does; `stack` has the JavaScript frames, `frames` and
- * `traceback` the Python ones. Printing the error shows both. `isPythonError(error, 'LookupError')` asks for a type.
+ * `message` begins with the type, as the last line of a Python traceback does; `frames` and `traceback` are Python's; `stack` has the
+ * JavaScript frames followed by the Python traceback, so what is printed or logged shows both. `isPythonError(error, 'LookupError')` asks for a type.
  */
 export declare class PythonError extends Error {
   #private

@@ -245,3 +245,21 @@ test('an error of the bridge is told from one of Python', async () => {
 function fail(error: unknown): never {
   throw error
 }
+
+test('a name that is no identifier is an attribute, and Python says that there is none', async () => {
+  const list = await python.eval<Handle>('[1, 2, 3]', {}, { returns: 'ref' })
+  for (const name of ['0:1', '1.5', 'unit price']) {
+    await expect(Promise.resolve(list[name])).rejects.toMatchObject({ type: 'AttributeError' })
+    expect(() => (list.$sync as unknown as Record<string, unknown>)[name]).toThrow('AttributeError')
+  }
+  expect(list['@@iterator']).toBeUndefined()
+  expect(list['fantasy-land/map']).toBeUndefined()
+})
+
+test('iterating over what is not iterable says that', async () => {
+  const nothing = await python.eval<Handle>('object()')
+  const loop = async (): Promise<void> => {
+    for await (const item of nothing as unknown as AsyncIterable<unknown>) expect(item).toBe('never')
+  }
+  await expect(loop()).rejects.toThrow("'object' object is not iterable")
+})

@@ -128,7 +128,7 @@ describe('calling', () => {
       'must be the last argument',
     )
     expect(() => kw(1 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
-    expect(() => handles.add.$call([], [] as never)).toThrow('keyword arguments must be an object')
+    expect(() => handles.add.$call([], [] as never)).toThrow('keyword arguments must be a plain object')
   })
 
   test('with a path or call that was not awaited, synchronously', () => {
@@ -268,5 +268,76 @@ describe('Python that leaves', () => {
       { async: () => python.exec('raise SystemExit(3)'), sync: () => python.execSync('raise SystemExit(3)') },
       { type: 'SystemExit' },
     )
+  })
+})
+
+describe('what JavaScript cannot hold', () => {
+  const huge = 'set(range(16_800_000))'
+
+  test('fails its own call and no other', async () => {
+    const [failed, other] = await Promise.allSettled([python.eval(huge), python.eval('1 + 1')])
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CONVERSION' } })
+    expect(other).toEqual({ status: 'fulfilled', value: 2 })
+  })
+
+  test('fails a synchronous call in the same words', () => {
+    expect(() => python.evalSync(huge)).toThrow("a Set or Map can hold, got 16800000; use returns `'ref'`")
+  })
+
+  test('is told of an integer', async () => {
+    await expect(python.eval('1 << (1 << 30) + 5')).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
+  })
+})
+
+describe('objects that are not what they look like', () => {
+  test('keywords are a plain object', () => {
+    for (const wrong of [new Map(), new Set(), new Date(), [1], new (class Options {})()]) {
+      expect(() => kw(wrong)).toThrow('`kw` takes a plain object')
+    }
+    expect(() => kw(Object.create(null) as object)).not.toThrow()
+  })
+
+  test('keywords stand at the end of a call, not inside of a value', async () => {
+    const list = await python.import('builtins')
+    await expect(list.$call([[kw({ a: 1 })]])).rejects.toThrow('args[0][0]: `kw(…)` must be the last argument')
+  })
+
+  test('options with a name that does not exist', async () => {
+    const builtins = await python.import('builtins')
+    const wrong = { timeuot: 5 } as object
+    expect(() => builtins.len.$with(wrong)).toThrow('there is no option `timeuot`')
+    expect(() => builtins.$sync.$with(wrong as { returns: 'ref' })).toThrow('there is no option `timeuot`')
+    expect(() => python.eval('1', {}, wrong)).toThrow('there is no option `timeuot`')
+    await expect(python.start(wrong)).rejects.toThrow('there is no option `timeuot`')
+    expect(() => builtins.len.$with(null as unknown as object)).toThrow('options must be an object, but got null')
+  })
+
+  test('arguments that are no list', async () => {
+    const builtins = await python.import('builtins')
+    const one = 1 as unknown as []
+    expect(() => builtins.len.$call(one)).toThrow('the arguments must be an array, but got the number `1`')
+    expect(() => builtins.$sync.$call(one)).toThrow('the arguments must be an array, but got the number `1`')
+  })
+
+  test('modules that are files', async () => {
+    for (const name of ['./tools.py', '/srv/tools', 'tools.py']) {
+      await expect(python.import(name)).rejects.toThrow("`new URL('./tools.py', import.meta.url)`")
+      expect(() => python.importSync(name)).toThrow('import a file by its URL')
+    }
+    await expect(python.import(5 as unknown as string)).rejects.toThrow('but got the number `5`')
+  })
+
+  test('a refused value shows the caller, not the codec', async () => {
+    const builtins = await python.import('builtins')
+    const deep = { a: [{ b: [{ c: [{ d: Symbol('?') }] }] }] }
+    const asked = async (): Promise<unknown> => builtins.len(deep)
+    await expect(asked()).rejects.toMatchObject({ stack: expect.stringContaining('bad-input.test') })
+    let refusal: unknown
+    try {
+      builtins.$sync.len(deep)
+    } catch (error) {
+      refusal = error
+    }
+    expect((refusal as Error).stack).toContain('bad-input.test')
   })
 })

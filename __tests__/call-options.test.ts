@@ -140,3 +140,26 @@ test('options that cannot be meant are errors at once', () => {
     expect(() => add.$with(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
   }
 })
+
+test('a call whose outcome only others use leaves no listener behind', async () => {
+  const fractions = await python.import('fractions')
+  const { signal } = new AbortController()
+  let listeners = 0
+  const { addEventListener, removeEventListener } = signal
+  signal.addEventListener = (...args: Parameters<AbortSignal['addEventListener']>) => {
+    listeners += 1
+    addEventListener.apply(signal, args)
+  }
+  signal.removeEventListener = (...args: Parameters<AbortSignal['removeEventListener']>) => {
+    listeners -= 1
+    removeEventListener.apply(signal, args)
+  }
+  for (let round = 0; round < 10; round += 1) {
+    await (fractions.Fraction.$with({ signal }) as unknown as Fractions)(1, 3).limit_denominator().__str__()
+  }
+  expect(listeners).toBe(0)
+})
+
+interface Fractions {
+  (...args: number[]): { limit_denominator(): { __str__(): Promise<string> } }
+}

@@ -96,7 +96,7 @@ describe.each(['asynchronous handle', 'synchronous handle'])('of an %s', (kind) 
       'subscribe',
       'nodeType',
       '$$typeof',
-      'not an identifier',
+      '@@iterator',
     ]) {
       expect((views[kind] as Record<string, unknown>)[name]).toBeUndefined()
     }

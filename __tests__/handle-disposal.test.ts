@@ -1,5 +1,6 @@
 /* How handles are given back: `$dispose`, `using`, and use afterwards. */
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { python, type Handle, type SyncHandle } from 'symphony-python-bridge'
 import { eventually } from './support/eventually'
 
@@ -104,4 +105,45 @@ test('using a handle is not entering a context manager', async () => {
     expect(same.$type).toBe('builtins.type')
   }
   expect(await manager.names()).toEqual([])
+})
+
+test('a getter that disposes an argument does not change what was passed', async () => {
+  const space = python.execSync(`
+class First: pass
+class Second: pass
+def kind(one, other): return type(one).__name__
+`)
+  const made = space as unknown as Record<string, (...args: unknown[]) => { $dispose(): void }>
+  const kept: unknown[] = []
+  for (const view of [space, space.$async]) {
+    const first = made.First!()
+    const options = {
+      get disposes() {
+        first.$dispose()
+        kept.push(made.Second!())
+        return 1
+      },
+    }
+    expect(await (view as unknown as typeof made).kind!(first, options)).toBe('First')
+  }
+})
+
+test('a synchronous request holds what it names no longer than it runs', async () => {
+  const list = Array.from({ length: 3 }, () => handles.$sync.Counted<SyncHandle>())
+  expect(python.importSync('builtins').len(list)).toBe(3)
+  for (const counted of list) counted.$dispose()
+  await aliveAre(0)
+})
+
+test('a disposed handle can be printed however many types there are', async () => {
+  const space = await python.exec("def make(i): return type('T%d' % i, (), {})()")
+  const handles = await Promise.all(Array.from({ length: 700 }, (_, index) => space.make<Handle>(index)))
+  for (const handle of handles) handle.$dispose()
+  expect(inspect(handles[699])).toMatch(/T699 #\d+\] \(disposed\)/)
+})
+
+test('printing a handle with its proxy shown does not fail', async () => {
+  const handle = await python.eval<Handle>('object()')
+  expect(inspect(handle, { showProxy: true })).toContain('[Python handle')
+  expect(() => inspect(handle.$sync, { showProxy: true })).not.toThrow()
 })

@@ -232,3 +232,41 @@ test('other values are not Python errors', () => {
     expect(isPythonError(value, 'ValueError')).toBe(false)
   }
 })
+
+test('the stack that a logger writes has the Python traceback after the JavaScript frames', async () => {
+  for (const [, raised] of ways) {
+    const error = await raised('value_error', 'no good')
+    expect(error.stack).toMatch(/^PythonError: ValueError: no good\n +at /)
+    expect(error.stack).toContain('\n  Python:\n    Traceback (most recent call last):\n')
+    expect(inspect(error)).toBe(error.stack)
+    expect(error.stack?.split('Traceback')).toHaveLength(2)
+    error.stack = 'mine'
+    expect(error.stack).toBe('mine')
+  }
+})
+
+test('what cannot be described is still the exception, and the stacks of others stay', async () => {
+  const limit = Error.stackTraceLimit
+  const space = await python.exec(`
+class Nameless(Exception):
+    def __str__(self):
+        raise SystemExit(3)
+
+class Empty(Exception):
+    args = property(lambda self: 1 / 0)
+
+def nameless():
+    raise Nameless('x')
+
+def empty():
+    raise Empty('x')
+`)
+  for (const view of [space, space.$sync]) {
+    for (const name of ['nameless', 'empty']) {
+      const error = await caught(() => (view as unknown as Record<string, () => unknown>)[name]!())
+      expect(error.type).toBe(name === 'empty' ? 'Empty' : 'Nameless')
+      expect(error.traceback).toEqual(expect.any(String))
+      expect(Error.stackTraceLimit).toBe(limit)
+    }
+  }
+})

@@ -49,3 +49,57 @@ test('a reader that goes away does not crash the process', async () => {
     child.on('exit', (code, signal) => console.log(code, signal))`)
   expect(end.stdout).toBe('9 null\n')
 })
+
+test('what is written while Python ends arrives before `stop` is done', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    const lines = []
+    python.start({ stdout: (line) => lines.push(line) }).then(async () => {
+      await python.exec("import atexit\\natexit.register(lambda: print('left'))\\nprint('last', end='|')")
+      await python.stop()
+      process.stdout.write(JSON.stringify(lines))
+    })`)
+  expect(JSON.parse(end.stdout)).toEqual(['last|left'])
+})
+
+test('a line that never ends comes in pieces, and a carriage return ends one', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    const lines = []
+    python.start({ stdout: (line) => lines.push(line) }).then(async () => {
+      await python.exec("import sys\\nfor part in ('10%\\\\r', '20%', '\\\\r', '\\\\n', 'done\\\\r\\\\n', 'x' * 100_000):\\n    sys.stdout.write(part)\\n    sys.stdout.flush()")
+      await python.stop()
+      process.stdout.write(JSON.stringify(lines.map((line) => (line.length > 9 ? line.length : line))))
+    })`)
+  expect(JSON.parse(end.stdout)).toEqual(['10%', '20%', 'done', 65_536, 34_464])
+})
+
+test('a function that throws gets the other lines too', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    const seen = []
+    process.on('uncaughtException', (error) => seen.push(error.message))
+    const stdout = (line) => { if (line === 'b') throw new Error('thrown'); seen.push(line) }
+    python.start({ stdout }).then(async () => {
+      await python.exec("print('a\\\\nb\\\\nc')")
+      await python.stop()
+      process.stdout.write(JSON.stringify(seen.sort()))
+    })`)
+  expect(JSON.parse(end.stdout)).toEqual(['a', 'b', 'c'].map((line) => (line === 'b' ? 'thrown' : line)).sort())
+})
+
+test('the output stays with the thread that started Python', async () => {
+  const end = await runProgram(`
+    const { once } = require('node:events')
+    const { Worker } = require('node:worker_threads')
+    const { python } = require('symphony-python-bridge')
+    const lines = []
+    python.start({ stdout: (line) => lines.push(line) }).then(async () => {
+      const worker = new Worker("require('symphony-python-bridge').python.evalSync('print(1)')", { eval: true })
+      await once(worker, 'exit')
+      await python.exec('print(2)')
+      await python.stop()
+      process.stdout.write(JSON.stringify(lines))
+    })`)
+  expect(JSON.parse(end.stdout)).toEqual(['1', '2'])
+})

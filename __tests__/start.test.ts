@@ -231,3 +231,63 @@ test('a program does not end while a call is under way', async () => {
     python.exec('import time; time.sleep(0.1)').then(() => console.log('done'))`)
   expect(stdout).toBe('done\n')
 })
+
+describe('before and after', () => {
+  test('a call that is cancelled while Python starts never runs, nor do those that use it', async () => {
+    expect(
+      await result(`
+        const abort = new AbortController()
+        const cancelled = python.eval('__import__("builtins").__dict__.setdefault("ran", 1)', {}, { signal: abort.signal })
+        const dependent = cancelled.bit_length()
+        const other = python.eval('1 + 1')
+        const codes = Promise.all([failure(() => cancelled), failure(() => dependent)])
+        await Promise.resolve()
+        abort.abort()
+        return [(await codes).map(({ code }) => code), await other, await python.eval('"ran" in __import__("builtins").__dict__')]`),
+    ).toEqual([['ERR_CANCELLED', 'ERR_CANCELLED'], 2, false])
+  })
+
+  test('a name that was read before Python ran is still one that libraries probe', async () => {
+    expect(
+      await result(`
+        void python.eval('iter([1])').next
+        const object = await python.eval('object()')
+        return typeof object.next`),
+    ).toBe('undefined')
+  })
+
+  test('stop does not fail because a start did, and does not remember it', async () => {
+    expect(
+      await result(`
+        const start = failure(() => python.start({ python: '/nonexistent/python' }))
+        await python.stop()
+        const { code, message } = await start
+        return [code, message.includes('doctor --python /nonexistent/python'), await python.start().then(() => python.eval('1 + 1'))]`),
+    ).toEqual(['ERR_PYTHON_NOT_FOUND', true, 2])
+  })
+
+  test('stop lets the process end although a call goes on', async () => {
+    expect(
+      await result(`
+        const space = await python.exec('import threading\\nrunning = threading.Event()\\nnever = threading.Event()\\ndef wait():\\n    running.set()\\n    never.wait()')
+        const waiting = failure(() => space.wait())
+        await space.running.wait()
+        await python.stop()
+        return (await waiting).code`),
+    ).toBe('ERR_CLOSED')
+  })
+
+  test('another function for the output is another option', async () => {
+    expect(
+      await result(`
+        const mine = () => {}
+        await python.start({ stdout: mine })
+        await python.start({ stdout: mine })
+        return (await failure(() => python.start({ stdout: () => {} }))).code`),
+    ).toBe('ERR_PYTHON_ALREADY_CHOSEN')
+  })
+
+  test('info says what to do first', async () => {
+    expect(await result('return (await failure(() => python.info())).message')).toContain('python.start()')
+  })
+})

@@ -223,3 +223,16 @@ describe('identity', () => {
     }
   })
 })
+
+test('$get reads anew what was a method', () => {
+  const space = python.execSync(`
+class Thing:
+    def part(self): return 'method'
+thing = Thing()
+def replace(): thing.part = 5
+`) as unknown as { thing: SyncHandle & { part(): unknown }; replace(): void }
+  expect(space.thing.part()).toBe('method')
+  space.replace()
+  expect(space.thing.$get('part')).toBe(5)
+  expect(space.thing.part).toBe(5)
+})

@@ -128,3 +128,18 @@ describe('a session', () => {
     await expect(mine.thread()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
   })
 })
+
+test('the manager is left although the body disposed its handle', async () => {
+  const space = await python.exec(`
+state = []
+class Manager:
+    def __enter__(self): state.append('in')
+    def __exit__(self, *error): state.append('out')
+`)
+  const manager = await space.Manager<Handle>()
+  await python.with(manager, () => manager.$dispose())
+  const second = (space.$sync as unknown as { Manager(): SyncHandle }).Manager()
+  python.withSync(second, () => second.$dispose())
+  expect(await space.state).toEqual(['in', 'out', 'in', 'out'])
+  await expect(manager.$str()).rejects.toMatchObject({ code: 'ERR_HANDLE_DISPOSED' })
+})

@@ -18,20 +18,34 @@ export async function withContext(manager: unknown, body: (value: unknown) => un
   const scope = await openSession()
   try {
     const state = await managerState(manager, scope)
-    const value = await scope.context.start(Operation.enter, state).promise
-    let result: unknown
+    // The body may dispose the handle, and `__exit__` must be called all the same.
+    state.beginUse()
     try {
-      result = await body(value)
-    } catch (error) {
-      const swallowed = await scope.context.start(Operation.exit, state, [], [exitArgument(error)]).promise
-      if (swallowed === true) return undefined
-      throw error
+      return await enterAndExit(state, scope, body)
+    } finally {
+      state.endUse()
     }
-    await scope.context.start(Operation.exit, state, [], [null]).promise
-    return result
   } finally {
     closeSession(scope)
   }
+}
+
+async function enterAndExit(
+  state: HandleState,
+  scope: SessionScope,
+  body: (value: unknown) => unknown,
+): Promise<unknown> {
+  const value = await scope.context.start(Operation.enter, state).promise
+  let result: unknown
+  try {
+    result = await body(value)
+  } catch (error) {
+    const swallowed = await scope.context.start(Operation.exit, state, [], [exitArgument(error)]).promise
+    if (swallowed === true) return undefined
+    throw error
+  }
+  await scope.context.start(Operation.exit, state, [], [null]).promise
+  return result
 }
 
 /** The same on the JavaScript thread. */
@@ -41,6 +55,15 @@ export function withContextSync(manager: unknown, body: (value: unknown) => unkn
   const handler = handlerOf(manager)
   if (!hasState(handler)) throw notAManager('a handle')
   const { state } = handler
+  state.beginUse()
+  try {
+    return enterAndExitSync(state, body)
+  } finally {
+    state.endUse()
+  }
+}
+
+function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown): unknown {
   const value = operateSync(state, Operation.enter)
   let result: unknown
   try {

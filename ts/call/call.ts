@@ -106,6 +106,8 @@ export class Call extends AsyncProxy {
   /** The core is done and kept the object. */
   keep(): void {
     this.status = 'kept'
+    // Whoever asks for the conversion after all has a watch of its own.
+    this.#endWatch()
     if (this.#resolve !== undefined) this.#resolve(this.#convert())
   }
 
@@ -134,7 +136,12 @@ export class Call extends AsyncProxy {
   #settle(status: 'value' | 'error', outcome: unknown): void {
     this.status = status
     this.#outcome = outcome
-    this.watch?.end()
+    this.#endWatch()
+  }
+
+  #endWatch(): void {
+    if (this.watch === undefined) return
+    this.watch.end()
     this.watch = undefined
   }
 

@@ -1,4 +1,6 @@
 /* Keyword arguments: `kw` and how a call finds them among its arguments. */
+import { plainKind } from '../codec/plain-data'
+import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import type { Kw } from '../types/keywords'
 
@@ -23,8 +25,11 @@ class Keywords {
  * A property whose value is `undefined` is left out, so that `kw({ top: options.top })` keeps Python's default.
  */
 export function kw<const T extends object>(named: T): Kw<T> {
-  if (typeof named !== 'object' || named === null || Array.isArray(named)) {
-    throw new BridgeError('ERR_INVALID_ARGUMENT', '`kw` takes an object whose properties are the keyword arguments')
+  if (!isPlainObject(named)) {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`kw\` takes a plain object whose properties are the keyword arguments, but got ${described(named)}`,
+    )
   }
   return new Keywords({ ...named }) as unknown as Kw<T>
 }
@@ -40,8 +45,22 @@ export function namedArguments(value: unknown): object | undefined {
   if (value === undefined || value === null) return undefined
   const keywords = keywordsOf(value)
   if (keywords !== undefined) return keywords
-  if (typeof value === 'object' && !Array.isArray(value)) return value
-  throw new BridgeError('ERR_INVALID_ARGUMENT', 'keyword arguments must be an object or made by `kw`')
+  if (isPlainObject(value)) return value
+  throw new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `keyword arguments must be a plain object or made by \`kw\`, but got ${described(value)}`,
+  )
+}
+
+/** Positional arguments given as one list. */
+export function listedArguments(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw new BridgeError('ERR_INVALID_ARGUMENT', `the arguments must be an array, but got ${described(value)}`)
+}
+
+/** The properties of a `Map` or `Date` are not what it holds. */
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && plainKind(value) === 'object'
 }
 
 /** The arguments of a call as Python takes them: trailing `undefined` dropped, keywords split off. */

@@ -1,6 +1,6 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
 import { BridgeError } from '../errors/bridge-error'
-import { errorFromNative, withStackFrom } from '../errors/from-native'
+import { errorFromNative, relocated, withStackFrom } from '../errors/from-native'
 import { type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
@@ -37,6 +37,8 @@ class RequestQueue implements CallQueue {
   #batch: Call[] = []
   #scheduled = false
   #writing = 0
+  /** Whether the batch holds calls that are not wanted any more. */
+  #withdrawn = false
   #lastId = 0
   readonly #send = (): void => this.flush()
   /** Requests that were started while another one was being written. */
@@ -71,7 +73,8 @@ class RequestQueue implements CallQueue {
         named,
       })
     } catch (error) {
-      call.fail(() => error as Error)
+      const refusal = relocated(error, this.start) as Error
+      call.fail(() => refusal)
       return call
     }
     call.watch = CallWatch.start(options, (makeError) => this.#giveUp(call, makeError))
@@ -90,6 +93,7 @@ class RequestQueue implements CallQueue {
     if (this.#writing > 0) return
     this.#scheduled = false
     environment.sendRequests = undefined
+    if (this.#withdrawn) this.#takeOutWithdrawn()
     const batch = this.#batch
     if (batch.length === 0) return
     if (!environment.attached) {
@@ -137,12 +141,17 @@ class RequestQueue implements CallQueue {
       if (!call.abandoned) call.keep()
     } else {
       call.release()
-      if (status === Status.error) {
-        const value = decodeErrorValue(bytes, start, end, scope)
-        if (!call.abandoned) call.fail((boundary) => errorFromNative(value, boundary))
-      } else {
-        const value = decodeValue(bytes, start, end, scope)
-        if (!call.abandoned) call.fulfil(value)
+      try {
+        if (status === Status.error) {
+          const value = decodeErrorValue(bytes, start, end, scope)
+          if (!call.abandoned) call.fail((boundary) => errorFromNative(value, boundary))
+        } else {
+          const value = decodeValue(bytes, start, end, scope)
+          if (!call.abandoned) call.fulfil(value)
+        }
+      } catch (error) {
+        // What JavaScript cannot hold is the failure of this call alone; the others of the batch have theirs.
+        if (!call.abandoned) call.fail((boundary) => withStackFrom(error as Error, boundary))
       }
     }
     this.#letGo(call)
@@ -206,8 +215,6 @@ class RequestQueue implements CallQueue {
   #add(call: Call, offset: number, named: Named): void {
     call.offset = offset
     call.named = named
-    if (named instanceof Array) for (const one of named) one.hold()
-    else named?.hold()
     this.#pending.set(call.id, call)
     this.#batch.push(call)
     if (this.#scheduled) return
@@ -226,16 +233,48 @@ class RequestQueue implements CallQueue {
     else named.letGo()
   }
 
-  /** A call is not wanted any more. If it has started it goes on in Python, and its outcome is dropped when it comes. */
+  /**
+   * A call is not wanted any more. While it is in the batch, it is taken out before that leaves; if it has started it goes on in
+   * Python, and its outcome is dropped when it comes.
+   */
   #giveUp(call: Call, makeError: () => Error): void {
-    if (call.status === 'queued') this.flush()
-    if (call.status === 'submitted' && environment.port.cancel(call.id)) {
+    if (call.status === 'queued') {
+      this.#withdrawn = true
+    } else if (call.status === 'submitted' && environment.port.cancel(call.id)) {
       this.#pending.delete(call.id)
       call.release()
       this.#letGo(call)
     }
     call.abandoned = true
     call.fail((boundary) => withStackFrom(makeError(), boundary))
+  }
+
+  /** Closes the gaps that withdrawn calls leave in the batch. A call that names one of them fails as that did. */
+  #takeOutWithdrawn(): void {
+    this.#withdrawn = false
+    const { encoder } = this.#writer
+    const batch = this.#batch
+    this.#batch = []
+    const out = new Set<Call>()
+    let position = 0
+    for (const call of batch) {
+      const { offset, named } = call
+      const size = 4 + encoder.view.getUint32(offset, true)
+      const lost = (named instanceof Array ? named : [named]).find((one) => out.has(one as Call)) as Call | undefined
+      if (lost === undefined && !call.abandoned) {
+        encoder.bytes.copyWithin(position, offset, offset + size)
+        call.offset = position
+        position += size
+        this.#batch.push(call)
+        continue
+      }
+      out.add(call)
+      this.#pending.delete(call.id)
+      if (!call.abandoned && lost !== undefined) call.fail((boundary) => lost.error(boundary))
+      call.release()
+      this.#letGo(call)
+    }
+    encoder.position = position
   }
 
   #startThenFlush(): void {

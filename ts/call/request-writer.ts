@@ -44,7 +44,10 @@ export type Named = HandleState | Call | readonly (HandleState | Call)[] | undef
 /** An encoder for requests. */
 export class RequestWriter {
   encoder: Encoder
-  /** What the last request names; kept until the next one is written, so that a synchronous call finds it alive. */
+  /**
+   * What the last request names, held from the moment it is written: a getter of a later argument may dispose it. Whoever wrote
+   * the request takes it over with `takeNamed`, or ends it with `letGo`.
+   */
   readonly #named: (HandleState | Call | undefined)[] = []
   #namedCount = 0
   readonly #rules: ReferenceRules
@@ -58,7 +61,6 @@ export class RequestWriter {
   write(request: Request): void {
     const { encoder } = this
     const start = encoder.position
-    this.#namedCount = 0
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
@@ -73,11 +75,22 @@ export class RequestWriter {
       view.setUint32(start + 12, request.operation | (request.returns << 8) | (convertFlag << 16), true)
     } catch (error) {
       encoder.position = start
+      this.letGo()
       throw error
     }
   }
 
-  /** Hands over what the last request names. Most name one thing, which then needs no array. */
+  /** The core is done with the last request. */
+  letGo(): void {
+    const named = this.#named
+    for (let index = 0; index < this.#namedCount; index += 1) {
+      named[index]?.letGo()
+      named[index] = undefined
+    }
+    this.#namedCount = 0
+  }
+
+  /** Hands over what the last request names, still held. Most name one thing, which then needs no array. */
   takeNamed(): Named {
     const count = this.#namedCount
     if (count === 0) return undefined
@@ -153,6 +166,7 @@ export class RequestWriter {
       this.#mayWait(path)
       return this.#call(handler.read(), path)
     }
+    if (keywordsOf(value) !== undefined) throw nestedKeywords(path())
     const exception = exceptionState(value)
     return exception === undefined ? 0 : this.#state(exception)
   }
@@ -165,11 +179,14 @@ export class RequestWriter {
   }
 
   #state(state: HandleState): number {
+    const id = state.use()
+    state.hold()
     this.#named[this.#namedCount++] = state
-    return state.use()
+    return id
   }
 
   #request(call: Call): number {
+    call.hold()
     this.#named[this.#namedCount++] = call
     return call.id
   }
@@ -189,6 +206,14 @@ const argumentPaths = Array.from({ length: 8 }, (_, index) => `args[${index}]`)
 
 function misplacedKeywords(index: number): BridgeError {
   return new BridgeError('ERR_INVALID_ARGUMENT', `\`kw(…)\` must be the last argument, but it is argument ${index + 1}`)
+}
+
+function nestedKeywords(path: string): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `${path}: \`kw(…)\` must be the last argument of the call itself, not a part of another value`,
+    { path },
+  )
 }
 
 function notAwaited(path: string): BridgeError {

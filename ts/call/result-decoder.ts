@@ -23,7 +23,17 @@ const decoder = new Decoder({
 /** A wire value. */
 export function decodeValue(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope): unknown {
   scope = viewScope
-  return decoder.decode(bytes, start, end)
+  try {
+    return decoder.decode(bytes, start, end)
+  } catch (cause) {
+    if (cause instanceof BridgeError) throw cause
+    // An engine's own limit, such as that on the memory of one object.
+    throw new BridgeError(
+      'ERR_CONVERSION',
+      `the result is more than JavaScript can hold (${String(cause)}); use returns \`'ref'\``,
+      { cause },
+    )
+  }
 }
 
 /** A wire error value: `[code, message, details]`. */

@@ -1,5 +1,11 @@
 /* Calls on the JavaScript thread: the direct path for primitives and handles, requests for everything else. */
-import { errorFromNative, exceptionFromNative, type StackBoundary } from '../errors/from-native'
+import {
+  errorFromNative,
+  errorFromProblem,
+  exceptionFromNative,
+  relocated,
+  type StackBoundary,
+} from '../errors/from-native'
 import { handlerOf } from '../handle/internal'
 import { newState, stateOf, type HandleState } from '../handle/state'
 import { SyncMethod } from '../handle/sync-method'
@@ -110,8 +116,16 @@ export function operateSync(
   steps: readonly Step[] = [],
 ): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
-  const length = encode(target, operation, args, named, returns, steps)
-  const result = environment.port.operate(length)
+  const writer = (writers[depth] ??= new RequestWriter(noWaiting))
+  encode(writer, target, operation, args, named, returns, steps)
+  let result: NativeResult
+  try {
+    const { encoder } = writer
+    result = environment.port.operate(environment.fillOutbox(encoder.bytes, encoder.position))
+  } finally {
+    writer.clear()
+    writer.letGo()
+  }
   environment.trimOutbox()
   if (typeof result !== 'object' && result !== undefined) return result
   return result === null ? null : objectResult(result, operateSync)
@@ -126,9 +140,14 @@ function objectResult(result: object | undefined, boundary: StackBoundary): unkn
     case Kind.handle:
       return newState(size, words[2] as number).syncView
     case Kind.value:
-      return decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope)
     case Kind.largeValue:
-      return decodeWhole(decodeValue)
+      try {
+        return words[0] === Kind.value
+          ? decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope)
+          : decodeWhole(decodeValue)
+      } catch (error) {
+        throw relocated(error, boundary)
+      }
     case Kind.exception:
       throw exceptionFromNative(
         decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope) as string,
@@ -144,7 +163,12 @@ function objectResult(result: object | undefined, boundary: StackBoundary): unkn
 }
 
 function decodeWhole<T>(decode: (bytes: Uint8Array, start: number, end: number, scope: typeof syncScope) => T): T {
-  const bytes = new Uint8Array(environment.port.takeLarge())
+  let bytes: Uint8Array
+  try {
+    bytes = new Uint8Array(environment.port.takeLarge())
+  } catch (problem) {
+    throw errorFromProblem(problem)
+  }
   return decode(bytes, 0, bytes.length, syncScope)
 }
 
@@ -215,23 +239,24 @@ function directArguments(args: readonly unknown[]): DirectArguments | undefined 
 const writers: RequestWriter[] = []
 let depth = 0
 
-/** Encodes a request into the outbox; gives its length. */
+/** Encodes a request. What it names is held until the writer lets go. */
 function encode(
+  writer: RequestWriter,
   target: HandleState | undefined,
   operation: OperationNumber,
   args: readonly unknown[],
   named: object | undefined,
   returns: Returns,
   steps: readonly Step[],
-): number {
-  const writer = (writers[depth] ??= new RequestWriter(noWaiting))
+): void {
   depth += 1
   try {
     writer.write({ id: 0, session: 0, operation, returns: returnsNumber[returns], target, steps, args, named })
-    return environment.fillOutbox(writer.encoder.bytes, writer.encoder.position)
+  } catch (error) {
+    writer.clear()
+    throw relocated(error, operateSync)
   } finally {
     depth -= 1
-    writer.clear()
   }
 }
 

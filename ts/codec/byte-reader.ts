@@ -6,6 +6,8 @@ import { KeyCache } from './key-cache'
 const shortText = 24
 
 const twoTo32 = 0x1_0000_0000
+/** V8's limit on the size of a bigint. */
+const longestInteger = 2 ** 27
 
 /** What `Buffer#toString` calls after it has looked at its arguments, which takes longer than a short string. */
 interface BufferSlices {
@@ -89,6 +91,10 @@ export class ByteReader {
 
   /** Two's complement, little-endian. */
   protected hugeInteger(start: number, length: number): bigint {
+    if (length > longestInteger) {
+      const message = `expected an integer that a bigint can hold, got one of ${length} bytes; use returns \`'ref'\``
+      throw new BridgeError('ERR_CONVERSION', message)
+    }
     const digits = Buffer.from(this.bytes.subarray(start, start + length))
       .reverse()
       .toString('hex')

@@ -189,13 +189,14 @@ export class Decoder extends ByteReader {
     if (kind === Container.map) {
       const small = lead >= Lead.fixmap && lead < Lead.fixarray
       if (small || lead === Lead.map16 || lead === Lead.map32) {
-        return this.#enterItems(2 * (small ? lead & 0x0f : this.#length(lead - Lead.map16 + 1)), asMap)
+        return this.#enterItems(2 * collectionSize(small ? lead & 0x0f : this.#length(lead - Lead.map16 + 1)), asMap)
       }
     } else {
       const finish = kind === Container.tuple ? tupleOf : kind === Container.set ? asSet : asFrozenSet
       const small = lead >= Lead.fixarray && lead < Lead.fixstr
       if (kind <= Container.frozenSet && kind > 0 && (small || lead === Lead.array16 || lead === Lead.array32)) {
-        return this.#enterItems(small ? lead & 0x0f : this.#length(lead - Lead.array16 + 1), finish)
+        const count = small ? lead & 0x0f : this.#length(lead - Lead.array16 + 1)
+        return this.#enterItems(kind === Container.tuple ? count : collectionSize(count), finish)
       }
     }
     throw this.malformed('a container without its header')
@@ -222,6 +223,16 @@ function setProperty(object: Properties, key: string, value: unknown): void {
   } else {
     object[key] = value
   }
+}
+
+/** How many entries V8 allows a `Set` or `Map`. */
+const largestCollection = 2 ** 24
+
+/** Said before anything is read: filling a collection to its limit takes seconds. */
+function collectionSize(count: number): number {
+  if (count <= largestCollection) return count
+  const message = `expected at most ${largestCollection} items or keys, which a Set or Map can hold, got ${count}; use returns \`'ref'\``
+  throw new BridgeError('ERR_CONVERSION', message)
 }
 
 function asList(items: unknown[]): unknown[] {

@@ -4,19 +4,27 @@ import { types } from 'node:util'
 const expected =
   'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array or a Python object'
 
+const longestText = 60
+
 /** The message for a value that has no counterpart in Python. */
 export function unsupported(value: unknown): string {
   const hint = advice(value)
   return `expected ${expected}, got ${described(value)}${hint === undefined ? '' : `; ${hint}`}`
 }
 
-function described(value: unknown): string {
+/** What a value is, for a message that refuses it. */
+export function described(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > longestText ? `${value.slice(0, longestText)}…` : value)
+  if (typeof value === 'number' || typeof value === 'boolean') return `the ${typeof value} \`${String(value)}\``
+  if (typeof value === 'bigint') return 'a bigint'
   if (typeof value === 'symbol') return `the symbol \`${String(value)}\``
   if (typeof value === 'function') {
     const name: unknown = value.name
     return typeof name === 'string' && name !== '' ? `the function \`${name}\`` : 'a function'
   }
-  const name = className(value as object)
+  const name = className(value)
   return name === undefined ? 'an object with an unknown prototype' : `an instance of \`${name}\``
 }
 

@@ -3,7 +3,7 @@ import type { ErrorValue } from '../call/result-decoder'
 import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
 import { holdsState, type HasState } from '../call/subject'
 import type { HandleState } from '../handle/state'
-import { BridgeError } from './bridge-error'
+import { BridgeError, isBridgeError } from './bridge-error'
 import { PythonError, type ExceptionDetails } from './python-error'
 
 /** A function of this package whose callers are the first frames that a stack shows. */
@@ -51,30 +51,62 @@ class Holder implements HasState {
 
 /** Lets the stack of an error begin at the caller of `boundary`. */
 export function withStackFrom<E extends Error>(error: E, boundary: StackBoundary): E {
-  Error.captureStackTrace(error, boundary)
+  if (error instanceof PythonError) PythonError.captureStack(error, boundary)
+  else Error.captureStackTrace(error, boundary)
   return error
+}
+
+/**
+ * What was thrown while a request was written or its result was read: the bridge's own refusal of a value with a stack that begins
+ * at the caller of `boundary`, because the frames of the codec fill a stack; anything else as it is.
+ */
+export function relocated(error: unknown, boundary: StackBoundary): unknown {
+  const refused = isBridgeError(error, 'ERR_CONVERSION') || isBridgeError(error, 'ERR_INVALID_ARGUMENT')
+  return refused ? withStackFrom(error, boundary) : error
 }
 
 /** The error that an error value describes, for one that was never thrown in JavaScript. */
 export function nestedErrorFromNative(value: ErrorValue): PythonError | BridgeError {
-  return withoutStack(() => newError(value))
+  return withoutStack(() => newError(value), 0)
 }
 
 function newError([code, message, details]: ErrorValue): PythonError | BridgeError {
-  if (code === 'ERR_PYTHON_EXCEPTION') return new PythonError(message, details as ExceptionDetails)
+  if (code === 'ERR_PYTHON_EXCEPTION') {
+    return new PythonError(message, Array.isArray(details) ? (details as unknown as ExceptionDetails) : undescribed)
+  }
   if (!isErrorCode(code))
     return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
   const path = (details as { path?: unknown } | null)?.path
   return new BridgeError(code as BridgeErrorCode, message, typeof path === 'string' ? { path } : undefined)
 }
 
-/** Capturing a stack is most of what an error costs, so it is done once. `Reflect.set` because a hardened `Error` may be frozen. */
-function withoutStack<T>(make: () => T): T {
+/** For an exception that could not be described: that it was raised is still true. */
+const undescribed: ExceptionDetails = [
+  'builtins.BaseException',
+  null,
+  null,
+  null,
+  null,
+  null,
+  null,
+  false,
+  null,
+  null,
+  true,
+]
+
+/**
+ * Capturing a stack is most of what an error costs, so it is done once. With the limit 0 an error has a stack without frames;
+ * with none it has no stack until one is captured, which is cheaper. `Reflect.set` because a hardened `Error` may be frozen.
+ */
+function withoutStack<T>(make: () => T, frames?: 0): T {
   const limit = Error.stackTraceLimit
-  Reflect.set(Error, 'stackTraceLimit', 0)
-  const made = make()
-  Reflect.set(Error, 'stackTraceLimit', limit)
-  return made
+  Reflect.set(Error, 'stackTraceLimit', frames)
+  try {
+    return make()
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', limit)
+  }
 }
 
 /** The error of a native function that threw `{ code, message }` or reported that as JSON. */

@@ -1,5 +1,5 @@
 /* An exception that Python code raised, as a JavaScript error. */
-import { inspect, type InspectOptionsStylized } from 'node:util'
+import { inspect } from 'node:util'
 import type { Handle } from '../types/handle'
 import { Operation } from '../call/operation'
 import { operateSync } from '../call/sync-call'
@@ -8,7 +8,7 @@ import { handlerOf } from '../handle/internal'
 import type { HandleState } from '../handle/state'
 import type { ErrorValue } from '../call/result-decoder'
 import { environment } from '../native/environment'
-import { nestedErrorFromNative } from './from-native'
+import { nestedErrorFromNative, type StackBoundary } from './from-native'
 
 /** One frame of a Python traceback. */
 export interface PythonFrame {
@@ -40,8 +40,8 @@ const brand = Symbol.for('symphony-python-bridge.PythonError')
 /**
  * An exception that Python code raised.
  *
- * `message` begins with the type, as the last line of a Python traceback does; `stack` has the JavaScript frames, `frames` and
- * `traceback` the Python ones. Printing the error shows both. `isPythonError(error, 'LookupError')` asks for a type.
+ * `message` begins with the type, as the last line of a Python traceback does; `frames` and `traceback` are Python's; `stack` has the
+ * JavaScript frames followed by the Python traceback, so what is printed or logged shows both. `isPythonError(error, 'LookupError')` asks for a type.
  */
 export class PythonError extends Error {
   declare readonly name: 'PythonError'
@@ -51,6 +51,7 @@ export class PythonError extends Error {
   readonly #message: string
   #cause: PythonError | undefined
   #errors: readonly PythonError[] | undefined
+  #captured: CapturedStack | undefined
 
   /** @internal */
   constructor(message: string, details: ExceptionDetails, mayHaveCause = hasCause(details)) {
@@ -58,6 +59,7 @@ export class PythonError extends Error {
     super(message === '' ? type : `${type}: ${message}`)
     this.#details = details
     this.#message = message
+    Object.defineProperty(this, 'stack', stackProperty)
     // Only where there is one: the property is printed wherever it exists.
     if (mayHaveCause) Object.defineProperty(this, 'cause', causeProperty)
   }
@@ -126,6 +128,19 @@ export class PythonError extends Error {
     return hasState(handler) ? handler.state : undefined
   }
 
+  /** @internal Lets the JavaScript frames begin at the caller of `boundary`. */
+  static captureStack(error: PythonError, boundary: StackBoundary): void {
+    error.#captured = new CapturedStack(error.message)
+    Error.captureStackTrace(error.#captured, boundary)
+  }
+
+  /** @internal The JavaScript frames, then Python's own words, which include causes and notes. */
+  static stackOf(error: PythonError): string {
+    const frames = error.#captured?.stack ?? `${error.name}: ${error.message}`
+    const words = pythonWords(error)
+    return words === '' ? frames : `${frames}\n  Python:\n${words.replace(/^/gm, '    ')}`
+  }
+
   /** @internal The cause as Python would print it: the explicit one, or the context unless it is suppressed. */
   static causeOf(error: PythonError): PythonError | undefined {
     const [, , , , , cause, context, suppressed] = error.#complete()
@@ -138,9 +153,9 @@ export class PythonError extends Error {
     if (this.#details[10] || environment.closed) return this.#details
     const state = PythonError.stateOf(this)
     if (state === undefined || state.id === 0) return this.#details
-    const [, , details] = operateSync(state, Operation.describeException) as ErrorValue
-    const [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors] =
-      details as ExceptionDetails
+    const described = descriptionOf(state)
+    if (described === undefined) return this.#details
+    const [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors] = described
     this.#details = [
       qualifiedType,
       args,
@@ -166,6 +181,38 @@ export class PythonError extends Error {
       [brand]: { ...hidden, value: true },
       [inspect.custom]: { ...hidden, value: inspected },
     })
+  }
+}
+
+/** Where the error was made, in the words of V8 or of a hook such as that of source maps, which see a name and a message. */
+class CapturedStack {
+  declare readonly stack?: string
+  constructor(readonly message: string) {}
+
+  get name(): string {
+    return 'PythonError'
+  }
+}
+
+/** Put together when somebody asks: a stack that is printed or logged has the Python traceback, and one that is not costs little. */
+const stackProperty: PropertyDescriptor = {
+  configurable: true,
+  enumerable: false,
+  get(this: object) {
+    return this instanceof PythonError ? PythonError.stackOf(this) : undefined
+  },
+  set(this: object, stack: unknown) {
+    Object.defineProperty(this, 'stack', { value: stack, writable: true, configurable: true, enumerable: false })
+  },
+}
+
+/** What Python says of an exception. A property of it that raises must not replace it, so then there is none. */
+function descriptionOf(state: HandleState): ExceptionDetails | undefined {
+  try {
+    const [, , details] = operateSync(state, Operation.describeException) as ErrorValue
+    return Array.isArray(details) ? (details as unknown as ExceptionDetails) : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -237,11 +284,9 @@ function bareName(qualified: string): string {
   return qualified.startsWith('builtins.') ? qualified.slice('builtins.'.length) : qualified
 }
 
-/** The JavaScript stack, then Python's own words, which include causes and notes. */
-function inspected(this: PythonError, _depth: number, options: InspectOptionsStylized): string {
-  const stack = this.stack ?? String(this)
-  const text = pythonWords(this)
-  return text === '' ? stack : `${stack}\n  ${options.stylize('Python:', 'special')}\n${text.replace(/^/gm, '    ')}`
+/** The stack says everything; the other properties would repeat it. */
+function inspected(this: PythonError): string {
+  return this.stack ?? String(this)
 }
 
 function pythonWords(error: PythonError): string {

@@ -3,6 +3,7 @@ import type { InspectOptionsStylized } from 'node:util'
 import { poolContext, type CallContext } from '../call/scope'
 import { Path, type Step } from '../call/path'
 import { holdsState, type HasState } from '../call/subject'
+import { BridgeError } from '../errors/bridge-error'
 import { handleMembers } from './async-members'
 import { AsyncProxy } from './async-proxy'
 import { handleAsData } from './data-misuse'
@@ -67,6 +68,16 @@ export class AsyncView extends AsyncProxy implements HasState {
 
   override refuse(use: string): Error {
     return handleAsData(this.label, use)
+  }
+
+  override refuseIteration(): Error {
+    const { type } = this.state
+    if (type.iterable || type.asyncIterable) return super.refuseIteration()
+    const name = type.name.slice(type.name.lastIndexOf('.') + 1)
+    return new BridgeError(
+      'ERR_HANDLE_AS_DATA',
+      `'${name}' object is not iterable: neither in Python nor in JavaScript`,
+    )
   }
 
   override text(): string {

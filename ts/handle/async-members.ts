@@ -1,6 +1,6 @@
 /* The members that handles, paths and calls have besides their attributes: the `$` members, and what JavaScript asks of any object. */
 import { AsyncItems } from '../call/async-items'
-import { namedArguments } from '../call/keywords'
+import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
 import { checkedOptions } from '../call/options'
 import type { AnyKw, Arguments } from '../types/keywords'
@@ -20,7 +20,7 @@ export const asyncMembers = Object.setPrototypeOf(
     $call(this: object, args: Arguments, named?: AnyKw | object, options?: CallOptions): object {
       const handler = proxyOf(this)
       const context = handler.context.with(checkedOptions(options, handler.context.options))
-      return handler.start(Operation.call, args, namedArguments(named), context).proxy
+      return handler.start(Operation.call, listedArguments(args), namedArguments(named), context).proxy
     },
     $get(this: object, name: string): object {
       return proxyOf(this).extended(String(name))
@@ -85,7 +85,7 @@ export const asyncMembers = Object.setPrototypeOf(
       return handler.withContext(handler.context.with(checkedOptions(options, handler.context.options)))
     },
     [Symbol.iterator](this: object): never {
-      throw proxyOf(this).refuse(dataUse.iteration)
+      throw proxyOf(this).refuseIteration()
     },
     [Symbol.toPrimitive](this: object, hint: string): string {
       const handler = proxyOf(this)

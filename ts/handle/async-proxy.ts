@@ -6,6 +6,7 @@ import { Operation, type OperationNumber } from '../call/operation'
 import type { Step } from '../call/path'
 import type { CallContext } from '../call/scope'
 import { BridgeError } from '../errors/bridge-error'
+import { environment } from '../native/environment'
 import { asyncMembers } from './async-members'
 import { dataUse } from './data-misuse'
 import { internal } from './internal'
@@ -38,6 +39,11 @@ export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
   abstract inspected(depth: number, options: InspectOptionsStylized): string
   /** What string coercion gives; throws for what has not been awaited. */
   abstract text(): string
+  /** `for` over it, `[...it]`, or `for await` if it is known not to be iterable at all. */
+  refuseIteration(): Error {
+    return this.refuse(dataUse.iteration)
+  }
+
   /** The path one step further. */
   abstract extended(step: Step): object
 
@@ -60,7 +66,9 @@ export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
     if (typeof key === 'symbol' || key.startsWith('$') || this.hides(key)) return undefined
     switch (memberKind(key)) {
       case 'attribute':
-        if (attributes.size < attributesLimit && !isProbedName(key) && !(key in promiseMembers)) attributes.add(key)
+        // Which names are probed is not known before Python runs.
+        if (environment.attached && attributes.size < attributesLimit && !isProbedName(key) && !(key in promiseMembers))
+          attributes.add(key)
         return this.extended(key)
       case 'item':
         return this.extended({ key: Number(key) })

@@ -8,8 +8,9 @@ export interface Inspectable {
 }
 
 const inspection = {
-  value(this: { [internal]: Inspectable }, depth: number, options: InspectOptionsStylized): string {
-    return this[internal].inspected(depth, options)
+  value(this: { [internal]?: Inspectable }, depth: number, options: InspectOptionsStylized): string {
+    // With `showProxy` it is the shared target itself that is printed.
+    return this[internal]?.inspected(depth, options) ?? options.stylize('[Python handle, path or call]', 'special')
   },
   configurable: true,
 }

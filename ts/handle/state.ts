@@ -80,16 +80,33 @@ export class HandleState {
     for (; this.#owed > 0; this.#owed -= 1) environment.port.release(this.#entry)
   }
 
+  /** Keeps the object usable, also through `dispose`, for a block that needs it again at its end: until `endUse`. */
+  beginUse(): void {
+    this.use()
+    this.#crossings += 1
+    this.hold()
+  }
+
+  endUse(): void {
+    this.#countDown()
+    this.letGo()
+  }
+
   /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */
   dispose(): void {
     if (this.#crossings === 0) return
-    this.#crossings -= 1
-    if (this.#crossings === 0) {
-      this.id = 0
-      this.methods = undefined
-    }
+    this.#countDown()
     if (this.#pending > 0) this.#owed += 1
     else environment.port.release(this.#entry)
+  }
+
+  #countDown(): void {
+    this.#crossings -= 1
+    if (this.#crossings > 0) return
+    // The core forgets types of which no handle is left, and messages name the type.
+    this.#type ??= typeDescription(this.#typeKey)
+    this.id = 0
+    this.methods = undefined
   }
 
   disposedError(): BridgeError {

@@ -3,6 +3,7 @@ import type { InspectOptionsStylized } from 'node:util'
 import { callState, getAttribute, operateSync } from '../call/sync-call'
 import { Operation } from '../call/operation'
 import { holdsState, type HasState } from '../call/subject'
+import { withStackFrom } from '../errors/from-native'
 import { isPythonError } from '../errors/python-error'
 import { environment } from '../native/environment'
 import { nameNumber } from '../native/names'
@@ -74,7 +75,7 @@ export class SyncView implements ProxyHandler<typeof proxyTarget>, Inspectable, 
     } catch (error) {
       if (isPythonError(error, 'AttributeError')) {
         error.message += '; if the handle was printed or compared as data, take a copy of the data with `$value()`'
-        Error.captureStackTrace(error, getTrap)
+        withStackFrom(error, getTrap)
       }
       throw error
     }

@@ -1,10 +1,10 @@
 /* The members that every synchronous view has besides its attributes: the `$` members, and what JavaScript asks of any object. */
 import { Operation } from '../call/operation'
-import { namedArguments } from '../call/keywords'
+import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { SyncCallOptions } from '../types/options'
-import { checkedReturns } from '../call/options'
+import { checkedSyncOptions } from '../call/options'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
 import { SyncIterator } from './sync-iterator'
@@ -20,10 +20,19 @@ export const syncMembers = Object.setPrototypeOf(
   {
     $call(this: object, args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): unknown {
       const { state } = viewOf(this)
-      return operateSync(state, Operation.call, args, namedArguments(named), checkedReturns(options?.returns))
+      return operateSync(
+        state,
+        Operation.call,
+        listedArguments(args),
+        namedArguments(named),
+        checkedSyncOptions(options),
+      )
     },
     $get(this: object, name: string): unknown {
-      return attributesOf(this).getNamed(name)
+      const view = attributesOf(this)
+      // Read anew: a method that is known by this name may have become something else in Python.
+      view.state.methods?.delete(name)
+      return view.getNamed(name)
     },
     $set(this: object, name: string, value: unknown): void {
       attributesOf(this).assign(name, value)
@@ -75,7 +84,7 @@ export const syncMembers = Object.setPrototypeOf(
       return new SyncIterator(viewOf(this).state)
     },
     $with(this: object, options: SyncCallOptions): object {
-      return SyncView.returning(viewOf(this).state, checkedReturns(options.returns))
+      return SyncView.returning(viewOf(this).state, checkedSyncOptions(options))
     },
     $dispose(this: object): void {
       viewOf(this).state.dispose()

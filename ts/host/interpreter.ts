@@ -9,7 +9,7 @@ import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { chosenInterpreter } from './locate-report'
 import { OutputLines } from './output-lines'
-import { checkSameOptions, checkStartOptions, coreConfig } from './start-options'
+import { checkSameOptions, checkSameReceivers, checkStartOptions, coreConfig } from './start-options'
 
 /** How long the end of the process, or `stop`, may wait for Python. */
 const shutdownMilliseconds = 2000
@@ -18,6 +18,8 @@ class Interpreter {
   #options: StartOptions = {}
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  /** Whether it is this environment that starts Python: then it gets the output. */
+  #starts = false
   readonly #output: [stdout: OutputLines | undefined, stderr: OutputLines | undefined] = [undefined, undefined]
 
   /** `python.start`. */
@@ -53,12 +55,21 @@ class Interpreter {
     }
     const { core, config } = this.#load(locate(request(this.#options)))
     waitWhileStarting(core)
-    if (core.state() !== 'running') guarded(() => core.initialize(config))
+    if (core.state() !== 'running') {
+      guarded(() => core.initialize(config))
+      this.#starts = true
+    }
     this.#join(core)
   }
 
   info(): Info {
     if (environment.closed) throw closedError()
+    if (!environment.attached) {
+      throw new BridgeError(
+        'ERR_PYTHON_NOT_STARTED',
+        'Python has not been started in this process; call `await python.start()`, which gives the same information, or import a module first',
+      )
+    }
     const { version, executable, prefix, libpython } = JSON.parse(environment.core.info()) as CoreInfo
     return { mode: 'embedded', version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
   }
@@ -80,8 +91,10 @@ class Interpreter {
     const { core, config } = this.#load(report)
     while (core.state() === 'starting') await new Promise((resolve) => setTimeout(resolve, startingPause))
     if (core.state() !== 'running') {
+      this.#starts = true
       await new Promise<void>((resolve, reject) => {
         core.initializeAsync(config, (problem) => {
+          if (problem !== null) this.#starts = false
           if (problem === null || core.state() === 'running') resolve()
           else reject(errorFromProblem(JSON.parse(problem)))
         })
@@ -100,12 +113,13 @@ class Interpreter {
   #join(core: NativeCore): void {
     if (core.state() === 'closed') throw closedError()
     const { stdout, stderr } = this.#options
-    if (typeof stdout === 'function') this.#output[0] = new OutputLines(stdout)
-    if (typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
+    if (this.#starts && typeof stdout === 'function') this.#output[0] = new OutputLines(stdout)
+    if (this.#starts && typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
     environment.attach(core, {
       completed: (batch) => requests.completed(batch),
       printed: (stream, text) => this.#output[stream - 1]?.push(text),
     })
+    if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)
     process.on('exit', () => this.#exit(core))
   }
@@ -113,20 +127,25 @@ class Interpreter {
   #checkSame(options: StartOptions, executable: string | undefined): void {
     const { config } = JSON.parse(environment.core.info()) as CoreInfo
     checkSameOptions(options, executable, JSON.parse(config) as CoreConfig)
+    checkSameReceivers(options, this.#starts ? this.#options : {})
   }
 
   async #stop(): Promise<void> {
-    if (this.#starting !== undefined) await this.#starting
+    // A start that fails is reported to whoever asked for it.
+    if (this.#starting !== undefined) await this.#starting.catch(() => undefined)
     if (!environment.attached) {
       // Nothing has been started, so nothing is stopped for ever.
       this.#stopping = undefined
       return
     }
-    const { core } = environment
+    const { core, port } = environment
     requests.flush()
     environment.close()
     requests.failAll(closedError)
     await new Promise<void>((resolve) => core.shutdownAsync(shutdownMilliseconds, resolve))
+    // What Python wrote to the very end, before the lines end; and a call that still runs must not keep the process alive.
+    port.deliverOutput()
+    port.detach()
     this.#endOutput()
   }
 

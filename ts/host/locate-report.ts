@@ -18,6 +18,13 @@ function explanation({ problem, attempts }: LocateReport): string {
   for (const { source, path, reason } of attempts)
     lines.push(`  ${source}${path === '' ? '' : ` \`${path}\``}: ${reason}`)
   if (problem?.fix) lines.push(`to fix it, run: ${problem.fix}`)
-  lines.push('`npx symphony-python doctor` shows the details')
+  const asked = attempts.find(({ source }) => source === 'option')
+  const choice = asked === undefined ? '' : ` --python ${shellWord(asked.path)}`
+  lines.push(`\`npx symphony-python doctor${choice}\` shows the details`)
   return lines.join('\n')
+}
+
+/** A path as it is typed in a shell. */
+function shellWord(path: string): string {
+  return /^[\w./:\\-]+$/.test(path) ? path : JSON.stringify(path)
 }

@@ -1,4 +1,5 @@
 /* What `python.start` was asked for, and whether a Python that runs is that. */
+import { checkNames } from '../call/options'
 import { BridgeError } from '../errors/bridge-error'
 import type { CoreConfig, OutputMode } from '../native/core'
 import type { ChosenInterpreter } from '../native/loader'
@@ -8,7 +9,7 @@ const defaultThreads = 4
 
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
+  checkNames(options, startOptionNames)
   const { mode, python, paths, args, env, threads, stdout, stderr } = options
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
   if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
@@ -26,6 +27,17 @@ export function checkStartOptions(options: StartOptions): void {
     }
   }
 }
+
+const startOptionNames: ReadonlySet<string> = new Set([
+  'mode',
+  'python',
+  'paths',
+  'args',
+  'env',
+  'threads',
+  'stdout',
+  'stderr',
+])
 
 /** The configuration of the core for an interpreter. */
 export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { libpython: string }): CoreConfig {
@@ -64,6 +76,18 @@ export function checkSameOptions(options: StartOptions, executable: string | und
     throw new BridgeError(
       'ERR_PYTHON_ALREADY_CHOSEN',
       `Python runs in this process already, with \`${name}\`: ${spelled(runs[name])}, and cannot be started again with ${spelled(value)}; ` +
+        'call `python.start` once, before anything else uses Python',
+    )
+  }
+}
+
+/** Throws `ERR_PYTHON_ALREADY_CHOSEN` for a function that does not get the output, because another one does. */
+export function checkSameReceivers(options: StartOptions, receivers: Pick<StartOptions, 'stdout' | 'stderr'>): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    if (typeof options[name] !== 'function' || options[name] === receivers[name]) continue
+    throw new BridgeError(
+      'ERR_PYTHON_ALREADY_CHOSEN',
+      `Python runs in this process already, and gives its \`${name}\` to another function; ` +
         'call `python.start` once, before anything else uses Python',
     )
   }

@@ -1,4 +1,5 @@
 /* The core: the native file that holds Python. Its members and its port are described in docs/internal/native-interface.md. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
 import { packageRoot } from './package-root'
@@ -59,6 +60,7 @@ export interface Port {
   cancel(id: number): boolean
   openSession(): number
   closeSession(id: number): void
+  listen(): void
   deliverOutput(): void
   detach(): void
 }
@@ -84,7 +86,8 @@ export interface NativeCore {
 }
 
 /** The version of this package; the core must carry the same one. */
-export const bridgeVersion = (require(join(packageRoot, 'package.json')) as { version: string }).version
+export const bridgeVersion = // Not `require`: tools that compile on the fly take JSON for code.
+  (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version
 
 let loaded: NativeCore | undefined
 

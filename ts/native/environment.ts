@@ -118,6 +118,7 @@ function unusablePort(
     cancel: () => false,
     openSession: refuse,
     closeSession: ignore,
+    listen: refuse,
     deliverOutput: ignore,
     detach: ignore,
   }

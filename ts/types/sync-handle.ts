@@ -34,7 +34,10 @@ export type SyncMember = unknown extends Untyped
 export interface SyncMembers extends Disposable, Iterable<Untyped> {
   /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
-  /** An attribute, with its type, or one whose name JavaScript or this interface claims. */
+  /**
+   * An attribute, with its type, or one whose name JavaScript or this interface claims. It is read anew, whereas `h.name`, once it
+   * was a method, stays one although Python code assigned something else to that name.
+   */
   $get<T = Untyped>(name: string): T
   /** Assigns an attribute. */
   $set(name: string, value: unknown): void

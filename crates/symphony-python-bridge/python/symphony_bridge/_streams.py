@@ -20,13 +20,40 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 
+class _Text(io.TextIOWrapper):
+    """A text stream for many threads.
+
+    Up to Python 3.12 a write of one thread can be lost when it meets another's flush, and here any thread may print.
+    """
+
+    # Reentrant, for finalizers that print. One for both streams: no thread holds one and waits for the other.
+    lock = RLock()
+
+    def write(self, text: str) -> int:
+        with self.lock:
+            return super().write(text)
+
+    def flush(self) -> None:
+        with self.lock:
+            super().flush()
+
+
+def renew_locks() -> None:
+    """In a forked child: whoever held a lock does not exist there."""
+    _Text.lock = RLock()
+    for stream in (sys.__stdout__, sys.__stderr__):
+        raw = getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None))
+        if isinstance(raw, _Descriptor):
+            raw.lock = RLock()
+
+
 class _Descriptor(io.RawIOBase):
     """A writer that waits when the descriptor is full."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         self._descriptor = descriptor
         # A full pipe takes a part of a text; nobody else's may come in between. Reentrant, for finalizers that print.
-        self._lock = RLock()
+        self.lock = RLock()
         self.name = name
         self.mode = "wb"
 
@@ -42,7 +69,7 @@ class _Descriptor(io.RawIOBase):
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         total = len(view)
-        with self._lock:
+        with self.lock:
             while view:
                 try:
                     view = view[os.write(self._descriptor, view) :]
@@ -95,16 +122,16 @@ def install(stdout: str, stderr: str) -> None:
 
 def _replacement(descriptor: int, name: str, mode: str, original: TextIO | None) -> TextIO | None:
     if mode == "callback":
-        return io.TextIOWrapper(
+        return _Text(
             io.BufferedWriter(_Listener(descriptor, name)), encoding="utf-8", errors="replace", line_buffering=True
         )
     if mode == "ignore":
-        return io.TextIOWrapper(io.BufferedWriter(_Sink(name)), encoding="utf-8", errors="replace")
+        return _Text(io.BufferedWriter(_Sink(name)), encoding="utf-8", errors="replace")
     if original is None:  # the descriptor was closed when the process started
         return None
     raw = _Descriptor(descriptor, name)
     unbuffered = getattr(original, "write_through", False)
-    return io.TextIOWrapper(
+    return _Text(
         raw if unbuffered else io.BufferedWriter(raw),  # type: ignore[type-var]
         encoding=original.encoding,
         errors=original.errors,

@@ -1,9 +1,11 @@
 """Writers for a standard stream that Node made non-blocking."""
 
+import io
 import os
+import sys
 import threading
 
-from symphony_bridge._streams import _Descriptor, _Sink
+from symphony_bridge._streams import _Descriptor, _Sink, _Text
 
 
 def test_a_full_pipe_is_waited_for_and_nothing_is_lost():
@@ -45,3 +47,38 @@ def test_what_one_thread_writes_stays_together_on_a_full_pipe():
     os.close(reading)
     runs = 1 + sum(left != right for left, right in zip(received, received[1:], strict=False))
     assert runs == 3
+
+
+def test_no_write_of_many_threads_is_lost():
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    stream = _Text(io.BufferedWriter(_Descriptor(writing, "<test>")), encoding="utf-8", newline="\n")
+    received = bytearray()
+
+    def read():
+        while chunk := os.read(reading, 1 << 16):
+            received.extend(chunk)
+
+    def say(number):
+        for _ in range(500):
+            stream.write(str(number) * 200 + "\n")
+
+    threads = [threading.Thread(target=say, args=(number,)) for number in range(8)]
+    reader = threading.Thread(target=read)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in [reader, *threads]:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        stream.close()
+        os.close(writing)
+        reader.join()
+    finally:
+        sys.setswitchinterval(before)
+        os.close(reading)
+    lines = received.decode().splitlines()
+    assert len(lines) == 4000
+    assert {len(line) for line in lines} == {200}
+    assert {len(set(line)) for line in lines} == {1}
