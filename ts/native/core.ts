@@ -82,7 +82,6 @@ export interface NativeCore {
   info(): string
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
-  statistics(): string
 }
 
 /** The version of this package; the core must carry the same one. */

@@ -8,10 +8,9 @@ use napi::sys;
 use serde_json::json;
 use symphony_python_bridge::bindings::VERSION;
 use symphony_python_bridge::errors::BridgeError;
-use symphony_python_bridge::gil::ThreadState;
 use symphony_python_bridge::interpreter::{self, State};
 use symphony_python_bridge::kinds::PROBED_NAMES;
-use symphony_python_bridge::{async_support, handles, releases};
+use symphony_python_bridge::symbols::is_real_python;
 use symphony_wire::ErrorCode;
 
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
@@ -31,7 +30,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 8] = [
+    let functions: [(&str, Callback); 7] = [
         ("attach", attach),
         ("initialize", initialize),
         ("initializeAsync", initialize_async),
@@ -39,16 +38,10 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         ("info", info),
         ("shutdown", shutdown),
         ("shutdownAsync", shutdown_async),
-        ("statistics", statistics),
     ];
     for (name, callback) in functions {
         js::define(env, exports, name, callback, ptr::null_mut());
     }
-}
-
-/// The stub library, which stands in for libpython where none can be embedded, marks itself.
-fn is_real_python() -> bool {
-    symphony_python_bridge::symbols::is_real_python()
 }
 
 /// Asked here because the module that tells JavaScript takes as long to load as all of this package.
@@ -111,12 +104,15 @@ unsafe extern "C" fn initialize_async(env: sys::napi_env, info: sys::napi_callba
     plain::<2>(env, info, |arguments| {
         let settings = arguments.text(0)?;
         Background::run(env, arguments.values[1], move || {
-            start(&settings)
-                .err()
-                .map(|error| json!({ "code": error.code().as_str(), "message": error.message() }))
+            start(&settings).err().as_ref().map(problem)
         });
         Ok(UNDEFINED)
     })
+}
+
+/// An error as a callback gets it.
+fn problem(error: &BridgeError) -> serde_json::Value {
+    json!({ "code": error.code().as_str(), "message": error.message() })
 }
 
 unsafe extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
@@ -158,25 +154,6 @@ unsafe extern "C" fn shutdown_async(env: sys::napi_env, info: sys::napi_callback
             None
         });
         Ok(UNDEFINED)
-    })
-}
-
-unsafe extern "C" fn statistics(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |_| {
-        let handles = if interpreter::is_running() {
-            let attached = ThreadState::of_current_thread().attach();
-            handles::count(attached.python())
-        } else {
-            0
-        };
-        let executor = async_support::statistics();
-        let text = json!({
-            "handles": handles,
-            "pendingReleases": releases::pending(),
-            "threads": executor.threads,
-            "sessions": executor.sessions,
-        });
-        Ok(js::string(env, &text.to_string()))
     })
 }
 
@@ -222,10 +199,7 @@ unsafe extern "C" fn execute(_env: sys::napi_env, data: *mut c_void) {
     let background = unsafe { &mut *data.cast::<Background>() };
     if let Some(work) = background.work.take() {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        background.outcome = result.unwrap_or_else(|panic| {
-            let error = BridgeError::from_panic(panic.as_ref());
-            Some(json!({ "code": error.code().as_str(), "message": error.message() }))
-        });
+        background.outcome = result.unwrap_or_else(|panic| Some(problem(&BridgeError::from_panic(panic.as_ref()))));
     }
 }
 

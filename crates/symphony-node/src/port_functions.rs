@@ -87,6 +87,19 @@ fn target(env: sys::napi_env, value: Value) -> (u32, u32) {
     (packed as u32, (packed >> 32) as u32)
 }
 
+/// The interned string of a name number, borrowed for ever.
+#[inline]
+fn name_object(py: Python<'_>, number: u32) -> Result<*mut ffi::PyObject, BridgeError> {
+    let name = names::object(py, number);
+    if name.is_null() {
+        return Err(BridgeError::new(
+            ErrorCode::Protocol,
+            format!("there is no name {number}"),
+        ));
+    }
+    Ok(name)
+}
+
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
         let mut arguments = Arguments::<DIRECT>::new(env);
@@ -126,13 +139,7 @@ unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_in
         let Some(object) = handles::get(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
-        let name = names::object(py, number);
-        if name.is_null() {
-            return Err(BridgeError::new(
-                ErrorCode::Protocol,
-                format!("there is no name {number}"),
-            ));
-        }
+        let name = name_object(py, number)?;
         let count = arguments.count.min(DIRECT);
         let mut slots = CallArguments::new();
         let converted = slots.extend(py, env, &arguments.values[2..count.max(2)], mask);
@@ -161,13 +168,7 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
         let Some(object) = handles::get(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
-        let name = names::object(py, number);
-        if name.is_null() {
-            return Err(BridgeError::new(
-                ErrorCode::Protocol,
-                format!("there is no name {number}"),
-            ));
-        }
+        let name = name_object(py, number)?;
         // SAFETY: two live objects, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
         if !result.is_null() && is_method_of(result, &object) {

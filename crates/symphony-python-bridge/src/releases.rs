@@ -38,11 +38,6 @@ pub(crate) fn object(object: NonNull<ffi::PyObject>) {
     push(Release::Object(object));
 }
 
-/// How many releases wait.
-pub fn pending() -> usize {
-    queue().len()
-}
-
 /// Whether anything waits; a relaxed look that costs a nanosecond.
 pub(crate) fn any() -> bool {
     QUEUED.load(Ordering::Relaxed)

@@ -29,7 +29,7 @@ struct Sessions {
     last: u32,
 }
 
-/// What `python.statistics` tells of the executor.
+/// The executor's figures, for `get_system_info`.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics {
     /// Threads that run.
