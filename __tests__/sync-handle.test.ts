@@ -30,6 +30,43 @@ describe('calling', () => {
     expect(handles.collect(...args)).toEqual([args, {}])
   })
 
+  test.each([
+    [0, '0'],
+    [-0, '-0.0'],
+    [1, '1'],
+    [-1, '-1'],
+    [0.5, '0.5'],
+    [2 ** 31 - 1, '2147483647'],
+    [-(2 ** 31), '-2147483648'],
+    [2 ** 31, '2147483648'],
+    [2 ** 53 - 1, '9007199254740991'],
+    [-(2 ** 53 - 1), '-9007199254740991'],
+    [2 ** 53, '9007199254740992.0'],
+    [1e300, '1e+300'],
+    [NaN, 'nan'],
+    [-Infinity, '-inf'],
+  ])('passes the number %d as %s, in every position, and back', (number, text) => {
+    expect(handles.representation(number)).toBe(text)
+    expect(handles.representation(1, number)).toBe(`1, ${text}`)
+    expect(handles.representation(1, 2, number)).toBe(`1, 2, ${text}`)
+    expect(handles.representation('a', number)).toBe(`'a', ${text}`)
+    expect(handles.identity(number)).toBe(number)
+    expect(handles.identity.__call__(number)).toBe(number)
+  })
+
+  test.each([2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n), 2n ** 63n, 2n ** 200n])(
+    'gives the integer %d exactly',
+    (integer) => {
+      expect(handles.identity(integer)).toBe(integer)
+    },
+  )
+
+  test('gives booleans and None as they are', () => {
+    expect(handles.identity(false)).toBe(false)
+    expect(handles.identity.__call__(true)).toBe(true)
+    expect(handles.identity.__call__(null)).toBeNull()
+  })
+
   test('passes structured arguments and gives copies', () => {
     const value = { list: [1, [2, { three: 3 }]], text: 'x', nothing: null }
     expect(handles.identity(value)).toEqual(value)
@@ -49,6 +86,9 @@ describe('calling', () => {
 
   test('passes undefined between arguments as None', () => {
     expect(handles.collect(undefined, 1)).toEqual([[null, 1], {}])
+    expect(handles.collect(undefined, undefined, 1)).toEqual([[null, null, 1], {}])
+    expect(handles.collect(1, undefined, 2)).toEqual([[1, null, 2], {}])
+    expect(handles.collect.__call__(undefined, 1)).toEqual([[null, 1], {}])
     expect(handles.collect(1, undefined, 2, undefined)).toEqual([[1, null, 2], {}])
   })
 

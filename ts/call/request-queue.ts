@@ -144,7 +144,7 @@ class RequestQueue implements CallQueue {
       try {
         if (status === Status.error) {
           const value = decodeErrorValue(bytes, start, end, scope)
-          if (!call.abandoned) call.fail((boundary) => errorFromNative(value, boundary))
+          if (!call.abandoned) call.fail((boundary) => withStackFrom(errorFromNative(value), boundary))
         } else {
           const value = decodeValue(bytes, start, end, scope)
           if (!call.abandoned) call.fulfil(value)

@@ -4,13 +4,27 @@ import {
   errorFromProblem,
   exceptionFromNative,
   relocated,
+  withStackFrom,
   type StackBoundary,
 } from '../errors/from-native'
+import { BridgeError } from '../errors/bridge-error'
+import { PythonError } from '../errors/python-error'
 import { handlerOf } from '../handle/internal'
 import { newState, stateOf, type HandleState } from '../handle/state'
 import { SyncMethod } from '../handle/sync-method'
-import { environment, mailboxValueStart } from '../native/environment'
 import type { NativeResult } from '../native/core'
+import { environment } from '../native/environment'
+import {
+  argumentNumber,
+  countWord,
+  detailWord,
+  Kind,
+  kindWord,
+  nameWord,
+  resultNumber,
+  targetWord,
+  valueStart,
+} from '../native/mailbox'
 import type { Returns } from '../types/options'
 import { splitArguments } from './keywords'
 import { Operation, returnsNumber, type OperationNumber } from './operation'
@@ -19,91 +33,113 @@ import { RequestWriter, type ReferenceRules } from './request-writer'
 import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
 import { hasState } from './subject'
 
-/** Kinds of result that the mailbox announces. */
-const Kind = {
-  handle: 1,
-  value: 2,
-  largeValue: 3,
-  error: 4,
-  largeError: 5,
-  method: 6,
-  indirect: 7,
-  exception: 8,
-} as const
 /** `callWith` calls the object itself rather than one of its methods. */
 const itself = -1
+/**
+ * What a call gives in place of a result when it failed; whom user code called then throws what `takeFailure` gives. There the
+ * stack is short, and it is the frames between that make capturing it dear: V8 decodes each of them. Besides, V8 compiles what
+ * returns often, and a function that only ever throws stays interpreted.
+ */
+export const failed: unique symbol = Symbol('failed')
+let failure: unknown
 /** More arguments than this travel in a request. */
 const directLimit = 8
 const two32 = 2 ** 32
 
-/** Calls a Python object. The core looks at the arguments: that is cheaper than a test of each here. */
-export function callState(state: HandleState, args: readonly unknown[]): unknown {
+/**
+ * Calls a Python object with at most three arguments. Numbers go through the mailbox, which costs less than to hand them to Node;
+ * of others the core finds out what they are, which costs less than a test of each here.
+ */
+export function callShort(state: HandleState, first: unknown, second: unknown, third: unknown): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
-  const { port } = environment
   const { id } = state
   if (id === 0) throw state.disposedError()
-  let result: NativeResult
-  switch (args.length) {
-    case 0:
-      result = port.call(id)
-      break
-    case 1:
-      result = port.call(id, args[0])
-      break
-    case 2:
-      result = port.call(id, args[0], args[1])
-      break
-    case 3:
-      result = port.call(id, args[0], args[1], args[2])
-      break
-    default:
-      return callIndirectly(state, itself, undefined, args)
+  const { port } = environment
+  if (putNumbers(first, second, third)) {
+    environment.words[targetWord] = id
+    return resultOf(port.callNumbers())
   }
-  if (typeof result !== 'object' && result !== undefined) return result
-  if (result === null) return null
-  if (result === undefined && environment.words[0] === Kind.indirect)
-    return callIndirectly(state, itself, undefined, args)
-  return objectResult(result, callState)
+  const result = third === undefined ? callWithTwo(id, first, second) : port.call(id, first, second, third)
+  if (result === undefined && environment.words[kindWord] === Kind.indirect)
+    return callIndirectly(state, itself, undefined, [first, second, third])
+  return resultOf(result)
 }
 
-/** Calls a method by its name, looked up now. */
-export function callMethod(state: HandleState, name: string, number: number, args: readonly unknown[]): unknown {
+function callWithTwo(id: number, first: unknown, second: unknown): NativeResult {
+  return second === undefined ? environment.port.call(id, first) : environment.port.call(id, first, second)
+}
+
+/** Puts the arguments into the mailbox if they are numbers; trailing `undefined` is dropped. */
+function putNumbers(first: unknown, second: unknown, third: unknown): boolean {
+  const { words, numbers } = environment
+  if (first === undefined) {
+    words[countWord] = 0
+    return second === undefined && third === undefined
+  }
+  if (typeof first !== 'number') return false
+  numbers[argumentNumber] = first
+  if (second === undefined) {
+    words[countWord] = 1
+    return third === undefined
+  }
+  if (typeof second !== 'number') return false
+  numbers[argumentNumber + 1] = second
+  if (third === undefined) {
+    words[countWord] = 2
+    return true
+  }
+  if (typeof third !== 'number') return false
+  numbers[argumentNumber + 2] = third
+  words[countWord] = 3
+  return true
+}
+
+/** Calls a Python object with any number of arguments. */
+export function callLong(state: HandleState, args: readonly unknown[]): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
-  const { port } = environment
+  return callIndirectly(state, itself, undefined, args)
+}
+
+/** Calls a method by its name, looked up now, with at most two arguments. */
+export function callMethodShort(
+  state: HandleState,
+  name: string,
+  number: number,
+  first: unknown,
+  second: unknown,
+): unknown {
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   const { id } = state
   if (id === 0) throw state.disposedError()
-  let result: NativeResult
-  switch (args.length) {
-    case 0:
-      result = port.callMethod(id, number)
-      break
-    case 1:
-      result = port.callMethod(id, number, args[0])
-      break
-    case 2:
-      result = port.callMethod(id, number, args[0], args[1])
-      break
-    default:
-      return callIndirectly(state, number, name, args)
+  const { port, words } = environment
+  if (putNumbers(first, second, undefined)) {
+    words[targetWord] = id
+    words[nameWord] = number
+    return resultOf(port.callMethodNumbers())
   }
-  if (typeof result !== 'object' && result !== undefined) return result
-  if (result === null) return null
-  if (result === undefined && environment.words[0] === Kind.indirect) return callIndirectly(state, number, name, args)
-  return objectResult(result, callMethod)
+  const result = second === undefined ? port.callMethod(id, number, first) : port.callMethod(id, number, first, second)
+  if (result === undefined && words[kindWord] === Kind.indirect)
+    return callIndirectly(state, number, name, [first, second])
+  return resultOf(result)
+}
+
+/** Calls a method by its name with any number of arguments. */
+export function callMethodLong(state: HandleState, name: string, number: number, args: readonly unknown[]): unknown {
+  if (environment.sendRequests !== undefined) environment.sendRequests()
+  return callIndirectly(state, number, name, args)
 }
 
 /** Reads an attribute; a method becomes a function that looks it up again when it is called. */
 export function getAttribute(state: HandleState, name: string, number: number): unknown {
-  const method = state.methods?.get(name)
-  if (method !== undefined) return method
   const { id } = state
   if (id === 0) throw state.disposedError()
   if (environment.sendRequests !== undefined) environment.sendRequests()
-  const result = environment.port.getAttribute(id, number)
-  if (typeof result !== 'object' && result !== undefined) return result
-  if (result === null) return null
-  if (result === undefined && environment.words[0] === Kind.method) return SyncMethod.of(state, name, number)
-  return objectResult(result, getAttribute)
+  const { port, words } = environment
+  words[targetWord] = id
+  words[nameWord] = number
+  const result = port.getAttribute()
+  if (result === undefined && words[kindWord] === Kind.method) return SyncMethod.of(state, name, number)
+  return resultOf(result)
 }
 
 /** Runs one operation on this thread. */
@@ -127,38 +163,70 @@ export function operateSync(
     writer.letGo()
   }
   environment.trimOutbox()
-  if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result, operateSync)
+  const value = resultOf(result)
+  if (value === failed) throw takeFailure(operateSync)
+  return value
 }
 
-/** The result of a call that is a handle rather than a primitive, or that the mailbox holds. */
-function objectResult(result: object | undefined, boundary: StackBoundary): unknown {
-  if (result !== undefined) return (result as HandleState).cross().syncView
+/** The error of the call that gave `failed`, with a stack that begins at the caller of `boundary`. */
+export function takeFailure(boundary: StackBoundary): Error {
+  const error = failure as Error
+  failure = undefined
+  // Anything else is what V8 threw while a value was read, such as for a string that is too long for it.
+  return error instanceof PythonError || error instanceof BridgeError ? withStackFrom(error, boundary) : error
+}
+
+function failWith(error: unknown): typeof failed {
+  failure = error
+  return failed
+}
+
+/** What the port answered, as the caller gets it. */
+function resultOf(result: NativeResult): unknown {
+  if (result !== undefined) return typeof result === 'object' ? (result as HandleState).cross().syncView : result
+  const { words } = environment
+  switch (words[kindWord]) {
+    case Kind.none:
+      return null
+    case Kind.integer:
+      return words[detailWord]
+    case Kind.number:
+      return environment.numbers[resultNumber]
+    case Kind.boolean:
+      return words[detailWord] === 1
+    default:
+      return lessCommonResult()
+  }
+}
+
+function lessCommonResult(): unknown {
   const { words, mailbox } = environment
-  const size = words[1] as number
-  switch (words[0]) {
+  const kind = words[kindWord]
+  const size = words[detailWord] as number
+  switch (kind) {
     case Kind.handle:
       return newState(size, words[2] as number).syncView
     case Kind.value:
     case Kind.largeValue:
       try {
-        return words[0] === Kind.value
-          ? decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope)
+        return kind === Kind.value
+          ? decodeValue(mailbox, valueStart, valueStart + size, syncScope)
           : decodeWhole(decodeValue)
       } catch (error) {
-        throw relocated(error, boundary)
+        return failWith(error)
       }
     case Kind.exception:
-      throw exceptionFromNative(
-        decodeValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope) as string,
-        stateOf(words[2] as number, words[3] as number),
-        words[4] === 1,
-        boundary,
+      return failWith(
+        exceptionFromNative(
+          decodeValue(mailbox, valueStart, valueStart + size, syncScope) as string,
+          stateOf(words[2] as number, words[3] as number),
+          words[4] === 1,
+        ),
       )
     case Kind.error:
-      throw errorFromNative(decodeErrorValue(mailbox, mailboxValueStart, mailboxValueStart + size, syncScope), boundary)
+      return failWith(errorFromNative(decodeErrorValue(mailbox, valueStart, valueStart + size, syncScope)))
     default:
-      throw errorFromNative(decodeWhole(decodeErrorValue), boundary)
+      return failWith(errorFromNative(decodeWhole(decodeErrorValue)))
   }
 }
 
@@ -204,8 +272,7 @@ function callIndirectly(
   // The states of the arguments must live until the core has taken the objects; reading them here keeps them reachable.
   for (const held of direct.states) held.use()
   state.use()
-  if (typeof result !== 'object' && result !== undefined) return result
-  return result === null ? null : objectResult(result, callIndirectly)
+  return resultOf(result)
 }
 
 interface DirectArguments {

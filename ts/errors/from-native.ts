@@ -9,21 +9,13 @@ import { PythonError, type ExceptionDetails } from './python-error'
 /** A function of this package whose callers are the first frames that a stack shows. */
 export type StackBoundary = (...args: never[]) => unknown
 
-/** The error that an error value describes, with a stack that begins at the caller of `boundary`. */
-export function errorFromNative(value: ErrorValue, boundary: StackBoundary): PythonError | BridgeError {
-  return withStackFrom(
-    withoutStack(() => newError(value)),
-    boundary,
-  )
+/** The error that an error value describes; it has no stack until `withStackFrom` gives it one. */
+export function errorFromNative(value: ErrorValue): PythonError | BridgeError {
+  return withoutStack(() => newError(value))
 }
 
-/** The error of an exception of which only type and message are known so far. */
-export function exceptionFromNative(
-  message: string,
-  state: HandleState,
-  mayHaveCause: boolean,
-  boundary: StackBoundary,
-): PythonError {
+/** The error of an exception of which only type and message are known so far; without a stack, too. */
+export function exceptionFromNative(message: string, state: HandleState, mayHaveCause: boolean): PythonError {
   const details: ExceptionDetails = [
     state.type.name,
     null,
@@ -37,10 +29,7 @@ export function exceptionFromNative(
     new Holder(state),
     false,
   ]
-  return withStackFrom(
-    withoutStack(() => new PythonError(message, details, mayHaveCause)),
-    boundary,
-  )
+  return withoutStack(() => new PythonError(message, details, mayHaveCause))
 }
 
 /** Holds the state of an exception that nobody has asked for yet, so that it needs no view. */
@@ -97,15 +86,23 @@ const undescribed: ExceptionDetails = [
 
 /**
  * Capturing a stack is most of what an error costs, so it is done once. With the limit 0 an error has a stack without frames;
- * with none it has no stack until one is captured, which is cheaper. `Reflect.set` because a hardened `Error` may be frozen.
+ * with none it has no stack until one is captured, which is cheaper.
  */
 function withoutStack<T>(make: () => T, frames?: 0): T {
   const limit = Error.stackTraceLimit
-  Reflect.set(Error, 'stackTraceLimit', frames)
+  limitStacks(frames)
   try {
     return make()
   } finally {
-    Reflect.set(Error, 'stackTraceLimit', limit)
+    limitStacks(limit)
+  }
+}
+
+function limitStacks(frames: number | undefined): void {
+  try {
+    ;(Error as { stackTraceLimit?: number | undefined }).stackTraceLimit = frames
+  } catch {
+    // A hardened `Error` is frozen; it captures a stack each time.
   }
 }
 

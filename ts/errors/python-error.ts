@@ -37,6 +37,18 @@ export type ExceptionDetails = readonly [
 /** Registered for the whole process, so that another copy of the package, or of its modules, knows the errors of this one. */
 const brand = Symbol.for('symphony-python-bridge.PythonError')
 
+/** Put together when somebody asks: a stack that is printed or logged has the Python traceback, and one that is not costs little. */
+const stackProperty: PropertyDescriptor = {
+  configurable: true,
+  enumerable: false,
+  get(this: object) {
+    return this instanceof PythonError ? PythonError.stackOf(this) : undefined
+  },
+  set(this: object, stack: unknown) {
+    Object.defineProperty(this, 'stack', { value: stack, writable: true, configurable: true, enumerable: false })
+  },
+}
+
 /**
  * An exception that Python code raised.
  *
@@ -59,7 +71,8 @@ export class PythonError extends Error {
     super(message === '' ? type : `${type}: ${message}`)
     this.#details = details
     this.#message = message
-    Object.defineProperty(this, 'stack', stackProperty)
+    // Without a limit V8 gives an error no stack of its own, and the one below shows through; a hardened `Error` keeps its limit.
+    if (Object.hasOwn(this, 'stack')) Object.defineProperty(this, 'stack', stackProperty)
     // Only where there is one: the property is printed wherever it exists.
     if (mayHaveCause) Object.defineProperty(this, 'cause', causeProperty)
   }
@@ -180,6 +193,7 @@ export class PythonError extends Error {
       name: { ...hidden, value: 'PythonError', writable: true },
       [brand]: { ...hidden, value: true },
       [inspect.custom]: { ...hidden, value: inspected },
+      stack: stackProperty,
     })
   }
 }
@@ -192,18 +206,6 @@ class CapturedStack {
   get name(): string {
     return 'PythonError'
   }
-}
-
-/** Put together when somebody asks: a stack that is printed or logged has the Python traceback, and one that is not costs little. */
-const stackProperty: PropertyDescriptor = {
-  configurable: true,
-  enumerable: false,
-  get(this: object) {
-    return this instanceof PythonError ? PythonError.stackOf(this) : undefined
-  },
-  set(this: object, stack: unknown) {
-    Object.defineProperty(this, 'stack', { value: stack, writable: true, configurable: true, enumerable: false })
-  },
 }
 
 /** What Python says of an exception. A property of it that raises must not replace it, so then there is none. */

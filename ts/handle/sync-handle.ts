@@ -1,6 +1,6 @@
 /* The synchronous view of a Python object: the proxy handler whose calls and attributes are the hot path of the bridge. */
 import type { InspectOptionsStylized } from 'node:util'
-import { callState, getAttribute, operateSync } from '../call/sync-call'
+import { failed, getAttribute, operateSync, takeFailure } from '../call/sync-call'
 import { Operation } from '../call/operation'
 import { holdsState, type HasState } from '../call/subject'
 import { withStackFrom } from '../errors/from-native'
@@ -11,7 +11,8 @@ import type { Returns } from '../types/options'
 import { dataUse, handleAsData } from './data-misuse'
 import { internal } from './internal'
 import { memberKind } from './member-names'
-import { proxyTarget, type Inspectable } from './proxy-target'
+import { objectTarget } from './sync-target'
+import { proxyOver, proxyTarget, type Inspectable, type Traps } from './proxy-target'
 import type { HandleState } from './state'
 import { syncMembers } from './sync-members'
 import { isProbedName } from './type-description'
@@ -19,37 +20,42 @@ import { isProbedName } from './type-description'
 /** Names that have been found to be plain attributes, with their numbers: one lookup decides the common case. */
 const attributeNumbers = new Map<string, number>()
 
-function applyTrap(this: SyncView, _target: unknown, _this: unknown, args: unknown[]): unknown {
-  return callState(this.state, args)
-}
-
 function getTrap(this: SyncView, _target: unknown, key: string | symbol, receiver: object): unknown {
+  const { state } = this
+  const method = state.methods?.get(key as string)
+  if (method !== undefined) return method
   const number = attributeNumbers.get(key as string)
-  if (number !== undefined) return getAttribute(this.state, key as string, number)
+  if (number !== undefined) {
+    const value = getAttribute(state, key as string, number)
+    if (value === failed) throw takeFailure(getTrap)
+    return value
+  }
   return this.getUncommon(key, receiver)
 }
 
 /** The handler of a synchronous view. */
-export class SyncView implements ProxyHandler<typeof proxyTarget>, Inspectable, HasState {
+export class SyncView implements Traps, Inspectable, HasState {
+  // The two traps of the hot path are own properties, and the first: V8 searches for a trap at each use, and finds these 5 ns
+  // sooner, also the one that is not there. Calls go to the target, which has its arguments without an array of them.
+  apply: Traps['apply'] = undefined
+  get = getTrap
   readonly [holdsState] = true
+  readonly state: HandleState
+  readonly returns: Returns
 
-  constructor(
-    readonly state: HandleState,
-    readonly returns: Returns = 'auto',
-  ) {}
+  constructor(state: HandleState, returns: Returns = 'auto') {
+    this.state = state
+    this.returns = returns
+  }
 
   static over(state: HandleState): object {
-    return new Proxy(proxyTarget, new SyncView(state))
+    return proxyOver(objectTarget(state), new SyncView(state))
   }
 
   /** The same object with an option for its results. */
   static returning(state: HandleState, returns: Returns): object {
-    return returns === 'auto' ? state.syncView : new Proxy(proxyTarget, new SyncViewWithOptions(state, returns))
+    return returns === 'auto' ? state.syncView : proxyOver(proxyTarget, new SyncViewWithOptions(state, returns))
   }
-
-  // The two traps of the hot path are own properties: V8 looks traps up at each use, and finds these 5 ns sooner.
-  apply = applyTrap
-  get = getTrap
 
   /** Everything but a plain attribute that was read before. */
   getUncommon(key: string | symbol, receiver: object): unknown {
@@ -83,6 +89,8 @@ export class SyncView implements ProxyHandler<typeof proxyTarget>, Inspectable, 
 
   /** An attribute by its name, as `$get` reads it. */
   getNamed(name: string): unknown {
+    const method = this.state.methods?.get(name)
+    if (method !== undefined) return method
     const number = nameNumber(name)
     if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
     if (
@@ -95,7 +103,9 @@ export class SyncView implements ProxyHandler<typeof proxyTarget>, Inspectable, 
     ) {
       attributeNumbers.set(name, number)
     }
-    return getAttribute(this.state, name, number)
+    const value = getAttribute(this.state, name, number)
+    if (value === failed) throw takeFailure(getTrap)
+    return value
   }
 
   /** Libraries look for these names on anything; that the attribute is missing is their answer. */

@@ -1,23 +1,21 @@
 /* A method read from a synchronous view, bound late: calling it is one step, and no bound-method object exists for it. */
-import { callMethod, operateSync } from '../call/sync-call'
+import { operateSync } from '../call/sync-call'
 import { Operation } from '../call/operation'
 import { holdsState, type HasState } from '../call/subject'
 import { handlerOf, internal } from './internal'
-import { proxyTarget, type Inspectable } from './proxy-target'
+import { proxyOver, type Inspectable, type Traps } from './proxy-target'
 import type { HandleState } from './state'
 import { type SyncView } from './sync-handle'
+import { methodTarget } from './sync-target'
 import type { InspectOptionsStylized } from 'node:util'
-
-// An own property of the handler, as in sync-handle.ts.
-function applyTrap(this: SyncMethod, _target: unknown, _this: unknown, args: unknown[]): unknown {
-  return callMethod(this.owner, this.name, this.number, args)
-}
 
 /**
  * The handler of a method. Only a call is cheap: anything else that is asked of it fetches the bound method from Python and
  * asks that. The method is looked up by name at each call, so assigning another one to the object is seen.
  */
-export class SyncMethod implements ProxyHandler<typeof proxyTarget>, Inspectable, HasState {
+export class SyncMethod implements Traps, Inspectable, HasState {
+  // The first own property of the handler, as in sync-handle.ts.
+  readonly apply = undefined
   readonly [holdsState] = true
   #view: SyncView | undefined
 
@@ -29,7 +27,7 @@ export class SyncMethod implements ProxyHandler<typeof proxyTarget>, Inspectable
 
   /** The method `name` of an object; kept with the object, so that the next access is one lookup. */
   static of(owner: HandleState, name: string, number: number): object {
-    const method = new Proxy(proxyTarget, new SyncMethod(owner, name, number))
+    const method = proxyOver(methodTarget(owner, name, number), new SyncMethod(owner, name, number))
     ;(owner.methods ??= new Map()).set(name, method)
     return method
   }
@@ -44,8 +42,6 @@ export class SyncMethod implements ProxyHandler<typeof proxyTarget>, Inspectable
       operateSync(this.owner, Operation.value, [], undefined, 'ref', [this.name]),
     ) as SyncView)
   }
-
-  apply = applyTrap
 
   get(target: unknown, key: string | symbol, receiver: object): unknown {
     return key === internal ? this : this.view.get(target, key, receiver)

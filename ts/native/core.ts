@@ -34,17 +34,21 @@ export interface CoreInfo {
   readonly config: string
 }
 
-/** A primitive, or the live state of a handle; `undefined` says that the mailbox holds the result. */
-export type NativeResult = null | undefined | boolean | number | bigint | string | object
+/** A string, a bigint or the live state of a handle; `undefined` says that the mailbox holds the result. */
+export type NativeResult = undefined | bigint | string | object
 
 /** The functions of one environment; those marked GIL may wait for the GIL on the calling thread. */
 export interface Port {
   /** GIL */
+  callNumbers(): NativeResult
+  /** GIL */
   call(target: number, ...args: unknown[]): NativeResult
+  /** GIL */
+  callMethodNumbers(): NativeResult
   /** GIL */
   callMethod(target: number, name: number, ...args: unknown[]): NativeResult
   /** GIL */
-  getAttribute(id: number, name: number): NativeResult
+  getAttribute(): NativeResult
   /** GIL */
   operate(length: number): NativeResult
   name(text: string): number

@@ -1,11 +1,8 @@
 /* This environment's share of the core: its port, its mailbox and its outbox. There is one a module registry (a thread, a Jest sandbox). */
 import { BridgeError } from '../errors/bridge-error'
 import type { NativeCore, Port } from './core'
+import { Mailbox } from './mailbox'
 
-/** Bytes of the mailbox; larger results come through `takeLarge`. */
-const mailboxBytes = 256 * 1024
-/** Where the value in the mailbox begins. */
-export const mailboxValueStart = 64
 /** The outbox's size when nothing large is under way. */
 const outboxBytes = 64 * 1024
 /** Memory of requests that is larger than this is given back after use. */
@@ -18,11 +15,11 @@ export interface PortListener {
 }
 
 class Environment {
-  readonly #mailbox = new ArrayBuffer(mailboxBytes)
-  /** The words of the mailbox: `words[0]` is the kind of the last result. */
-  readonly words = new Int32Array(this.#mailbox)
-  /** The bytes of the mailbox. */
-  readonly mailbox = new Uint8Array(this.#mailbox)
+  readonly #mailbox = new Mailbox()
+  /** The mailbox's views, without a step between: they are read at every synchronous call. */
+  readonly words = this.#mailbox.words
+  readonly numbers = this.#mailbox.numbers
+  readonly mailbox = this.#mailbox.bytes
   /** Memory for the requests of the next `operate` or `submit`. */
   outbox = new Uint8Array(0)
   /** The port. Before `attach` and after `close` its functions throw. */
@@ -53,11 +50,13 @@ class Environment {
   }
 
   attach(core: NativeCore, listener: PortListener): void {
-    this.port = core.attach(
-      this.#mailbox,
+    const port = core.attach(
+      this.#mailbox.buffer,
       (batch) => listener.completed(batch),
       (stream, text) => listener.printed(stream, text),
     )
+    // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
+    this.port = { ...port }
     this.#core = core
     this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }
@@ -101,7 +100,9 @@ function unusablePort(
   }
   const ignore = (): void => undefined
   return {
+    callNumbers: refuse,
     call: refuse,
+    callMethodNumbers: refuse,
     callMethod: refuse,
     getAttribute: refuse,
     operate: refuse,

@@ -78,6 +78,16 @@ impl CallArguments {
         Ok(())
     }
 
+    /// Converts and appends numbers.
+    #[inline]
+    pub(crate) fn extend_with_numbers(&mut self, py: Python<'_>, numbers: &[f64]) -> Result<(), NotConverted> {
+        for &number in numbers {
+            self.slots[2 + self.count] = made(py, from_number(number))?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
     /// The arguments alone, for a call; the slot before them is the callee's.
     #[inline]
     pub(crate) fn for_call(&mut self) -> (*const *mut ffi::PyObject, usize) {

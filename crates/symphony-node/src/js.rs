@@ -52,6 +52,13 @@ impl<const N: usize> Arguments<N> {
         }
     }
 
+    /// The arguments that were passed, from `first` on; those behind the most that fit are not among them.
+    #[inline]
+    pub(crate) fn from(&self, first: usize) -> &[Value] {
+        &self.values[first..self.count.clamp(first, N)]
+    }
+
+    #[inline]
     pub(crate) fn u32(&self, index: usize) -> u32 {
         let mut value = 0;
         // SAFETY: a value of the running callback; the result is left alone if it is no number.
@@ -67,6 +74,24 @@ impl<const N: usize> Arguments<N> {
             )
         })
     }
+}
+
+/// The data that the running function was defined with.
+#[cold]
+pub(crate) fn data(env: sys::napi_env, info: sys::napi_callback_info) -> *mut c_void {
+    let mut data = ptr::null_mut();
+    // SAFETY: `env` and `info` are those of the running callback; null results are not written.
+    unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut data,
+        );
+    }
+    data
 }
 
 /// Runs the body of a callback: an error is thrown, a panic becomes an error.

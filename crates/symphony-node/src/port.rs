@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use napi::sys;
 use symphony_python_bridge::async_support::Channel;
@@ -18,8 +19,21 @@ use crate::adopted::Adopted;
 use crate::js::{self, UNDEFINED, Value};
 use crate::waker::Waker;
 
-/// The first words of the mailbox; values begin behind them.
-const VALUE_OFFSET: usize = 64;
+/// The registers at the beginning of the mailbox, as the words and doubles that `ts/native/mailbox.ts` names too.
+mod register {
+    /// Words: the kind of a result, what there is to say of it, and what a call is about.
+    pub(super) const KIND: usize = 0;
+    pub(super) const DETAILS: usize = 1;
+    pub(super) const COUNT: usize = 5;
+    pub(super) const TARGET: usize = 14;
+    pub(super) const NAME: usize = 15;
+    /// Doubles: a result, and the arguments of a call.
+    pub(super) const RESULT: usize = 3;
+    pub(super) const ARGUMENTS: usize = 4;
+    pub(super) const MOST_ARGUMENTS: usize = 3;
+    /// Values begin behind them.
+    pub(super) const END: usize = 64;
+}
 
 /// What the mailbox holds: its first word. The large variants are the same with the value in `takeLarge()`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +47,10 @@ pub(crate) enum Kind {
     Method = 6,
     Indirect = 7,
     Exception = 8,
+    None = 9,
+    Boolean = 10,
+    Integer = 11,
+    Number = 12,
 }
 
 /// Memory of an `ArrayBuffer` that a strong reference keeps.
@@ -42,6 +60,11 @@ struct Shared {
     bytes: usize,
     reference: sys::napi_ref,
 }
+
+/// The port that was made first, which most often stays the only one: found without a question to Node, which would
+/// cost a twentieth of a call. Null once its environment ends or has another port, as under Jest.
+static FIRST: AtomicPtr<Port> = AtomicPtr::new(ptr::null_mut());
+static FIRST_MADE: AtomicBool = AtomicBool::new(false);
 
 /// One environment. Made by `attach`, never freed: finalizers and functions of the environment refer to it until its
 /// very end, and it is a few hundred bytes.
@@ -98,10 +121,36 @@ impl Port {
             on_completions: js::reference(env, on_completions),
             on_output: js::reference(env, on_output),
         }));
+        if !FIRST_MADE.swap(true, Ordering::Relaxed) {
+            FIRST.store(ptr::from_ref(port).cast_mut(), Ordering::Release);
+        } else if Self::first(env).is_some() {
+            Self::forget_first();
+        }
         port.waker.connect(env, port.as_data());
         // SAFETY: the port is never freed.
         unsafe { sys::napi_add_env_cleanup_hook(env, Some(environment_ends), port.as_data()) };
         Ok(port)
+    }
+
+    /// The port of a running callback.
+    #[inline]
+    pub(crate) fn of(env: sys::napi_env, info: sys::napi_callback_info) -> &'static Self {
+        Self::first(env).unwrap_or_else(|| {
+            // SAFETY: every function of a port is defined with the port as its data, and ports are never freed.
+            unsafe { &*js::data(env, info).cast::<Self>() }
+        })
+    }
+
+    /// The first port, if it is the only one of this environment.
+    #[inline]
+    fn first(env: sys::napi_env) -> Option<&'static Self> {
+        // SAFETY: ports are never freed. That `env` is alive and not another one at the same address is for
+        // `environment_ends` to see to; only the thread of `env` gets past the comparison.
+        unsafe { FIRST.load(Ordering::Acquire).as_ref() }.filter(|first| ptr::eq(first.env, env))
+    }
+
+    fn forget_first() {
+        FIRST.store(ptr::null_mut(), Ordering::Release);
     }
 
     pub(crate) fn as_data(&self) -> *mut c_void {
@@ -158,9 +207,11 @@ impl Port {
         self.write_words(Kind::Handle, [id, type_key, 0, 0]);
     }
 
-    /// Says in the mailbox what there is instead of a value.
+    /// Says in the mailbox what the result is.
+    #[inline]
     pub(crate) fn announce(&self, kind: Kind) {
-        self.write_words(kind, [0; 4]);
+        // SAFETY: a word within the registers.
+        unsafe { self.word(register::KIND).write((kind as i32).cast_unsigned()) };
     }
 
     /// Says in the mailbox that Python raised this exception, if the message fits: its type is known by the key, and the
@@ -168,7 +219,7 @@ impl Port {
     pub(crate) fn announce_exception(&self, message: &str, id: u32, type_key: u32, has_cause: bool) -> bool {
         let mut writer = self.writer.borrow_mut();
         writer.clear();
-        let fits = writer.text(message).is_ok() && writer.len() <= self.mailbox.bytes - VALUE_OFFSET;
+        let fits = writer.text(message).is_ok() && writer.len() <= self.mailbox.bytes - register::END;
         if fits {
             self.write_value(writer.as_slice());
             let length = u32::try_from(writer.len()).unwrap_or_default();
@@ -184,7 +235,7 @@ impl Port {
         let kind = body(&mut writer);
         let bytes = writer.as_slice();
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        if bytes.len() <= self.mailbox.bytes - VALUE_OFFSET {
+        if bytes.len() <= self.mailbox.bytes - register::END {
             self.write_value(bytes);
             self.write_words(kind, [length, 0, 0, 0]);
         } else {
@@ -214,22 +265,82 @@ impl Port {
         unsafe {
             ptr::copy_nonoverlapping(
                 bytes.as_ptr(),
-                self.mailbox.data.wrapping_add(VALUE_OFFSET),
+                self.mailbox.data.wrapping_add(register::END),
                 bytes.len(),
             );
         }
     }
 
-    fn write_words(&self, kind: Kind, words: [u32; 4]) {
+    fn write_words(&self, kind: Kind, details: [u32; 4]) {
+        // SAFETY: four words within the registers.
+        unsafe { ptr::copy_nonoverlapping(details.as_ptr(), self.word(register::DETAILS), details.len()) };
+        self.announce(kind);
+    }
+
+    #[inline]
+    fn word(&self, index: usize) -> *mut u32 {
         #[expect(
             clippy::cast_ptr_alignment,
             reason = "an ArrayBuffer's memory is aligned for every element type"
         )]
-        let mailbox = self.mailbox.data.cast::<u32>();
-        let [first, second, third, fourth] = words;
-        let values = [(kind as i32).cast_unsigned(), first, second, third, fourth];
-        // SAFETY: the first 64 bytes of the mailbox are these words.
-        unsafe { ptr::copy_nonoverlapping(values.as_ptr(), mailbox, values.len()) };
+        self.mailbox.data.cast::<u32>().wrapping_add(index)
+    }
+
+    #[inline]
+    fn double(&self, index: usize) -> *mut f64 {
+        #[expect(
+            clippy::cast_ptr_alignment,
+            reason = "an ArrayBuffer's memory is aligned for every element type"
+        )]
+        self.mailbox.data.cast::<f64>().wrapping_add(index)
+    }
+
+    /// The handle id that a call is about.
+    #[inline]
+    pub(crate) fn target(&self) -> u32 {
+        // SAFETY: a word within the registers.
+        unsafe { self.word(register::TARGET).read() }
+    }
+
+    /// The name number that a call is about.
+    #[inline]
+    pub(crate) fn name(&self) -> u32 {
+        // SAFETY: a word within the registers.
+        unsafe { self.word(register::NAME).read() }
+    }
+
+    /// The arguments of a call with numbers.
+    #[inline]
+    pub(crate) fn numbers(&self) -> &[f64] {
+        // SAFETY: a word within the registers.
+        let count = unsafe { self.word(register::COUNT).read() } as usize;
+        let count = count.min(register::MOST_ARGUMENTS);
+        // SAFETY: doubles within the registers, which JavaScript does not write while this thread is here.
+        unsafe { std::slice::from_raw_parts(self.double(register::ARGUMENTS), count) }
+    }
+
+    /// Says in the mailbox that the result is this number.
+    #[inline]
+    pub(crate) fn announce_number(&self, number: f64) {
+        // SAFETY: a double within the registers.
+        unsafe { self.double(register::RESULT).write(number) };
+        self.announce(Kind::Number);
+    }
+
+    /// Says in the mailbox that the result is this integer.
+    #[inline]
+    pub(crate) fn announce_integer(&self, integer: i32) {
+        // SAFETY: a word within the registers.
+        unsafe { self.word(register::DETAILS).write(integer.cast_unsigned()) };
+        self.announce(Kind::Integer);
+    }
+
+    /// Says in the mailbox that the result is this boolean.
+    #[inline]
+    pub(crate) fn announce_boolean(&self, boolean: bool) {
+        // SAFETY: a word within the registers.
+        unsafe { self.word(register::DETAILS).write(boolean.into()) };
+        self.announce(Kind::Boolean);
     }
 
     /// Forgets a request. Most releases come while completions are handed over, and reach the channel together.
@@ -399,5 +510,9 @@ fn too_large(bytes: usize) -> BridgeError {
 
 unsafe extern "C" fn environment_ends(port: *mut c_void) {
     // SAFETY: the pointer given to `napi_add_env_cleanup_hook`: a port that is never freed.
-    unsafe { &*port.cast::<Port>() }.detach();
+    let port = unsafe { &*port.cast::<Port>() };
+    if Port::first(port.env).is_some() {
+        Port::forget_first();
+    }
+    port.detach();
 }

@@ -1,7 +1,7 @@
 //! The functions of a port, as `docs/internal/native-interface.md` lists them.
 
 use std::ffi::c_void;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use napi::sys;
 use pyo3::ffi;
@@ -19,13 +19,12 @@ use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::port::{Kind, Port};
 use crate::{adopted, results};
 
-/// Everything but the leading id and name of the longest direct call.
-const DIRECT: usize = MOST_ARGUMENTS + 2;
-
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 20] = [
+    let functions: [(&str, Callback); 22] = [
+        ("callNumbers", call_numbers),
         ("call", call),
+        ("callMethodNumbers", call_method_numbers),
         ("callMethod", call_method),
         ("getAttribute", get_attribute),
         ("operate", operate),
@@ -100,84 +99,133 @@ fn name_object(py: Python<'_>, number: u32) -> Result<*mut ffi::PyObject, Bridge
     Ok(name)
 }
 
+/// Calls a handle with numbers, all of it in the mailbox: a call into Node for the arguments and one for each of them
+/// would cost as much as Python's share of a short call.
+unsafe extern "C" fn call_numbers(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let port = Port::of(env, info);
+        let attached = port.attach()?;
+        let py = attached.python();
+        let Some(callable) = handles::borrowed(py, port.target()) else {
+            return Ok(results::from_failure(port, py, &no_handle(port.target())));
+        };
+        let mut slots = CallArguments::new();
+        let converted = slots.extend_with_numbers(py, port.numbers());
+        Ok(call_object(port, py, callable, &mut slots, converted))
+    })
+}
+
+/// Calls a handle with up to `MOST_ARGUMENTS` direct arguments.
 unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
-        let mut arguments = Arguments::<DIRECT>::new(env);
+        let mut arguments = Arguments::<{ MOST_ARGUMENTS + 1 }>::new(env);
         arguments.read(info);
         let port = port(arguments.data);
         let (id, mask) = target(env, arguments.values[0]);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(callable) = handles::get(py, id) else {
+        let Some(callable) = handles::borrowed(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
-        let count = arguments.count.min(DIRECT);
         let mut slots = CallArguments::new();
-        let converted = slots.extend(py, env, &arguments.values[1..count.max(1)], mask);
-        let result = if converted.is_ok() {
-            let (first, count) = slots.for_call();
-            // SAFETY: `count` owned references that outlive the call; the slot before them is the callee's.
-            unsafe { (symbols().vectorcall)(callable.as_ptr(), first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
-        } else {
-            ptr::null_mut()
-        };
-        slots.release(py);
-        drop(callable);
-        Ok(finish(port, py, converted, result))
+        let converted = slots.extend(py, env, arguments.from(1), mask);
+        Ok(call_object(port, py, callable, &mut slots, converted))
     })
 }
 
+#[inline]
+fn call_object(
+    port: &Port,
+    py: Python<'_>,
+    callable: NonNull<ffi::PyObject>,
+    slots: &mut CallArguments,
+    converted: Result<(), NotConverted>,
+) -> Value {
+    let result = if converted.is_ok() {
+        let (first, count) = slots.for_call();
+        // SAFETY: a live object (see `handles::borrowed`: JavaScript waits in this call, so it gives nothing back);
+        // `count` owned references that outlive the call; the slot before them is the callee's.
+        unsafe { (symbols().vectorcall)(callable.as_ptr(), first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
+    } else {
+        ptr::null_mut()
+    };
+    slots.release(py);
+    finish(port, py, converted, result)
+}
+
+/// Calls a method of a handle with numbers, as `call_numbers` does.
+unsafe extern "C" fn call_method_numbers(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let port = Port::of(env, info);
+        let attached = port.attach()?;
+        let py = attached.python();
+        let Some(object) = handles::borrowed(py, port.target()) else {
+            return Ok(results::from_failure(port, py, &no_handle(port.target())));
+        };
+        let name = name_object(py, port.name())?;
+        let mut slots = CallArguments::new();
+        let converted = slots.extend_with_numbers(py, port.numbers());
+        Ok(call_named(port, py, object, name, &mut slots, converted))
+    })
+}
+
+/// Calls a method of a handle with up to `MOST_ARGUMENTS` direct arguments.
 unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
-        let mut arguments = Arguments::<DIRECT>::new(env);
+        let mut arguments = Arguments::<{ MOST_ARGUMENTS + 2 }>::new(env);
         arguments.read(info);
         let port = port(arguments.data);
         let (id, mask) = target(env, arguments.values[0]);
         let number = arguments.u32(1);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(object) = handles::get(py, id) else {
+        let Some(object) = handles::borrowed(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
         let name = name_object(py, number)?;
-        let count = arguments.count.min(DIRECT);
         let mut slots = CallArguments::new();
-        let converted = slots.extend(py, env, &arguments.values[2..count.max(2)], mask);
-        let result = if converted.is_ok() {
-            let (first, count) = slots.for_method(object.as_ptr());
-            // SAFETY: as in `call`, with the borrowed object in front, which `object` keeps alive.
-            unsafe { (symbols().vectorcall_method)(name, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
-        } else {
-            ptr::null_mut()
-        };
-        slots.release(py);
-        drop(object);
-        Ok(finish(port, py, converted, result))
+        let converted = slots.extend(py, env, arguments.from(2), mask);
+        Ok(call_named(port, py, object, name, &mut slots, converted))
     })
+}
+
+#[inline]
+fn call_named(
+    port: &Port,
+    py: Python<'_>,
+    object: NonNull<ffi::PyObject>,
+    name: *mut ffi::PyObject,
+    slots: &mut CallArguments,
+    converted: Result<(), NotConverted>,
+) -> Value {
+    let result = if converted.is_ok() {
+        let (first, count) = slots.for_method(object.as_ptr());
+        // SAFETY: as in `call_object`, with the borrowed object in front and a string that lives for ever.
+        unsafe { (symbols().vectorcall_method)(name, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
+    } else {
+        ptr::null_mut()
+    };
+    slots.release(py);
+    finish(port, py, converted, result)
 }
 
 unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
-        let mut arguments = Arguments::<2>::new(env);
-        arguments.read(info);
-        let port = port(arguments.data);
-        let id = arguments.u32(0);
-        let number = arguments.u32(1);
+        let port = Port::of(env, info);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(object) = handles::get(py, id) else {
-            return Ok(results::from_failure(port, py, &no_handle(id)));
+        let Some(object) = handles::borrowed(py, port.target()) else {
+            return Ok(results::from_failure(port, py, &no_handle(port.target())));
         };
-        let name = name_object(py, number)?;
-        // SAFETY: two live objects, the second a string.
+        let name = name_object(py, port.name())?;
+        // SAFETY: two live objects, as in `call_object`, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
-        if !result.is_null() && is_method_of(result, &object) {
+        if !result.is_null() && is_method_of(py, result, object) {
             // SAFETY: the owned reference just got.
             unsafe { ffi::Py_DecRef(result) };
             port.announce(Kind::Method);
             return Ok(UNDEFINED);
         }
-        drop(object);
         Ok(finish(port, py, Ok(()), result))
     })
 }
@@ -185,7 +233,7 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
 /// Whether `attribute` is a method bound to `object`, so that looking it up again at the call gives the same thing. A
 /// module's functions are bound to the module as well, but are values of their own.
 #[inline]
-fn is_method_of(attribute: *mut ffi::PyObject, object: &Bound<'_, PyAny>) -> bool {
+fn is_method_of(py: Python<'_>, attribute: *mut ffi::PyObject, object: NonNull<ffi::PyObject>) -> bool {
     let symbols = symbols();
     // SAFETY: a live object.
     let class = unsafe { ffi::Py_TYPE(attribute) };
@@ -198,16 +246,24 @@ fn is_method_of(attribute: *mut ffi::PyObject, object: &Bound<'_, PyAny>) -> boo
     } else {
         return false;
     };
-    ptr::eq(bound_to, object.as_ptr()) && !object.is_instance_of::<PyModule>()
+    // SAFETY: a live object, which the caller borrowed.
+    ptr::eq(bound_to, object.as_ptr())
+        && !unsafe { Borrowed::from_ptr(py, object.as_ptr()) }.is_instance_of::<PyModule>()
 }
 
 /// What JavaScript gets for the reference that the C API gave, or for the reason why there is none.
 #[inline]
 fn finish(port: &Port, py: Python<'_>, converted: Result<(), NotConverted>, result: *mut ffi::PyObject) -> Value {
     // SAFETY: an owned reference, or null.
-    if let Some(object) = unsafe { Bound::from_owned_ptr_or_opt(py, result) } {
-        return results::from_object(port, py, object);
+    match unsafe { Bound::from_owned_ptr_or_opt(py, result) } {
+        Some(object) => results::from_object(port, py, object),
+        None => finish_without_object(port, py, converted),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn finish_without_object(port: &Port, py: Python<'_>, converted: Result<(), NotConverted>) -> Value {
     match converted {
         Ok(()) => results::from_failure(port, py, &Failure::take(py)),
         Err(NotConverted::Failed(failure)) => results::from_failure(port, py, &failure),

@@ -1,4 +1,4 @@
-//! Results of synchronous calls: primitives as they are, everything else through the mailbox.
+//! Results of synchronous calls: text, bigints and live states as they are, everything else through the mailbox.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -12,11 +12,11 @@ use symphony_python_bridge::handles;
 use symphony_python_bridge::operation::Outcome;
 use symphony_python_bridge::types::{self, Returns};
 
-use crate::js::{self, UNDEFINED, Value};
+use crate::js::{UNDEFINED, Value};
 use crate::port::{Kind, Port};
 
 /// `Number.MAX_SAFE_INTEGER`.
-const MOST_SAFE: i64 = (1 << 53) - 1;
+const MOST_SAFE: u64 = (1 << 53) - 1;
 
 /// The result of a call that gave `object`.
 #[inline]
@@ -25,21 +25,42 @@ pub(crate) fn from_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>)
     // SAFETY: a live object.
     let class = unsafe { ffi::Py_TYPE(pointer) };
     if class == &raw mut ffi::PyLong_Type {
-        if let Some(value) = integer(port.env(), pointer) {
-            return value;
+        let mut overflow = 0;
+        // SAFETY: exactly an int, so no Python code runs and no exception is set.
+        let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(pointer, &raw mut overflow) };
+        if let Ok(small) = i32::try_from(value)
+            && overflow == 0
+        {
+            port.announce_integer(small);
+            return UNDEFINED;
         }
     } else if class == &raw mut ffi::PyFloat_Type {
         // SAFETY: exactly a float.
-        return double(port.env(), unsafe { ffi::PyFloat_AsDouble(pointer) });
+        port.announce_number(unsafe { ffi::PyFloat_AsDouble(pointer) });
+        return UNDEFINED;
     } else if object.is_none() {
-        return js::null(port.env());
+        port.announce(Kind::None);
+        return UNDEFINED;
+    }
+    from_other_object(port, py, object, class)
+}
+
+/// Out of line: the frame of this one would cost the common results more than they do.
+#[inline(never)]
+fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, class: *mut ffi::PyTypeObject) -> Value {
+    let pointer = object.as_ptr();
+    if class == &raw mut ffi::PyLong_Type {
+        if let Some(value) = large_integer(port, pointer) {
+            return value;
+        }
     } else if class == &raw mut ffi::PyUnicode_Type {
         if let Some(value) = text(port.env(), pointer) {
             return value;
         }
     } else if class == &raw mut ffi::PyBool_Type {
         // SAFETY: `True` is an immortal static object.
-        return js::boolean(port.env(), ptr::eq(pointer, unsafe { ffi::Py_True() }));
+        port.announce_boolean(ptr::eq(pointer, unsafe { ffi::Py_True() }));
+        return UNDEFINED;
     } else if !is_plain_container(class) {
         return match types::plain_numpy_scalar(&object) {
             None => handle(port, &object),
@@ -118,34 +139,23 @@ pub(crate) fn handle(port: &Port, object: &Bound<'_, PyAny>) -> Value {
     state
 }
 
-#[inline]
-fn integer(env: sys::napi_env, object: *mut ffi::PyObject) -> Option<Value> {
+/// An integer of more than 32 bits; `None` if it has more than 64.
+fn large_integer(port: &Port, object: *mut ffi::PyObject) -> Option<Value> {
     let mut overflow = 0;
     // SAFETY: exactly an int, so no Python code runs and no exception is set.
     let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow) };
     if overflow != 0 {
         return None;
     }
-    let mut result = ptr::null_mut();
-    if let Ok(small) = i32::try_from(value) {
-        // SAFETY: writes the result only.
-        unsafe { sys::napi_create_int32(env, small, &raw mut result) };
-    } else if value.abs() <= MOST_SAFE {
-        // SAFETY: writes the result only.
-        unsafe { sys::napi_create_int64(env, value, &raw mut result) };
-    } else {
-        // SAFETY: writes the result only.
-        unsafe { sys::napi_create_bigint_int64(env, value, &raw mut result) };
+    if value.unsigned_abs() <= MOST_SAFE {
+        #[expect(clippy::cast_precision_loss, reason = "exact up to `MOST_SAFE`")]
+        port.announce_number(value as f64);
+        return Some(UNDEFINED);
     }
-    Some(result)
-}
-
-#[inline]
-fn double(env: sys::napi_env, number: f64) -> Value {
     let mut result = ptr::null_mut();
     // SAFETY: writes the result only.
-    unsafe { sys::napi_create_double(env, number, &raw mut result) };
-    result
+    unsafe { sys::napi_create_bigint_int64(port.env(), value, &raw mut result) };
+    Some(result)
 }
 
 /// `None` for a string that has no UTF-8 form, which the codec carries, or that is too long for JavaScript.

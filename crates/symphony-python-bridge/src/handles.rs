@@ -94,10 +94,18 @@ fn insert(object: &Bound<'_, PyAny>, kind: u32) -> (u32, u32) {
     (id, known_kind)
 }
 
+/// The object of a handle without a reference of its own, which would cost a twentieth of a call; `None` for an id
+/// that is not in use. It lives until the crossings that its holder has are given back. The environment that calls
+/// has at least one, and gives nothing back while it waits for the call.
+#[inline]
+pub fn borrowed(py: Python<'_>, id: u32) -> Option<NonNull<ffi::PyObject>> {
+    with_table(py, |table| table.entries.get(id as usize)?.object)
+}
+
 /// The object of a handle, or `None` for an id that is not in use.
 #[inline]
 pub fn get(py: Python<'_>, id: u32) -> Option<Bound<'_, PyAny>> {
-    let pointer = with_table(py, |table| table.entries.get(id as usize)?.object)?;
+    let pointer = borrowed(py, id)?;
     // SAFETY: the table owns a reference, and nothing ran since it was read that could have released it.
     Some(unsafe { Bound::from_borrowed_ptr(py, pointer.as_ptr()) })
 }
