@@ -97,7 +97,13 @@ export class Call extends AsyncProxy {
     if (this.#users === 0 && this.#finished) environment.port.releaseRequest(this.id)
   }
 
-  /** The core need not remember the outcome, except for the requests that name it. */
+  /** Its outcome was handed over. The core forgets it after that, unless it is told that other requests name it. */
+  delivered(): void {
+    this.#finished = true
+    if (this.#users > 0) environment.port.keepRequest(this.id)
+  }
+
+  /** It never ran. The core need not remember it, except for the requests that name it. */
   release(): void {
     this.#finished = true
     if (this.#users === 0) environment.port.releaseRequest(this.id)
@@ -201,7 +207,7 @@ export class Call extends AsyncProxy {
     return Path.from(context, this, undefined, undefined)
   }
 
-  protected override own(key: string | symbol): unknown {
+  override own(key: string | symbol): unknown {
     switch (key) {
       case 'then':
         // Whoever looks for `then` is about to await, and the batch may leave before `then` is called.

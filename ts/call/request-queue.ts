@@ -12,8 +12,11 @@ import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } fro
 import { decodeErrorValue, decodeValue } from './result-decoder'
 import type { CallContext } from './scope'
 
-/** A batch that is larger than this leaves before the next request is added. */
-const batchBytes = 64 * 1024
+/**
+ * A batch that is larger than this leaves before the next request is added: about 200 small calls, so that Python begins with the first
+ * ones of many while the others are still being written.
+ */
+const batchBytes = 8 * 1024
 const largestId = 0xffff_ffff
 
 /** How a completion says what became of a request. */
@@ -140,7 +143,7 @@ class RequestQueue implements CallQueue {
       environment.port.guardRequest(id, call)
       if (!call.abandoned) call.keep()
     } else {
-      call.release()
+      call.delivered()
       try {
         if (status === Status.error) {
           const value = decodeErrorValue(bytes, start, end, scope)

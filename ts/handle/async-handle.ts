@@ -52,17 +52,17 @@ export class AsyncView extends AsyncProxy implements HasState {
     return AsyncView.in(context, this.state)
   }
 
-  protected override own(key: string | symbol, receiver: object): unknown {
+  override own(key: string | symbol, receiver: object): unknown {
     return key in handleMembers ? Reflect.get(handleMembers, key, receiver) : undefined
   }
 
-  override get(target: unknown, key: string | symbol, receiver: object): unknown {
+  override getUncommon(key: string | symbol, receiver: object): unknown {
     if (key === Symbol.asyncIterator && !this.state.type.iterable && !this.state.type.asyncIterable) return undefined
-    return super.get(target, key, receiver)
+    return super.getUncommon(key, receiver)
   }
 
   /** `then` would make the handle awaitable; names that libraries probe are attributes only of types that have them. */
-  protected override hides(name: string): boolean {
+  override hides(name: string): boolean {
     return name === 'then' || super.hides(name) || (isProbedName(name) && !this.state.type.names.has(name))
   }
 

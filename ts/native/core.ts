@@ -55,6 +55,7 @@ export interface Port {
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
+  keepRequest(id: number): void
   releaseRequest(id: number): void
   guardRequest(id: number, owner: object): void
   describeType(key: number): string

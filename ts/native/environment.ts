@@ -110,6 +110,7 @@ function unusablePort(
     adopt: refuse,
     find: refuse,
     release: ignore,
+    keepRequest: ignore,
     releaseRequest: ignore,
     guardRequest: ignore,
     describeType: describeType ?? refuse,

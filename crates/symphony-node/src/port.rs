@@ -80,8 +80,10 @@ pub(crate) struct Port {
     waker: Waker,
     /// Requests whose completion is still to be delivered.
     pending: Cell<usize>,
-    /// Requests that JavaScript released since the last time the channel was told.
+    /// Requests that JavaScript released while completions are handed over.
     released: RefCell<Vec<u32>>,
+    /// Those completed then that it wants kept.
+    kept: RefCell<Vec<u32>>,
     batch: RefCell<Vec<u8>>,
     delivering: Cell<bool>,
     on_completions: sys::napi_ref,
@@ -116,6 +118,7 @@ impl Port {
             waker,
             pending: Cell::new(0),
             released: RefCell::default(),
+            kept: RefCell::default(),
             batch: RefCell::default(),
             delivering: Cell::new(false),
             on_completions: js::reference(env, on_completions),
@@ -343,14 +346,35 @@ impl Port {
         self.announce(Kind::Boolean);
     }
 
-    /// Forgets a request. Most releases come while completions are handed over, and reach the channel together.
+    /// The outcome that is being handed over is still needed.
+    pub(crate) fn keep_request(&self, request: u32) {
+        self.kept.borrow_mut().push(request);
+    }
+
+    /// Forgets a request. Releases that come while completions are handed over reach the channel together.
     pub(crate) fn release_request(&self, request: u32) {
-        let mut released = self.released.borrow_mut();
-        released.push(request);
-        if !self.delivering.get() {
-            self.channel.release(&released);
-            released.clear();
+        if self.delivering.get() {
+            self.released.borrow_mut().push(request);
+        } else {
+            self.channel.release(&[request]);
         }
+    }
+
+    /// Forgets the requests of a batch that was handed over, which spares JavaScript a call for each; not those whose
+    /// object is kept, nor those it wants kept.
+    fn forget_delivered(&self, batch: &[u8]) {
+        let kept = self.kept.take();
+        let mut released = self.released.take();
+        let delivered = completions(batch).filter(|completion| completion[STATUS_OFFSET] != KEPT);
+        released.extend(
+            delivered
+                .filter_map(|completion| completion[4..].first_chunk().copied())
+                .map(u32::from_le_bytes)
+                .filter(|request| !kept.contains(request)),
+        );
+        self.channel.release(&released);
+        released.clear();
+        self.released.replace(released);
     }
 
     /// Counts requests that were queued; the process stays alive for them.
@@ -376,13 +400,11 @@ impl Port {
         let mut batch = self.batch.take();
         self.channel.take_completions(&mut batch);
         if !batch.is_empty() {
-            self.forget_completions(count_completions(&batch));
+            self.forget_completions(completions(&batch).count());
             self.delivering.set(true);
             js::scope(self.env, || self.hand_over(&batch));
             self.delivering.set(false);
-            let mut released = self.released.borrow_mut();
-            self.channel.release(&released);
-            released.clear();
+            self.forget_delivered(&batch);
             batch.clear();
         }
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.
@@ -446,14 +468,18 @@ impl Port {
     }
 }
 
-fn count_completions(batch: &[u8]) -> usize {
+/// Where a completion says what became of the request, and what it says of one whose object is kept.
+const STATUS_OFFSET: usize = 8;
+const KEPT: u8 = 2;
+
+/// The completions of a batch.
+fn completions(batch: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = batch;
-    let mut count = 0;
-    while let Some(completion) = first_completion(rest) {
+    std::iter::from_fn(move || {
+        let completion = first_completion(rest)?;
         rest = &rest[completion.len()..];
-        count += 1;
-    }
-    count
+        Some(completion)
+    })
 }
 
 /// The completion that the bytes begin with: its length, the request id, the status, and a value.

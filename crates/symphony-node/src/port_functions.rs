@@ -21,7 +21,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 22] = [
+    let functions: [(&str, Callback); 23] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -32,6 +32,7 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("adopt", adopt),
         ("find", find),
         ("release", release),
+        ("keepRequest", keep_request),
         ("releaseRequest", release_request),
         ("guardRequest", guard_request),
         ("describeType", describe_type),
@@ -320,6 +321,13 @@ unsafe extern "C" fn find(env: sys::napi_env, info: sys::napi_callback_info) -> 
 unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
         port.adopted().release(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn keep_request(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.keep_request(arguments.u32(0));
         Ok(UNDEFINED)
     })
 }

@@ -131,6 +131,13 @@ impl Held {
     }
 }
 
+impl Held {
+    /// The owned reference itself.
+    pub(crate) fn into_raw(self) -> NonNull<ffi::PyObject> {
+        std::mem::ManuallyDrop::new(self).0
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         crate::releases::object(self.0);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::gil::ThreadState;
+use crate::gil::{Held, ThreadState};
 use crate::handles;
 use crate::interpreter::{self, STACK_BYTES};
 
@@ -36,6 +36,16 @@ pub fn crossings(id: u32, count: u32) {
 /// Gives back one owned reference.
 pub(crate) fn object(object: NonNull<ffi::PyObject>) {
     push(Release::Object(object));
+}
+
+/// Gives back references, taking the lock once.
+pub(crate) fn objects(objects: Vec<Held>) {
+    if objects.is_empty() {
+        return;
+    }
+    queue().extend(objects.into_iter().map(|object| Release::Object(object.into_raw())));
+    QUEUED.store(true, Ordering::Relaxed);
+    schedule();
 }
 
 /// Whether anything waits; a relaxed look that costs a nanosecond.

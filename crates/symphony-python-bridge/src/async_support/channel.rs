@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::{Batch, Job};
 use crate::errors::Failure;
 use crate::gil::Held;
+use crate::releases;
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
 /// for any number of things until they are taken.
@@ -94,8 +95,15 @@ impl Channel {
                 .filter_map(|request| state.requests.remove(request))
                 .collect()
         };
-        // Dropped here, without the lock: the references go to the release queue, which has its own.
-        drop(released);
+        // Here, without the lock: the references go to the release queue, which has its own, and those of a failure
+        // take that one by themselves when it is dropped.
+        let mut objects = Vec::with_capacity(released.len());
+        for request in released {
+            if let Stage::Done(object) = request.stage {
+                objects.push(object);
+            }
+        }
+        releases::objects(objects);
     }
 
     /// Moves what was completed into `batch`, which must be empty and comes back as the buffer of the next ones.
