@@ -75,6 +75,40 @@ def fork():
   expect([end.stdout, end.stderr, end.code]).toEqual(['11 2\n', '', 0])
 })
 
+test.each([
+  ['a function', 'returns()', 0],
+  ['a function that exits', 'exits(6)', 6],
+  ['a method', 'Forks.classmethod()', 0],
+  ['an attribute', 'Forks().property', 0],
+  ['a function with data', 'returns([1])', 0],
+  ['a function that raises', 'raises()', 1],
+])('a child that is forked in %s, called synchronously, ends there', async (_what, use, status) => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    const ns = python.execSync(${JSON.stringify(`
+import os, sys, warnings
+warnings.simplefilter('ignore')
+def returns(data=None):
+    return os.fork()
+def exits(code):
+    return os.fork() or sys.exit(code)
+def raises():
+    child = os.fork()
+    if child == 0:
+        sys.stderr = open(os.devnull, 'w')
+        raise ValueError('in the child')
+    return child
+class Forks:
+    property = property(lambda self: os.fork())
+    classmethod = classmethod(lambda cls: os.fork())
+def status(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+`)})
+    const { returns, exits, raises, Forks } = ns
+    console.log(ns.status(${use}), python.evalSync('1 + 1'))`)
+  expect([end.stdout, end.stderr, end.code]).toEqual([`${status} 2\n`, '', 0])
+})
+
 test('threading knows the main thread, whichever thread imports it first', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')

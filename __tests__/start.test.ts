@@ -103,6 +103,14 @@ describe('start', () => {
     })
   })
 
+  test('that fails in Python itself says why, also when it is tried again in another way', async () => {
+    const failures = await result(`
+      const start = await failure(() => python.start({ env: { PYTHONHASHSEED: 'no number' } }))
+      return [start, await failure(() => python.importSync('math')), await failure(() => python.import('math'))]`)
+    const expected = { code: 'ERR_PYTHON_START', message: expect.stringContaining('PYTHONHASHSEED') }
+    expect(failures).toMatchObject([expected, expected, expected])
+  })
+
   test('with a Python that does not exist says what was tried, for every way of starting', async () => {
     const expected = { code: 'ERR_PYTHON_NOT_FOUND', message: expect.stringContaining('/no/such/python') }
     const failures = await result(`

@@ -70,6 +70,8 @@ static FIRST_MADE: AtomicBool = AtomicBool::new(false);
 /// very end, and it is a few hundred bytes.
 pub(crate) struct Port {
     env: sys::napi_env,
+    /// The process that attached; a child that Python forks is another one.
+    process: u32,
     thread: OnceCell<ThreadState>,
     mailbox: Shared,
     outbox: Cell<Option<Shared>>,
@@ -108,6 +110,7 @@ impl Port {
         let waker = Waker::default();
         let port: &'static Self = Box::leak(Box::new(Self {
             env,
+            process: std::process::id(),
             thread: OnceCell::new(),
             mailbox,
             outbox: Cell::new(None),
@@ -163,6 +166,10 @@ impl Port {
     #[inline]
     pub(crate) fn env(&self) -> sys::napi_env {
         self.env
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.process
     }
 
     pub(crate) fn adopted(&self) -> &Adopted {

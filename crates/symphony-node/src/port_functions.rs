@@ -11,7 +11,7 @@ use symphony_python_bridge::async_support::{self, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
 use symphony_python_bridge::operation::{self, Header};
 use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
-use symphony_python_bridge::{handles, kinds, names};
+use symphony_python_bridge::{handles, interpreter, kinds, names};
 use symphony_wire::ErrorCode;
 
 use crate::arguments::{CallArguments, MOST_ARGUMENTS, NotConverted, no_handle};
@@ -256,9 +256,33 @@ fn is_method_of(py: Python<'_>, attribute: *mut ffi::PyObject, object: NonNull<f
 #[inline]
 fn finish(port: &Port, py: Python<'_>, converted: Result<(), NotConverted>, result: *mut ffi::PyObject) -> Value {
     // SAFETY: an owned reference, or null.
-    match unsafe { Bound::from_owned_ptr_or_opt(py, result) } {
+    let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
+    if !interpreter::is_running() {
+        end_forked_child(port, py, &converted, result.as_ref());
+    }
+    match result {
         Some(object) => results::from_object(port, py, object),
         None => finish_without_object(port, py, converted),
+    }
+}
+
+/// Ends the process if this is a child that the call forked.
+#[cold]
+fn end_forked_child(
+    port: &Port,
+    py: Python<'_>,
+    converted: &Result<(), NotConverted>,
+    result: Option<&Bound<'_, PyAny>>,
+) {
+    let outcome = match result {
+        Some(_) => Ok(()),
+        // Without arguments the call did not run, so nothing forked.
+        None if converted.is_err() => return,
+        None => Err(Failure::take(py)),
+    };
+    async_support::end_child(py, port.process(), &outcome);
+    if let Err(Failure::Python(raised)) = outcome {
+        PyErr::from_value(raised.bind(py)).restore(py);
     }
 }
 
@@ -285,7 +309,7 @@ unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) 
             let _keep = &attached;
             let references = Crossings::default();
             Ok(
-                match operation::run(py, &header, &request[..header.total()], &references) {
+                match run_here(port, py, &header, &request[..header.total()], &references) {
                     Ok(operation::Outcome::Object(object)) if header.is_auto() => {
                         results::from_object(port, py, object)
                     }
@@ -296,6 +320,18 @@ unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) 
             )
         })
     })
+}
+
+fn run_here<'py>(
+    port: &Port,
+    py: Python<'py>,
+    header: &Header,
+    request: &[u8],
+    references: &Crossings,
+) -> Result<operation::Outcome<'py>, Failure> {
+    let result = operation::run(py, header, request, references);
+    async_support::end_child(py, port.process(), &result);
+    result
 }
 
 unsafe extern "C" fn name(env: sys::napi_env, info: sys::napi_callback_info) -> Value {

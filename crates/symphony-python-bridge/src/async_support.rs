@@ -28,6 +28,7 @@ use pyo3::prelude::*;
 use symphony_wire::{ErrorCode, Writer};
 
 pub use channel::{Channel, Wake, emit_output, listen_to_output};
+pub use forked::end_child;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 

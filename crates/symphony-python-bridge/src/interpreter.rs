@@ -102,16 +102,22 @@ pub fn refusal() -> BridgeError {
             ErrorCode::PythonNotStarted,
             "Python is not running yet: await `python.start()` or `python.import()` first",
         ),
-        State::Failed => (
-            ErrorCode::PythonStart,
-            "Python failed to start in this process and cannot be started again",
-        ),
+        State::Failed => return start_failure(),
         State::Running | State::Closed => (
             ErrorCode::Closed,
             "Python was stopped: one process has one interpreter, and it does not start again after `python.stop()`",
         ),
     };
     BridgeError::new(code, message)
+}
+
+/// Why the start failed.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+fn start_failure() -> BridgeError {
+    let reason = FAILURE.get().map_or("for an unknown reason", String::as_str);
+    let message = format!("Python does not initialise: {reason}; one process can try once");
+    BridgeError::new(ErrorCode::PythonStart, message)
 }
 
 /// What runs; `None` before the start.
@@ -124,7 +130,7 @@ pub fn info() -> Option<&'static Info> {
 /// # Errors
 ///
 /// `ERR_PYTHON_ALREADY_CHOSEN` at the second call, `ERR_INVALID_ARGUMENT` for settings that do not parse,
-/// `ERR_PYTHON_START` with Python's own words when it does not initialise.
+/// `ERR_PYTHON_START` with Python's own words when it does not initialise, also at the next calls.
 pub fn start(settings: &str) -> Result<(), BridgeError> {
     let parsed: Settings = serde_json::from_str(settings).map_err(|error| {
         BridgeError::new(
@@ -139,7 +145,10 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
             Ordering::AcqRel,
             Ordering::Acquire,
         )
-        .map_err(|_| {
+        .map_err(|current| {
+            if current == State::Failed as u8 {
+                return start_failure();
+            }
             BridgeError::new(
                 ErrorCode::PythonAlreadyChosen,
                 "Python was started already, and one process has one interpreter",
@@ -162,8 +171,10 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
         Err(error) => Err(format!("the thread `py-main` cannot be started: {error}")),
     };
     outcome.map_err(|message| {
+        // Set once: only one start gets here.
+        FAILURE.get_or_init(|| message);
         STATE.store(State::Failed as u8, Ordering::Release);
-        BridgeError::new(ErrorCode::PythonStart, format!("Python does not initialise: {message}"))
+        start_failure()
     })
 }
 

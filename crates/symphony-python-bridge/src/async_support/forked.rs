@@ -1,17 +1,17 @@
-//! The end of a forked child whose job returned instead of leaving the process.
+//! The end of a forked child whose call returned instead of leaving the process.
 //!
-//! Only the thread that forked exists there: nobody waits for the job's outcome, and no other job will ever come.
+//! Only the thread that forked exists there: nobody waits for the outcome of a job, no other job will ever come, and
+//! JavaScript, which has lost its other threads, must not go on with a copy of the parent's work.
 
 use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 
 use crate::errors::Failure;
 use crate::interpreter;
-use crate::operation::Outcome;
 
 /// Ends the process if it is a child that was forked since `process` was running. The exit status is what a script would
 /// have that ended like the job.
-pub(super) fn end_child(py: Python<'_>, process: u32, result: &Result<Outcome<'_>, Failure>) {
+pub fn end_child<T>(py: Python<'_>, process: u32, result: &Result<T, Failure>) {
     // A forked child is told by Python that it no longer serves calls, so that nobody else pays for the system call.
     if interpreter::is_running() || std::process::id() == process {
         return;
