@@ -306,6 +306,7 @@ test('an encoder works after an error, and its position is the caller’s', () =
   const shared = { a: Symbol('bad') }
   expect(() => encoder.value([shared], '')).toThrow('expected')
   encoder.position = kept
+  encoder.beginMessage()
   encoder.value([{ ...shared, a: 1 }, shared.a.description], '')
   expect(Buffer.from(encoder.bytes.subarray(0, encoder.position)).toString('hex')).toBe(
     hex([1]) + hex([{ a: 1 }, 'bad']),

@@ -83,6 +83,16 @@ describe.each(['asynchronous handle', 'synchronous handle'])('of an %s', (kind) 
     expect(typeof view).toBe('function')
   })
 
+  test('JavaScript keeps them also after Python’s were asked for', async () => {
+    const names = ['then', 'toString', 'valueOf', 'toJSON', 'constructor', 'prototype', 'asymmetricMatch']
+    const sync = handles.$sync.named<SyncHandle>(names)
+    const view = (kind === 'synchronous handle' ? sync : sync.$async) as unknown as Record<string, unknown>
+    const before = names.map((name) => view[name])
+    for (const name of names) await (view as unknown as Handle).$get(name)
+    expect(names.map((name) => view[name])).toEqual(before)
+    expect(await sync.$get('toString')).toBeInstanceOf(Function)
+  })
+
   test('names by which libraries recognise things exist only if the type has them', async () => {
     const other = kind === 'synchronous handle' ? handles.$sync.Piped<SyncHandle>() : await handles.Piped<Handle>()
     for (const name of [

@@ -80,6 +80,8 @@ test.each([
   ['a function that exits', 'exits(6)', 6],
   ['a method', 'Forks.classmethod()', 0],
   ['an attribute', 'Forks().property', 0],
+  ['an attribute that is a method', 'Forks().method && last()', 0],
+  ['a description of an error', '(() => { try { raises_forking() } catch {} return last() })()', 0],
   ['a function with data', 'returns([1])', 0],
   ['a function that raises', 'raises()', 1],
 ])('a child that is forked in %s, called synchronously, ends there', async (_what, use, status) => {
@@ -99,12 +101,26 @@ def raises():
         raise ValueError('in the child')
     return child
 class Forks:
+    @property
+    def method(self):
+        pids.append(os.fork())
+        return self.real
+    def real(self): pass
     property = property(lambda self: os.fork())
     classmethod = classmethod(lambda cls: os.fork())
+class ForkingError(Exception):
+    def __str__(self):
+        pids.append(os.fork())
+        return 'text'
+def raises_forking():
+    raise ForkingError()
+pids = []
+def last():
+    return pids.pop()
 def status(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 `)})
-    const { returns, exits, raises, Forks } = ns
+    const { returns, exits, raises, raises_forking, Forks, last } = ns
     console.log(ns.status(${use}), python.evalSync('1 + 1'))`)
   expect([end.stdout, end.stderr, end.code]).toEqual([`${status} 2\n`, '', 0])
 })

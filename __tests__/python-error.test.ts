@@ -1,7 +1,7 @@
 /* Python exceptions as JavaScript errors. */
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { isBridgeError, isPythonError, python, PythonError, type Handle } from 'symphony-python-bridge'
+import { isBridgeError, isPythonError, python, PythonError, type Handle, type SyncHandle } from 'symphony-python-bridge'
 
 let errors: Handle
 
@@ -169,6 +169,49 @@ describe('since Python 3.11', () => {
       expect((await raised('value_error')).errors).toBeUndefined()
     }
   })
+})
+
+test.each([
+  ['a call', (module: SyncHandle) => module.fail()],
+  ['a call with structured data', (module: SyncHandle) => module.fail({ a: [1] })],
+  ['a method', (module: SyncHandle) => module.Thing<SyncHandle>().fail()],
+  ['a method with structured data', (module: SyncHandle) => module.Thing<SyncHandle>().fail([1])],
+  ['an attribute', (module: SyncHandle) => module.nope],
+  ['an attribute that was found before', (module: SyncHandle) => module.Thing<SyncHandle>().fail.nope],
+  ['$get', (module: SyncHandle) => module.$get('nope')],
+  ['a view with options', (module: SyncHandle) => module.$with({ returns: 'value' }).name],
+  ['a value that cannot cross', (module: SyncHandle) => module.fail({ a: Symbol('s') })],
+  [
+    'a disposed handle',
+    (module: SyncHandle) => {
+      const thing = module.Thing<SyncHandle>()
+      thing.$dispose()
+      return thing.fail()
+    },
+  ],
+])('the stack of %s begins at the caller', (_what, use) => {
+  const module = python.execSync(`
+class Thing:
+    def fail(self, value=None):
+        raise ValueError(value)
+def fail(value=None):
+    raise ValueError(value)
+`)
+  // Twice: what is remembered of the first time may take another way.
+  for (let turn = 0; turn < 2; turn++) {
+    let caught: unknown
+    try {
+      function theCaller(): unknown {
+        return use(module)
+      }
+      theCaller()
+    } catch (error) {
+      caught = error
+    }
+    const frames = (caught as Error).stack!.split('\n').filter((line) => line.startsWith('    at '))
+    expect(frames[0]).toMatch(/python-error\.test\.ts/)
+    expect(frames.join('\n')).toContain('theCaller')
+  }
 })
 
 describe('the JavaScript stack of an asynchronous call', () => {

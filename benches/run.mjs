@@ -9,7 +9,7 @@ import { runInProcess } from './harness/processes.mjs'
 import { showProgress } from './harness/progress.mjs'
 import { markdownReport, textTable } from './harness/table.mjs'
 
-const subjects = ['sync-calls', 'async-calls', 'errors', 'startup', 'event-loop-delay']
+const subjects = ['sync-calls', 'async-calls', 'values', 'errors', 'startup', 'event-loop-delay']
 const results = new URL('./results/', import.meta.url)
 
 const usage = `npm run bench -- [--only <subject>]... [--quick]

@@ -16,6 +16,11 @@ NAPI_MODULE_INIT() {
   export(env, exports, "value", get_value);
   export(env, exports, "fail", call_fail);
   export(env, exports, "failText", call_fail_text);
+  export(env, exports, "echoValue", echo_value);
+  export(env, exports, "consumeValue", consume_value);
+  export(env, exports, "produceValue", produce_value);
+  export(env, exports, "consumeJson", consume_json);
+  export(env, exports, "produceJson", produce_json);
   export(env, exports, "openQueue", open_queue);
   export(env, exports, "submit", submit);
   export(env, exports, "submitDeferred", submit_deferred);

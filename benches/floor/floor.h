@@ -27,6 +27,8 @@ napi_value load(napi_env env, napi_callback_info info);
 /* The members of the loaded module, fetched once by `load`. */
 extern PyObject *noop_function, *add_function, *fail_function, *target_object, *method_name, *value_name;
 
+extern PyObject *loaded_module;
+
 napi_value call_noop(napi_env env, napi_callback_info info);
 napi_value call_add(napi_env env, napi_callback_info info);
 napi_value call_method(napi_env env, napi_callback_info info);
@@ -36,6 +38,14 @@ napi_value call_fail_text(napi_env env, napi_callback_info info);
 
 /* Takes the pending Python exception and throws it as a JS Error: `code` is the type, `message` the text. Needs the GIL. */
 void throw_python_exception(napi_env env);
+
+/* echo_value(x), consume_value(x), produce_value(name): structured values by a tree walk through Node-API. */
+napi_value echo_value(napi_env env, napi_callback_info info);
+napi_value consume_value(napi_env env, napi_callback_info info);
+napi_value produce_value(napi_env env, napi_callback_info info);
+/* consume_json(text), produce_json(name): the same values as JSON text, which `orjson` reads and writes. */
+napi_value consume_json(napi_env env, napi_callback_info info);
+napi_value produce_json(napi_env env, napi_callback_info info);
 
 /* open_queue(request, results, onBatch), then submit() for each request: the one worker thread of the asynchronous calls. */
 napi_value open_queue(napi_env env, napi_callback_info info);

@@ -2,7 +2,7 @@
 #include "floor.h"
 
 PyThreadState *js_thread_state;
-PyObject *noop_function, *add_function, *fail_function, *target_object, *method_name, *value_name;
+PyObject *noop_function, *add_function, *fail_function, *target_object, *method_name, *value_name, *loaded_module;
 
 static PyStatus initialize(const char *executable) {
   PyConfig config;
@@ -53,7 +53,7 @@ static int fetch_members(const char *name) {
   target_object = PyObject_GetAttrString(module, "target");
   method_name = PyUnicode_InternFromString("method");
   value_name = PyUnicode_InternFromString("value");
-  Py_DECREF(module);
+  loaded_module = module;
   return noop_function && add_function && fail_function && target_object && method_name && value_name;
 }
 

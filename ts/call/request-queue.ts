@@ -13,7 +13,7 @@ import { decodeErrorValue, decodeValue } from './result-decoder'
 import type { CallContext } from './scope'
 
 /**
- * A batch that is larger than this leaves before the next request is added: about 200 small calls, so that Python begins with the first
+ * A batch that is larger than this leaves when the next request is there: about 200 small calls, so that Python begins with the first
  * ones of many while the others are still being written.
  */
 const batchBytes = 8 * 1024
@@ -165,7 +165,6 @@ class RequestQueue implements CallQueue {
       this.#enqueueBefore(call, request)
       return
     }
-    if (this.#writer.encoder.position > batchBytes) this.flush()
     const { encoder } = this.#writer
     const start = encoder.position
     this.#writing = 1
@@ -176,6 +175,25 @@ class RequestQueue implements CallQueue {
       this.#writing = 0
       if (this.#before.length > 0) this.#insertBefore(start)
     }
+    if (start > batchBytes && call.offset === start && !namesQueued(call.named)) this.#flushBefore(call)
+  }
+
+  /**
+   * Hands over what was written before the last call. Not in front of one that names another of the batch: while that is in the
+   * batch, it may turn out that nobody wants its outcome converted.
+   */
+  #flushBefore(call: Call): void {
+    const { encoder } = this.#writer
+    const last = encoder.bytes.slice(call.offset, encoder.position)
+    encoder.position = call.offset
+    this.#batch.pop()
+    this.flush()
+    const start = this.#writer.encoder.position
+    this.#writer.encoder.reserve(last.length)
+    this.#writer.encoder.bytes.set(last, start)
+    this.#writer.encoder.position = start + last.length
+    call.offset = start
+    this.#push(call)
   }
 
   /**
@@ -219,6 +237,10 @@ class RequestQueue implements CallQueue {
     call.offset = offset
     call.named = named
     this.#pending.set(call.id, call)
+    this.#push(call)
+  }
+
+  #push(call: Call): void {
     this.#batch.push(call)
     if (this.#scheduled) return
     this.#scheduled = true
@@ -296,6 +318,16 @@ class RequestQueue implements CallQueue {
   #newWriter(): RequestWriter {
     return new RequestWriter({ mayWait: true })
   }
+}
+
+/** Whether a request names one that has not been handed over. */
+function namesQueued(named: Named): boolean {
+  if (named instanceof Array) return named.some(isQueued)
+  return named !== undefined && isQueued(named)
+}
+
+function isQueued(named: HandleState | Call): boolean {
+  return named instanceof Call && named.status === 'queued'
 }
 
 const resolved = Promise.resolve()

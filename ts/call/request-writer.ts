@@ -64,6 +64,7 @@ export class RequestWriter {
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
+      encoder.beginMessage()
       this.#target(request.target)
       this.#steps(request.steps)
       this.#arguments(request.args)

@@ -7,8 +7,6 @@ import {
   withStackFrom,
   type StackBoundary,
 } from '../errors/from-native'
-import { BridgeError } from '../errors/bridge-error'
-import { PythonError } from '../errors/python-error'
 import { handlerOf } from '../handle/internal'
 import { newState, stateOf, type HandleState } from '../handle/state'
 import { SyncMethod } from '../handle/sync-method'
@@ -33,7 +31,7 @@ import { RequestWriter, type ReferenceRules } from './request-writer'
 import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
 import { hasState } from './subject'
 
-/** `callWith` calls the object itself rather than one of its methods. */
+/** `callIndirectly` calls the object itself rather than one of its methods. */
 const itself = -1
 /**
  * What a call gives in place of a result when it failed; whom user code called then throws what `takeFailure` gives. There the
@@ -42,6 +40,7 @@ const itself = -1
  */
 export const failed: unique symbol = Symbol('failed')
 let failure: unknown
+let failureIsNew = false
 /** More arguments than this travel in a request. */
 const directLimit = 8
 const two32 = 2 ** 32
@@ -53,7 +52,7 @@ const two32 = 2 ** 32
 export function callShort(state: HandleState, first: unknown, second: unknown, third: unknown): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const { id } = state
-  if (id === 0) throw state.disposedError()
+  if (id === 0) return failWithNew(state.disposedError())
   const { port } = environment
   if (putNumbers(first, second, third)) {
     environment.words[targetWord] = id
@@ -110,7 +109,7 @@ export function callMethodShort(
 ): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const { id } = state
-  if (id === 0) throw state.disposedError()
+  if (id === 0) return failWithNew(state.disposedError())
   const { port, words } = environment
   if (putNumbers(first, second, undefined)) {
     words[targetWord] = id
@@ -132,7 +131,7 @@ export function callMethodLong(state: HandleState, name: string, number: number,
 /** Reads an attribute; a method becomes a function that looks it up again when it is called. */
 export function getAttribute(state: HandleState, name: string, number: number): unknown {
   const { id } = state
-  if (id === 0) throw state.disposedError()
+  if (id === 0) return failWithNew(state.disposedError())
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const { port, words } = environment
   words[targetWord] = id
@@ -151,10 +150,31 @@ export function operateSync(
   returns: Returns = 'auto',
   steps: readonly Step[] = [],
 ): unknown {
+  const value = operate(target, operation, args, named, returns, steps)
+  if (value === failed) throw takeFailure(operateSync)
+  return value
+}
+
+function operate(
+  target: HandleState | undefined,
+  operation: OperationNumber,
+  args: readonly unknown[],
+  named: object | undefined,
+  returns: Returns,
+  steps: readonly Step[],
+): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const writer = (writers[depth] ??= new RequestWriter(noWaiting))
-  encode(writer, target, operation, args, named, returns, steps)
   let result: NativeResult
+  depth += 1
+  try {
+    writer.write({ id: 0, session: 0, operation, returns: returnsNumber[returns], target, steps, args, named })
+  } catch (error) {
+    writer.clear()
+    return failWith(error)
+  } finally {
+    depth -= 1
+  }
   try {
     const { encoder } = writer
     result = environment.port.operate(environment.fillOutbox(encoder.bytes, encoder.position))
@@ -163,22 +183,28 @@ export function operateSync(
     writer.letGo()
   }
   environment.trimOutbox()
-  const value = resultOf(result)
-  if (value === failed) throw takeFailure(operateSync)
-  return value
+  return resultOf(result)
 }
 
 /** The error of the call that gave `failed`, with a stack that begins at the caller of `boundary`. */
 export function takeFailure(boundary: StackBoundary): Error {
   const error = failure as Error
   failure = undefined
-  // Anything else is what V8 threw while a value was read, such as for a string that is too long for it.
-  return error instanceof PythonError || error instanceof BridgeError ? withStackFrom(error, boundary) : error
+  if (!failureIsNew) return relocated(error, boundary) as Error
+  failureIsNew = false
+  return withStackFrom(error, boundary)
 }
 
+/** An error that was thrown meanwhile, perhaps by the program's own code. */
 function failWith(error: unknown): typeof failed {
   failure = error
   return failed
+}
+
+/** An error that has no stack yet. */
+function failWithNew(error: Error): typeof failed {
+  failureIsNew = true
+  return failWith(error)
 }
 
 /** What the port answered, as the caller gets it. */
@@ -216,7 +242,7 @@ function lessCommonResult(): unknown {
         return failWith(error)
       }
     case Kind.exception:
-      return failWith(
+      return failWithNew(
         exceptionFromNative(
           decodeValue(mailbox, valueStart, valueStart + size, syncScope) as string,
           stateOf(words[2] as number, words[3] as number),
@@ -224,9 +250,9 @@ function lessCommonResult(): unknown {
         ),
       )
     case Kind.error:
-      return failWith(errorFromNative(decodeErrorValue(mailbox, valueStart, valueStart + size, syncScope)))
+      return failWithNew(errorFromNative(decodeErrorValue(mailbox, valueStart, valueStart + size, syncScope)))
     default:
-      return failWith(errorFromNative(decodeWhole(decodeErrorValue)))
+      return failWithNew(errorFromNative(decodeWhole(decodeErrorValue)))
   }
 }
 
@@ -263,7 +289,7 @@ function callIndirectly(
   const { positional, named } = splitArguments(args)
   const direct = named === undefined && positional.length <= directLimit ? directArguments(positional) : undefined
   if (direct === undefined) {
-    return operateSync(state, Operation.call, positional, named, 'auto', name === undefined ? [] : [name])
+    return operate(state, Operation.call, positional, named, 'auto', name === undefined ? [] : [name])
   }
   const { port } = environment
   const target = state.use() + direct.mask * two32
@@ -284,6 +310,7 @@ interface DirectArguments {
 function directArguments(args: readonly unknown[]): DirectArguments | undefined {
   const values: unknown[] = []
   const states: HandleState[] = []
+  const places: number[] = []
   let mask = 0
   for (let index = 0; index < args.length; index += 1) {
     const value = args[index]
@@ -294,37 +321,18 @@ function directArguments(args: readonly unknown[]): DirectArguments | undefined 
     }
     const handler = handlerOf(value)
     if (!hasState(handler)) return undefined
-    const { state } = handler
-    values.push(state.use())
-    states.push(state)
+    places.push(index)
+    states.push(handler.state)
+    values.push(0)
     mask |= 1 << index
   }
+  // The ids last: a proxy of the program's around a later handle could have disposed an earlier one.
+  for (const [index, place] of places.entries()) values[place] = states[index]!.use()
   return { values, states, mask }
 }
 
 /** Writers by depth: reading the properties of an argument can run a getter that calls Python, in the middle of a request. */
 const writers: RequestWriter[] = []
 let depth = 0
-
-/** Encodes a request. What it names is held until the writer lets go. */
-function encode(
-  writer: RequestWriter,
-  target: HandleState | undefined,
-  operation: OperationNumber,
-  args: readonly unknown[],
-  named: object | undefined,
-  returns: Returns,
-  steps: readonly Step[],
-): void {
-  depth += 1
-  try {
-    writer.write({ id: 0, session: 0, operation, returns: returnsNumber[returns], target, steps, args, named })
-  } catch (error) {
-    writer.clear()
-    throw relocated(error, operateSync)
-  } finally {
-    depth -= 1
-  }
-}
 
 const noWaiting: ReferenceRules = { mayWait: false }

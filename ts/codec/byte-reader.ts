@@ -84,6 +84,31 @@ export class ByteReader {
     return Number.isSafeInteger(value) ? value : this.#view.getBigInt64(at)
   }
 
+  /** A packed list of floats. */
+  protected packedNumbers(start: number, length: number): number[] {
+    const bytes = this.#packed(start, length, 8)
+    const numbers = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8)
+    return Array.from(numbers)
+  }
+
+  /** A packed list of integers of 32 bits. */
+  protected packedIntegers(start: number, length: number): number[] {
+    const bytes = this.#packed(start, length, 4)
+    return Array.from(new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4))
+  }
+
+  /** The bytes of the items, aligned: behind a byte that says how many bytes of padding it is followed by. */
+  #packed(start: number, length: number, size: 4 | 8): Uint8Array {
+    const padding = this.bytes[start]!
+    const first = start + 1 + padding
+    if (length === 0 || padding > 7 || first > start + length || (start + length - first) % size !== 0) {
+      throw this.malformed('a packed list of broken items')
+    }
+    const items = this.bytes.subarray(first, start + length)
+    // A copy where the memory is not aligned.
+    return items.byteOffset % size === 0 ? items : new Uint8Array(items)
+  }
+
   /** A little-endian number inside a payload. */
   protected payloadUint32(at: number): number {
     return this.#view.getUint32(at, true)

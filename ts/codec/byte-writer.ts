@@ -21,12 +21,15 @@ export class ByteWriter {
   position = 0
   readonly #grow: (bytes: number) => ArrayBuffer
   #buffer: Buffer & BufferWrites
+  /** The same memory as numbers, as far as it holds whole ones. */
+  #numbers: Float64Array
 
   /** `grow` gives new memory at least that large; the old may be gone afterwards. */
   constructor(buffer: ArrayBuffer, grow: (bytes: number) => ArrayBuffer) {
     this.#grow = grow
     this.bytes = this.#buffer = Buffer.from(buffer) as Buffer & BufferWrites
     this.view = new DataView(buffer)
+    this.#numbers = numbersOf(buffer)
   }
 
   /** Makes sure that this many bytes can be written. */
@@ -41,6 +44,7 @@ export class ByteWriter {
     const buffer = this.#grow(Math.max(needed, 2 * this.bytes.length))
     this.bytes = this.#buffer = Buffer.from(buffer) as Buffer & BufferWrites
     this.view = new DataView(buffer)
+    this.#numbers = numbersOf(buffer)
     this.bytes.set(written)
   }
 
@@ -246,11 +250,52 @@ export class ByteWriter {
 
   /** What the array or map header right after it stands for. */
   container(kind: (typeof Container)[keyof typeof Container]): void {
+    this.#mark(Extension.container, kind)
+  }
+
+  /** The keys of a shape and the values of its first object follow. */
+  shape(number: number, names: readonly string[]): void {
+    this.#mark(Extension.shape, number)
+    this.arrayHeader(names.length)
+    for (const name of names) this.text(name)
+  }
+
+  /** The values of an object of this shape follow. */
+  record(number: number): void {
+    this.#mark(Extension.record, number)
+  }
+
+  #mark(code: number, payload: number): void {
     this.reserve(3)
     this.bytes[this.position] = Lead.fixext1
-    this.bytes[this.position + 1] = Extension.container
-    this.bytes[this.position + 2] = kind
+    this.bytes[this.position + 1] = code
+    this.bytes[this.position + 2] = payload
     this.position += 3
+  }
+
+  /** A list of numbers, if all of them are; else nothing is written. */
+  packedNumbers(items: readonly unknown[]): boolean {
+    const { length } = items
+    // A look first, since a sparse array promises far more than it has.
+    for (let index = 0; index < length; index++) if (typeof items[index] !== 'number') return false
+    const header = 7
+    this.reserve(header + 7 + 8 * length)
+    const { position } = this
+    const padding = -(position + header) & 7
+    const numbers = this.#numbers
+    let next = (position + header + padding) / 8
+    for (let index = 0; index < length; index++) {
+      const item = items[index]
+      if (typeof item !== 'number') return false
+      numbers[next++] = item
+    }
+    this.bytes[position] = Lead.ext32
+    this.view.setUint32(position + 1, 1 + padding + 8 * length)
+    this.bytes[position + 5] = Extension.numbers
+    this.bytes[position + 6] = padding
+    this.bytes.fill(0, position + header, position + header + padding)
+    this.position = position + header + padding + 8 * length
+    return true
   }
 
   /** A handle on its way back to Python. */
@@ -306,6 +351,10 @@ export class ByteWriter {
     this.reserve(1)
     this.bytes[this.position++] = byte
   }
+}
+
+function numbersOf(buffer: ArrayBuffer): Float64Array {
+  return new Float64Array(buffer, 0, Math.floor(buffer.byteLength / 8))
 }
 
 /** How many bytes a short string takes; -1 if it has a lone surrogate. */

@@ -4,11 +4,15 @@ import { PyFrozenSet } from '../values/frozen-set'
 import { tupleOf } from '../values/tuple'
 import { ByteReader } from './byte-reader'
 import { Container, Extension, Lead } from './format'
+import { RecordShape, setProperty } from './shapes'
 
 export interface DecodeHooks {
   /** The JavaScript side of a handle, to which this adds one crossing. */
   handle(id: number, typeKey: number): unknown
 }
+
+/** Containers that lie deeper are read with a stack of the decoder's own; up to here the engine's is faster. */
+const deepestRecursion = 64
 
 /** Stands for a container that was put on the stack instead of being returned. */
 const entered = Symbol('entered')
@@ -24,6 +28,10 @@ type Frame =
 export class Decoder extends ByteReader {
   readonly #hooks: DecodeHooks
   #stack: Frame[] = []
+  /** How many containers are being read by recursion. */
+  #depth = 0
+  readonly #shapes: RecordShape[] = []
+  readonly #next = (): unknown => this.#value()
 
   constructor(hooks: DecodeHooks) {
     super()
@@ -33,23 +41,31 @@ export class Decoder extends ByteReader {
   /** The value that begins at `start`; `position` is then behind it. `end` is where the message ends. */
   decode(bytes: Uint8Array, start: number, end: number): unknown {
     this.open(bytes, start, end)
+    this.#depth = 0
+    this.#shapes.length = 0
     try {
-      const value = this.#begin()
-      return value === entered ? this.#contents() : value
+      return this.#value()
     } finally {
       if (this.#stack.length > 0) this.#stack = []
     }
   }
 
-  /** Reads the containers on the stack to their end. */
-  #contents(): unknown {
+  /** A whole value. */
+  #value(): unknown {
+    const below = this.#stack.length
+    const value = this.#begin()
+    return value === entered ? this.#contents(below) : value
+  }
+
+  /** Reads the containers on the stack to their end, down to those that were there before. */
+  #contents(below: number): unknown {
     for (;;) {
       const frame = this.#stack[this.#stack.length - 1]!
       if (frame.kind === 'properties' ? this.#nextProperties(frame) : this.#nextItems(frame)) continue
       this.#stack.pop()
       const value = frame.kind === 'properties' ? frame.object : frame.finish(frame.items)
       const outer = this.#stack[this.#stack.length - 1]
-      if (outer === undefined) return value
+      if (outer === undefined || this.#stack.length === below) return value
       if (outer.kind === 'properties') setProperty(outer.object, outer.key, value)
       else outer.items.push(value)
     }
@@ -173,6 +189,10 @@ export class Decoder extends ByteReader {
     if (code === Extension.handle && length === 8) {
       return this.#hooks.handle(this.payloadUint32(start), this.payloadUint32(start + 4))
     }
+    if (code === Extension.record && length === 1) return this.#enterRecord(this.#shapes[this.bytes[start]!])
+    if (code === Extension.shape && length === 1) return this.#enterShape(this.bytes[start]!)
+    if (code === Extension.floats || code === Extension.numbers) return this.packedNumbers(start, length)
+    if (code === Extension.integers) return this.packedIntegers(start, length)
     if (code === Extension.bigInteger && length > 0) return this.hugeInteger(start, length)
     if (code === Extension.utf16 && length % 2 === 0) return this.utf16(start, length)
     if (code === Extension.byteArray) {
@@ -202,26 +222,58 @@ export class Decoder extends ByteReader {
     throw this.malformed('a container without its header')
   }
 
-  #enterItems(left: number, finish: (items: unknown[]) => unknown): typeof entered {
+  #enterItems(left: number, finish: (items: unknown[]) => unknown): unknown {
     // Every part takes a byte at least. Nothing is allocated by what a header claims.
     if (left > this.end - this.position) throw this.malformed('the message ends too early')
+    if (this.#depth < deepestRecursion) {
+      const items: unknown[] = []
+      this.#depth += 1
+      for (let index = 0; index < left; index++) items.push(this.#value())
+      this.#depth -= 1
+      return finish(items)
+    }
     this.#stack.push({ kind: 'items', finish, items: [], left })
     return entered
   }
 
-  #enterProperties(left: number): typeof entered {
+  #enterProperties(left: number): unknown {
     if (2 * left > this.end - this.position) throw this.malformed('the message ends too early')
-    this.#stack.push({ kind: 'properties', object: {}, key: '', left })
+    const object: Properties = {}
+    if (this.#depth < deepestRecursion) {
+      this.#depth += 1
+      for (let index = 0; index < left; index++) {
+        const key = this.#key()
+        setProperty(object, key, this.#value())
+      }
+      this.#depth -= 1
+      return object
+    }
+    this.#stack.push({ kind: 'properties', object, key: '', left })
     return entered
   }
-}
 
-function setProperty(object: Properties, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    // An assignment would set the prototype.
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
-  } else {
-    object[key] = value
+  /** The names of a shape and its first object. */
+  #enterShape(number: number): unknown {
+    if (number !== this.#shapes.length) throw this.malformed('a shape out of order')
+    const lead = this.byte()
+    const small = lead >= Lead.fixarray && lead < Lead.fixstr
+    if (!small && lead !== Lead.array16) throw this.malformed('a shape without names')
+    const names = Array.from({ length: small ? lead & 0x0f : this.uint16() }, () => this.#key())
+    const shape = new RecordShape(names)
+    this.#shapes.push(shape)
+    return this.#enterRecord(shape)
+  }
+
+  #enterRecord(shape: RecordShape | undefined): unknown {
+    if (shape === undefined) throw this.malformed('a record of an unknown shape')
+    if (shape.names.length > this.end - this.position) throw this.malformed('the message ends too early')
+    if (this.#depth < deepestRecursion) {
+      this.#depth += 1
+      const object = shape.make(this.#next)
+      this.#depth -= 1
+      return object
+    }
+    return this.#enterItems(shape.names.length, (values) => shape.make(() => values.shift()))
   }
 }
 

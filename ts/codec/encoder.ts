@@ -6,6 +6,7 @@ import { ByteWriter } from './byte-writer'
 import { Container } from './format'
 import { keyStep, nameStep } from './path'
 import { plainKind } from './plain-data'
+import { ShapeTable, type Shape } from './shapes'
 import { unsupported } from './unsupported'
 
 export interface EncodeHooks {
@@ -16,15 +17,19 @@ export interface EncodeHooks {
   reference(value: object, path: () => string): number
 }
 
+/** Shorter lists of numbers take less room item by item. */
+const shortestPacked = 8
 /** Up to this depth a container is looked for among its ancestors one by one, deeper in a set. */
 const shallow = 32
 
 /** A container whose header has been written. Frames are used again and again; `source` and `items` are cleared. */
 class Frame {
-  kind: 'items' | 'set' | 'pairs' | 'properties' = 'items'
+  kind: 'items' | 'set' | 'pairs' | 'properties' | 'record' = 'items'
   source: object | undefined
   /** What is written: the items, keys and values in turn, or property names. */
   items: readonly unknown[] = []
+  /** Of a record: the names of its values. */
+  names: readonly string[] = []
   /** How many the header promised; a getter may change `items` meanwhile. */
   length = 0
   /** How many of `items` have been started. */
@@ -48,10 +53,17 @@ export class Encoder extends ByteWriter {
   readonly #deep = new Set<object>()
   #root = ''
   readonly #path = (): string => this.#spellPath()
+  readonly #shapes = new ShapeTable()
+  readonly #values: unknown[] = []
 
   constructor(buffer: ArrayBuffer, grow: (bytes: number) => ArrayBuffer, hooks: EncodeHooks) {
     super(buffer, grow)
     this.#hooks = hooks
+  }
+
+  /** A new message begins, which knows no shapes yet. */
+  beginMessage(): void {
+    this.#shapes.begin()
   }
 
   /** Writes a value. Throws `ERR_CONVERSION` with the path of the part that cannot cross; `path` is where the value itself stands. */
@@ -106,8 +118,7 @@ export class Encoder extends ByteWriter {
       case 'object':
         return this.#properties(value)
       case 'array':
-        this.#list(value as unknown[])
-        return true
+        return this.#array(value as unknown[])
       case 'tuple':
         this.container(Container.tuple)
         this.#list(value as unknown[])
@@ -138,6 +149,12 @@ export class Encoder extends ByteWriter {
     else throw this.#failure(unsupported(value))
   }
 
+  #array(items: readonly unknown[]): boolean {
+    if (items.length >= shortestPacked && typeof items[0] === 'number' && this.packedNumbers(items)) return false
+    this.#list(items)
+    return true
+  }
+
   #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' = 'items'): void {
     // Every item takes a byte at least: this fails early for an array that is only a length.
     this.reserve(items.length + 5)
@@ -157,6 +174,8 @@ export class Encoder extends ByteWriter {
 
   #properties(object: object): boolean {
     const names = Object.keys(object)
+    const shape = this.#shapes.find(names)
+    if (shape !== undefined && Object.getOwnPropertySymbols(object).length === 0) return this.#record(object, shape)
     const frame = this.#enter('properties', object, names)
     for (const symbol of Object.getOwnPropertySymbols(object)) {
       if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
@@ -168,6 +187,56 @@ export class Encoder extends ByteWriter {
     this.reserve(5)
     frame.header = this.position
     this.mapHeader(names.length)
+    return true
+  }
+
+  /** An object whose names the message knows, or is worth telling. */
+  #record(object: object, shape: Shape): boolean {
+    const { names } = shape
+    const { length } = names
+    const values = this.#values
+    for (let index = 0; index < length; index++) {
+      const value = (object as Record<string, unknown>)[names[index]!]
+      // It is absent, so the object is of another shape.
+      if (value === undefined) return this.#incomplete(object, names, values.slice(0, index))
+      values[index] = value
+    }
+    if (shape.number < 0) {
+      shape.number = this.#shapes.next()
+      if (shape.number < 0) return this.#incomplete(object, names, values.slice(0, length))
+      this.shape(shape.number, names)
+    } else {
+      this.record(shape.number)
+    }
+    for (let index = 0; index < length; index++) {
+      const value = values[index]
+      if ((typeof value === 'object' && value !== null) || typeof value === 'function' || typeof value === 'symbol') {
+        // The rest goes on from the stack, since what is in the value comes first.
+        const frame = this.#enter('record', object, values.slice(0, length))
+        frame.names = names
+        frame.started = index
+        return true
+      }
+      this.#begin(value)
+    }
+    return false
+  }
+
+  /** As a map, without the properties that are `undefined`; those that were read already are not read again. */
+  #incomplete(object: object, names: readonly string[], read: readonly unknown[]): boolean {
+    const pairs: unknown[] = []
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index]!
+      const value =
+        index < read.length
+          ? read[index]
+          : index === read.length
+            ? undefined
+            : (object as Record<string, unknown>)[name]
+      if (value !== undefined) pairs.push(name, value)
+    }
+    this.mapHeader(pairs.length / 2)
+    this.#enter('pairs', object, pairs)
     return true
   }
 
@@ -194,7 +263,7 @@ export class Encoder extends ByteWriter {
     this.#depth--
     if (this.#depth >= shallow) this.#deep.delete(frame.source!)
     frame.source = undefined
-    frame.items = []
+    frame.items = frame.names = []
   }
 
   /** Writes what is in the containers on the stack. */
@@ -242,7 +311,7 @@ export class Encoder extends ByteWriter {
 
   #spellPath(): string {
     let path = this.#root
-    for (const { kind, items, started } of this.#frames.slice(0, this.#depth)) {
+    for (const { kind, items, names, started } of this.#frames.slice(0, this.#depth)) {
       // Nothing of the innermost container has been started if it is the problem itself.
       if (started === 0) break
       const index = started - 1
@@ -250,6 +319,7 @@ export class Encoder extends ByteWriter {
       if (kind === 'items') path += `[${index}]`
       else if (kind === 'set') path += `<item ${index}>`
       else if (kind === 'properties') path += nameStep(items[index] as string)
+      else if (kind === 'record') path += nameStep(names[index]!)
       else path += index % 2 === 0 ? `<key ${pair}>` : keyStep(items[index - 1], pair)
     }
     return path

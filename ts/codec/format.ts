@@ -42,7 +42,7 @@ export const Lead = {
   negativeFixint: 0xe0,
 } as const
 
-/** Our extension codes. Those from 0x10 are reserved for shapes, typed packing and further value types. */
+/** Our extension codes. Those from 0x30 are reserved for further value types. */
 export const Extension = {
   bigInteger: 0x01,
   utf16: 0x02,
@@ -51,6 +51,16 @@ export const Extension = {
   request: 0x05,
   /** One byte long: it says what the array or map header right after it stands for. */
   container: 0x06,
+  /** One byte long: the number of a shape, whose names and first object follow. */
+  shape: 0x10,
+  /** One byte long: the number of a shape, the values of one object of which follow. */
+  record: 0x11,
+  /** A list of floats. */
+  floats: 0x20,
+  /** A list of JavaScript numbers. */
+  numbers: 0x21,
+  /** A list of integers of 32 bits. */
+  integers: 0x22,
 } as const
 
 /** The payload of `Extension.container`. */

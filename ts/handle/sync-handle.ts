@@ -3,7 +3,7 @@ import type { InspectOptionsStylized } from 'node:util'
 import { failed, getAttribute, operateSync, takeFailure } from '../call/sync-call'
 import { Operation } from '../call/operation'
 import { holdsState, type HasState } from '../call/subject'
-import { withStackFrom } from '../errors/from-native'
+import { withStackFrom, type StackBoundary } from '../errors/from-native'
 import { isPythonError } from '../errors/python-error'
 import { environment } from '../native/environment'
 import { nameNumber } from '../native/names'
@@ -22,10 +22,10 @@ const attributeNumbers = new Map<string, number>()
 
 function getTrap(this: SyncView, _target: unknown, key: string | symbol, receiver: object): unknown {
   const { state } = this
-  const method = state.methods?.get(key as string)
-  if (method !== undefined) return method
   const number = attributeNumbers.get(key as string)
   if (number !== undefined) {
+    const method = state.methods?.get(key as string)
+    if (method !== undefined) return method
     const value = getAttribute(state, key as string, number)
     if (value === failed) throw takeFailure(getTrap)
     return value
@@ -58,7 +58,7 @@ export class SyncView implements Traps, Inspectable, HasState {
   }
 
   /** Everything but a plain attribute that was read before. */
-  getUncommon(key: string | symbol, receiver: object): unknown {
+  getUncommon(key: string | symbol, receiver: object, boundary: StackBoundary = getTrap): unknown {
     if (key === internal) return this
     if (key in syncMembers) return Reflect.get(syncMembers, key, receiver)
     if (key === Symbol.iterator) return this.state.type.iterable ? syncMembers.$iter : undefined
@@ -69,28 +69,30 @@ export class SyncView implements Traps, Inspectable, HasState {
       case 'none':
         return undefined
       case 'attribute':
-        if (key === 'name') return this.nameAttribute()
-        return isProbedName(key) || alsoProbed.has(key) ? this.probe(key) : this.getNamed(key)
+        if (key === 'name') return this.nameAttribute(boundary)
+        return isProbedName(key) || alsoProbed.has(key) ? this.probe(key) : this.getNamed(key, boundary)
     }
   }
 
   /** What prints or compares a function asks for its name; if Python has none, that is what probably happened. */
-  private nameAttribute(): unknown {
+  private nameAttribute(boundary: StackBoundary): unknown {
     try {
-      return this.getNamed('name')
+      return this.getNamed('name', boundary)
     } catch (error) {
       if (isPythonError(error, 'AttributeError')) {
         error.message += '; if the handle was printed or compared as data, take a copy of the data with `$value()`'
-        withStackFrom(error, getTrap)
+        withStackFrom(error, boundary)
       }
       throw error
     }
   }
 
-  /** An attribute by its name, as `$get` reads it. */
-  getNamed(name: string): unknown {
-    const method = this.state.methods?.get(name)
-    if (method !== undefined) return method
+  /**
+   * An attribute by its name, as `$get` reads it.
+   *
+   * @param boundary the function that user code called
+   */
+  getNamed(name: string, boundary: StackBoundary): unknown {
     const number = nameNumber(name)
     if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
     if (
@@ -103,15 +105,17 @@ export class SyncView implements Traps, Inspectable, HasState {
     ) {
       attributeNumbers.set(name, number)
     }
+    const method = this.state.methods?.get(name)
+    if (method !== undefined) return method
     const value = getAttribute(this.state, name, number)
-    if (value === failed) throw takeFailure(getTrap)
+    if (value === failed) throw takeFailure(boundary)
     return value
   }
 
   /** Libraries look for these names on anything; that the attribute is missing is their answer. */
   private probe(name: string): unknown {
     try {
-      return this.getNamed(name)
+      return this.getNamed(name, getTrap)
     } catch (error) {
       if (isPythonError(error, 'AttributeError')) return undefined
       throw error
@@ -188,8 +192,8 @@ function applyTrapWithOptions(this: SyncView, _target: unknown, _this: unknown, 
 }
 
 function getTrapWithOptions(this: SyncView, _target: unknown, key: string | symbol, receiver: object): unknown {
-  if (typeof key === 'string' && attributeNumbers.has(key)) return this.getNamed(key)
-  return this.getUncommon(key, receiver)
+  if (typeof key === 'string' && attributeNumbers.has(key)) return this.getNamed(key, getTrapWithOptions)
+  return this.getUncommon(key, receiver, getTrapWithOptions)
 }
 
 /** A synchronous view whose results are all values, or all handles. */
@@ -197,7 +201,7 @@ class SyncViewWithOptions extends SyncView {
   override apply = applyTrapWithOptions
   override get = getTrapWithOptions
 
-  override getNamed(name: string): unknown {
+  override getNamed(name: string, _boundary: StackBoundary): unknown {
     return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
   }
 }

@@ -15,6 +15,14 @@ function viewOf(view: unknown): SyncView {
   return handlerOf(view) as SyncView
 }
 
+/** `$get`. */
+function getAnew(this: object, name: string): unknown {
+  const view = attributesOf(this)
+  // Read anew: a method that is known by this name may have become something else in Python.
+  view.state.methods?.delete(name)
+  return view.getNamed(name, getAnew)
+}
+
 /** Looked up with the view as receiver, so that `this` is the view. No prototype: only what is written here is a member. */
 export const syncMembers = Object.setPrototypeOf(
   {
@@ -28,12 +36,7 @@ export const syncMembers = Object.setPrototypeOf(
         checkedSyncOptions(options),
       )
     },
-    $get(this: object, name: string): unknown {
-      const view = attributesOf(this)
-      // Read anew: a method that is known by this name may have become something else in Python.
-      view.state.methods?.delete(name)
-      return view.getNamed(name)
-    },
+    $get: getAnew,
     $set(this: object, name: string, value: unknown): void {
       attributesOf(this).assign(name, value)
     },

@@ -9,6 +9,10 @@ import { type SyncView } from './sync-handle'
 import { methodTarget } from './sync-target'
 import type { InspectOptionsStylized } from 'node:util'
 
+function getTrap(this: SyncMethod, _target: unknown, key: string | symbol, receiver: object): unknown {
+  return key === internal ? this : this.bound.getUncommon(key, receiver, getTrap)
+}
+
 /**
  * The handler of a method. Only a call is cheap: anything else that is asked of it fetches the bound method from Python and
  * asks that. The method is looked up by name at each call, so assigning another one to the object is seen.
@@ -34,33 +38,31 @@ export class SyncMethod implements Traps, Inspectable, HasState {
 
   /** The bound method itself, as a handle. */
   get state(): HandleState {
-    return this.view.state
+    return this.bound.state
   }
 
-  private get view(): SyncView {
+  get bound(): SyncView {
     return (this.#view ??= handlerOf(
       operateSync(this.owner, Operation.value, [], undefined, 'ref', [this.name]),
     ) as SyncView)
   }
 
-  get(target: unknown, key: string | symbol, receiver: object): unknown {
-    return key === internal ? this : this.view.get(target, key, receiver)
-  }
+  get = getTrap
 
   set(target: unknown, key: string | symbol, value: unknown): boolean {
-    return this.view.set(target, key, value)
+    return this.bound.set(target, key, value)
   }
 
   has(target: unknown, key: string | symbol): boolean {
-    return this.view.has(target, key)
+    return this.bound.has(target, key)
   }
 
   deleteProperty(target: unknown, key: string | symbol): boolean {
-    return this.view.deleteProperty(target, key)
+    return this.bound.deleteProperty(target, key)
   }
 
   ownKeys(): never {
-    return this.view.ownKeys()
+    return this.bound.ownKeys()
   }
 
   getOwnPropertyDescriptor(): undefined {
@@ -68,15 +70,15 @@ export class SyncMethod implements Traps, Inspectable, HasState {
   }
 
   defineProperty(): never {
-    return this.view.defineProperty()
+    return this.bound.defineProperty()
   }
 
   preventExtensions(): never {
-    return this.view.preventExtensions()
+    return this.bound.preventExtensions()
   }
 
   refuse(use: string): Error {
-    return this.view.refuse(use)
+    return this.bound.refuse(use)
   }
 
   inspected(_depth: number, options: InspectOptionsStylized): string {

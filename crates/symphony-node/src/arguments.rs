@@ -8,15 +8,13 @@ use pyo3::types::{PyBytes, PyInt};
 use pyo3::{ffi, intern};
 use symphony_python_bridge::errors::{BridgeError, Failure};
 use symphony_python_bridge::handles;
+use symphony_python_bridge::types;
 use symphony_wire::ErrorCode;
 
 use crate::js::Value;
 
 /// As many direct arguments as the TypeScript side sends.
 pub(crate) const MOST_ARGUMENTS: usize = 8;
-
-/// Integral numbers below this magnitude are `int`: every one of them has exactly one `number`.
-const SAFE: f64 = 9_007_199_254_740_992.0;
 
 /// Strings up to this many UTF-16 units are read into the stack.
 const SHORT: usize = 256;
@@ -105,7 +103,7 @@ impl CallArguments {
     #[inline]
     pub(crate) fn release(&mut self, _py: Python<'_>) {
         for &object in &self.slots[2..2 + self.count] {
-            // SAFETY: owned references made by `extend`.
+            // SAFETY: owned references made by `extend` and `extend_with_numbers`.
             unsafe { ffi::Py_DecRef(object) };
         }
         self.count = 0;
@@ -159,26 +157,14 @@ fn made(py: Python<'_>, object: *mut ffi::PyObject) -> Result<*mut ffi::PyObject
     }
 }
 
-/// `int` if the number is integral, not `-0` and of safe magnitude; else `float`.
+/// `int` or `float`, as the codec has it.
 #[inline]
 fn from_number(number: f64) -> *mut ffi::PyObject {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "saturates; the comparison below finds out"
-    )]
-    let integer = number as i64;
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::float_cmp,
-        reason = "exact for every integer that passes"
-    )]
-    let same = integer as f64 == number;
-    if same && number.abs() < SAFE && !(integer == 0 && number.is_sign_negative()) {
+    match types::as_integer(number) {
         // SAFETY: callers are attached.
-        unsafe { ffi::PyLong_FromLongLong(integer) }
-    } else {
+        Some(integer) => unsafe { ffi::PyLong_FromLongLong(integer) },
         // SAFETY: callers are attached.
-        unsafe { ffi::PyFloat_FromDouble(number) }
+        None => unsafe { ffi::PyFloat_FromDouble(number) },
     }
 }
 

@@ -30,7 +30,7 @@ mod register {
     /// Doubles: a result, and the arguments of a call.
     pub(super) const RESULT: usize = 3;
     pub(super) const ARGUMENTS: usize = 4;
-    pub(super) const MOST_ARGUMENTS: usize = 3;
+    pub(super) const MOST_NUMBERS: usize = 3;
     /// Values begin behind them.
     pub(super) const END: usize = 64;
 }
@@ -324,7 +324,7 @@ impl Port {
     pub(crate) fn numbers(&self) -> &[f64] {
         // SAFETY: a word within the registers.
         let count = unsafe { self.word(register::COUNT).read() } as usize;
-        let count = count.min(register::MOST_ARGUMENTS);
+        let count = count.min(register::MOST_NUMBERS);
         // SAFETY: doubles within the registers, which JavaScript does not write while this thread is here.
         unsafe { std::slice::from_raw_parts(self.double(register::ARGUMENTS), count) }
     }
@@ -370,14 +370,15 @@ impl Port {
     /// Forgets the requests of a batch that was handed over, which spares JavaScript a call for each; not those whose
     /// object is kept, nor those it wants kept.
     fn forget_delivered(&self, batch: &[u8]) {
-        let kept = self.kept.take();
+        // In the order of the batch, since JavaScript looks at its completions in that order.
+        let mut kept = self.kept.take().into_iter().peekable();
         let mut released = self.released.take();
         let delivered = completions(batch).filter(|completion| completion[STATUS_OFFSET] != KEPT);
         released.extend(
             delivered
                 .filter_map(|completion| completion[4..].first_chunk().copied())
                 .map(u32::from_le_bytes)
-                .filter(|request| !kept.contains(request)),
+                .filter(|request| kept.next_if_eq(request).is_none()),
         );
         self.channel.release(&released);
         released.clear();

@@ -221,7 +221,7 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
         let name = name_object(py, port.name())?;
         // SAFETY: two live objects, as in `call_object`, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
-        if !result.is_null() && is_method_of(py, result, object) {
+        if !result.is_null() && interpreter::is_running() && is_method_of(py, result, object) {
             // SAFETY: the owned reference just got.
             unsafe { ffi::Py_DecRef(result) };
             port.announce(Kind::Method);
@@ -260,10 +260,15 @@ fn finish(port: &Port, py: Python<'_>, converted: Result<(), NotConverted>, resu
     if !interpreter::is_running() {
         end_forked_child(port, py, &converted, result.as_ref());
     }
-    match result {
+    let value = match result {
         Some(object) => results::from_object(port, py, object),
         None => finish_without_object(port, py, converted),
+    };
+    // The conversion may have run Python code too.
+    if !interpreter::is_running() {
+        async_support::end_child(py, port.process(), &Ok(()));
     }
+    value
 }
 
 /// Ends the process if this is a child that the call forked.

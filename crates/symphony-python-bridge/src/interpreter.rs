@@ -85,7 +85,7 @@ pub fn state() -> State {
     }
 }
 
-/// Whether calls are served: one relaxed load and a compare.
+/// Whether calls are served: one load and a compare.
 #[inline]
 pub fn is_running() -> bool {
     STATE.load(Ordering::Acquire) == State::Running as u8

@@ -13,8 +13,12 @@ mod conversion_error;
 mod decode;
 mod encode;
 mod integer;
+mod number;
 mod numpy_scalar;
+mod packed;
 mod path;
+mod shapes;
+mod simple;
 mod text;
 
 use pyo3::prelude::*;
@@ -22,6 +26,7 @@ use pyo3::prelude::*;
 pub use conversion_error::ConversionError;
 pub use decode::decode;
 pub use encode::encode;
+pub use number::as_integer;
 pub use numpy_scalar::plain as plain_numpy_scalar;
 
 /// What becomes of an object that is not plain data.

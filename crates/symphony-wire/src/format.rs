@@ -43,7 +43,7 @@ pub(crate) mod lead {
     pub(crate) const NEGATIVE_FIXINT: u8 = 0xe0;
 }
 
-/// Our extension codes. Those from 0x10 are reserved for shapes, typed packing and further value types.
+/// Our extension codes. Those from 0x30 are reserved for further value types.
 pub(crate) mod extension {
     pub(crate) const BIG_INTEGER: u8 = 0x01;
     pub(crate) const UTF16: u8 = 0x02;
@@ -52,6 +52,16 @@ pub(crate) mod extension {
     pub(crate) const REQUEST: u8 = 0x05;
     /// One byte long: it says what the array or map header right after it stands for.
     pub(crate) const CONTAINER: u8 = 0x06;
+    /// One byte long: the number of a shape, whose keys and first record follow.
+    pub(crate) const SHAPE: u8 = 0x10;
+    /// One byte long: the number of a shape, the values of one record of which follow.
+    pub(crate) const RECORD: u8 = 0x11;
+    /// A list of floats.
+    pub(crate) const FLOATS: u8 = 0x20;
+    /// A list of JavaScript numbers.
+    pub(crate) const NUMBERS: u8 = 0x21;
+    /// A list of integers of 32 bits.
+    pub(crate) const INTEGERS: u8 = 0x22;
 }
 
 /// The payload of [`extension::CONTAINER`].

@@ -20,6 +20,6 @@ mod generated {
 pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;
-pub use token::{Token, utf16_units};
+pub use token::{Packed, Token, utf16_units};
 pub use wire_error::{WireError, WireErrorKind};
 pub use writer::Writer;

@@ -1,6 +1,7 @@
 //! Reads a message token by token, trusting nothing in it.
 
 use crate::format::{container, extension, lead};
+use crate::token::Packed;
 use crate::{Token, WireError, WireErrorKind};
 
 /// A message being read.
@@ -13,6 +14,8 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     position: usize,
     promised: usize,
+    /// The keys of each shape of the message: where they begin, and how many there are.
+    shapes: Vec<(usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
@@ -22,6 +25,7 @@ impl<'a> Reader<'a> {
             bytes,
             position: 0,
             promised: 0,
+            shapes: Vec::new(),
         }
     }
 
@@ -38,6 +42,22 @@ impl<'a> Reader<'a> {
     /// Whether every byte has been read.
     pub fn is_at_end(&self) -> bool {
         self.position == self.bytes.len()
+    }
+
+    /// Whether a header has promised values that have not been read.
+    pub fn is_promised(&self) -> bool {
+        self.promised > 0
+    }
+
+    /// Reads the keys of a shape again, for whoever did not keep them; nothing if the message has not described it.
+    pub fn keys_of(&self, shape: u8) -> Option<Self> {
+        let &(position, keys) = self.shapes.get(usize::from(shape))?;
+        Some(Self {
+            bytes: self.bytes,
+            position,
+            promised: keys,
+            shapes: Vec::new(),
+        })
     }
 
     /// The next token.
@@ -104,12 +124,42 @@ impl<'a> Reader<'a> {
             lead::MAP16 | lead::MAP32 => Token::Map(self.length(byte - lead::MAP16 + 1)?),
             _ => return Err(WireErrorKind::BadExtension(extension::CONTAINER)),
         };
-        let promised = self.promised.saturating_add(token.children());
+        self.promise(token.children())?;
+        Ok(token)
+    }
+
+    /// Counts values that a header promises.
+    fn promise(&mut self, values: usize) -> Result<(), WireErrorKind> {
+        let promised = self.promised.saturating_add(values);
         if promised > self.rest().len() {
             return Err(WireErrorKind::Truncated);
         }
         self.promised = promised;
-        Ok(token)
+        Ok(())
+    }
+
+    /// A shape, whose number has been read: the array header of its keys follows.
+    fn shape(&mut self, shape: u8) -> Result<Token<'a>, WireErrorKind> {
+        let bad = WireErrorKind::BadExtension(extension::SHAPE);
+        // Numbers are given in order, so a message cannot name one that it has not described, or describe one twice.
+        if usize::from(shape) != self.shapes.len() {
+            return Err(bad);
+        }
+        let [header] = self.take_array()?;
+        let Token::Array(keys) = self.container(header)? else {
+            return Err(bad);
+        };
+        // The header promised the keys; the values of the first record come on top.
+        self.promise(keys)?;
+        self.shapes.push((self.position, keys));
+        Ok(Token::Shape { shape, keys })
+    }
+
+    fn record(&mut self, shape: u8) -> Result<Token<'a>, WireErrorKind> {
+        let bad = WireErrorKind::BadExtension(extension::RECORD);
+        let &(_, keys) = self.shapes.get(usize::from(shape)).ok_or(bad)?;
+        self.promise(keys)?;
+        Ok(Token::Record { shape, keys })
     }
 
     fn extension(&mut self, length: usize) -> Result<Token<'a>, WireErrorKind> {
@@ -140,6 +190,17 @@ impl<'a> Reader<'a> {
             extension::BIG_INTEGER if !payload.is_empty() => Ok(Token::BigInteger(payload)),
             extension::UTF16 if payload.len() % 2 == 0 => Ok(Token::Utf16(payload)),
             extension::BYTE_ARRAY => Ok(Token::ByteArray(payload)),
+            extension::SHAPE => {
+                let [shape] = payload.try_into().map_err(|_| bad)?;
+                self.shape(shape)
+            }
+            extension::RECORD => {
+                let [shape] = payload.try_into().map_err(|_| bad)?;
+                self.record(shape)
+            }
+            extension::FLOATS => packed(payload).map(Token::Floats).ok_or(bad),
+            extension::NUMBERS => packed(payload).map(Token::Numbers).ok_or(bad),
+            extension::INTEGERS => packed(payload).map(Token::Integers).ok_or(bad),
             extension::BIG_INTEGER | extension::UTF16 => Err(bad),
             _ => Err(WireErrorKind::UnknownExtension(code)),
         }
@@ -168,4 +229,13 @@ impl<'a> Reader<'a> {
         self.position += N;
         Ok(taken)
     }
+}
+
+/// The items of a packed list: behind a byte that says how many bytes of padding it is followed by.
+fn packed<const N: usize>(payload: &[u8]) -> Option<Packed<'_, N>> {
+    let (&padding, rest) = payload.split_first()?;
+    if padding >= 8 {
+        return None;
+    }
+    Packed::new(rest.get(usize::from(padding)..)?)
 }

@@ -35,6 +35,26 @@ pub enum Token<'a> {
     Map(usize),
     /// A dict with any keys; this many pairs of key and value follow.
     AnyMap(usize),
+    /// A dict, and the shape of later ones: this many string keys follow, then the value of each.
+    Shape {
+        /// The number of the shape: those of one message count from 0.
+        shape: u8,
+        /// How many keys it has.
+        keys: usize,
+    },
+    /// A dict with the keys of a shape; the value of each follows.
+    Record {
+        /// The number of the shape.
+        shape: u8,
+        /// How many keys the shape has.
+        keys: usize,
+    },
+    /// A list of floats.
+    Floats(Packed<'a, 8>),
+    /// A list of JavaScript numbers: integral ones of safe magnitude are integers, except -0.
+    Numbers(Packed<'a, 8>),
+    /// A list of integers of 32 bits.
+    Integers(Packed<'a, 4>),
     /// A Python object on its way to JavaScript: one crossing of a handle.
     Handle {
         /// The handle id.
@@ -53,7 +73,8 @@ impl Token<'_> {
     pub fn children(&self) -> usize {
         match *self {
             Self::Array(count) | Self::Tuple(count) | Self::Set(count) | Self::FrozenSet(count) => count,
-            Self::Map(count) | Self::AnyMap(count) => count.saturating_mul(2),
+            Self::Map(count) | Self::AnyMap(count) | Self::Shape { keys: count, .. } => count.saturating_mul(2),
+            Self::Record { keys, .. } => keys,
             _ => 0,
         }
     }
@@ -68,14 +89,50 @@ impl Token<'_> {
             Self::Text(_) | Self::Utf16(_) => "string",
             Self::Bytes(_) => "bytes",
             Self::ByteArray(_) => "bytearray",
-            Self::Array(_) => "array",
+            Self::Array(_) | Self::Floats(_) | Self::Numbers(_) | Self::Integers(_) => "array",
             Self::Tuple(_) => "tuple",
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
-            Self::Map(_) | Self::AnyMap(_) => "map",
+            Self::Map(_) | Self::AnyMap(_) | Self::Shape { .. } | Self::Record { .. } => "map",
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
         }
+    }
+}
+
+/// The items of a packed list: numbers of `N` bytes, little-endian, not aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packed<'a, const N: usize>(&'a [[u8; N]]);
+
+impl<'a, const N: usize> Packed<'a, N> {
+    /// The bytes of whole items.
+    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
+        let (items, rest) = bytes.as_chunks();
+        rest.is_empty().then_some(Self(items))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> Packed<'a, 8> {
+    /// The items.
+    pub fn floats(self) -> impl ExactSizeIterator<Item = f64> + 'a {
+        self.0.iter().map(|bytes| f64::from_le_bytes(*bytes))
+    }
+}
+
+impl<'a> Packed<'a, 4> {
+    /// The items.
+    pub fn integers(self) -> impl ExactSizeIterator<Item = i32> + 'a {
+        self.0.iter().map(|bytes| i32::from_le_bytes(*bytes))
     }
 }
 

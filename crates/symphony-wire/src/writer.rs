@@ -10,12 +10,17 @@ use crate::{WireError, WireErrorKind};
 #[derive(Debug, Default, Clone)]
 pub struct Writer {
     bytes: Vec<u8>,
+    /// Where the shapes of the message were described.
+    shapes: Vec<usize>,
 }
 
 impl From<Vec<u8>> for Writer {
     /// Goes on after what is already there, so that the memory of an earlier message can be used again.
     fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes }
+        Self {
+            bytes,
+            shapes: Vec::new(),
+        }
     }
 }
 
@@ -29,6 +34,7 @@ impl Writer {
     pub fn with_capacity(bytes: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(bytes),
+            shapes: Vec::new(),
         }
     }
 
@@ -54,12 +60,13 @@ impl Writer {
 
     /// Forgets everything and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.truncate(0);
     }
 
     /// Goes back to an earlier [`len`](Self::len), for example after a value that turned out not to be convertible.
     pub fn truncate(&mut self, length: usize) {
         self.bytes.truncate(length);
+        while self.shapes.pop_if(|start| *start >= length).is_some() {}
     }
 
     /// Bytes that are not a value: the fixed fields of the frame around one.
@@ -252,6 +259,51 @@ impl Writer {
         self.map(count)
     }
 
+    /// A dict whose `keys` keys and then values follow. Gives the number by which later ones refer to its shape, or
+    /// writes nothing and gives none if the message has as many shapes as it can.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn shape(&mut self, keys: usize) -> Result<Option<u8>, WireError> {
+        let Ok(shape) = u8::try_from(self.shapes.len()) else {
+            return Ok(None);
+        };
+        self.shapes.push(self.bytes.len());
+        self.bytes.extend_from_slice(&[lead::FIXEXT1, extension::SHAPE, shape]);
+        self.array(keys)?;
+        Ok(Some(shape))
+    }
+
+    /// A dict with the keys of a shape, whose values follow.
+    #[inline]
+    pub fn record(&mut self, shape: u8) {
+        self.bytes.extend_from_slice(&[lead::FIXEXT1, extension::RECORD, shape]);
+    }
+
+    /// A list of floats.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn floats(&mut self, items: impl ExactSizeIterator<Item = f64>) -> Result<(), WireError> {
+        self.packed(extension::FLOATS, items.map(f64::to_le_bytes))
+    }
+
+    /// A list of JavaScript numbers.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn numbers(&mut self, items: impl ExactSizeIterator<Item = f64>) -> Result<(), WireError> {
+        self.packed(extension::NUMBERS, items.map(f64::to_le_bytes))
+    }
+
+    /// A list of integers of 32 bits.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn integers(&mut self, items: impl ExactSizeIterator<Item = i32>) -> Result<(), WireError> {
+        self.packed(extension::INTEGERS, items.map(i32::to_le_bytes))
+    }
+
     /// One crossing of a handle, on its way to JavaScript.
     pub fn handle(&mut self, id: u32, type_key: u32) {
         self.bytes.extend_from_slice(&[lead::FIXEXT8, extension::HANDLE]);
@@ -269,6 +321,29 @@ impl Writer {
     pub fn request(&mut self, id: u32) {
         self.bytes.extend_from_slice(&[lead::FIXEXT4, extension::REQUEST]);
         self.bytes.extend_from_slice(&id.to_le_bytes());
+    }
+
+    /// Items of one size, padded so that they are aligned as far as the message is.
+    fn packed<const N: usize>(
+        &mut self,
+        code: u8,
+        items: impl ExactSizeIterator<Item = [u8; N]>,
+    ) -> Result<(), WireError> {
+        let size = items.len().saturating_mul(N);
+        // The longest header, so that the padding does not depend on the length, which depends on it.
+        let start = self.bytes.len() + 7;
+        let padding = start.next_multiple_of(8) - start;
+        let length = self.length(size.saturating_add(1 + padding))?;
+        self.lead_and(lead::EXT32, length.to_be_bytes());
+        self.bytes.push(code);
+        self.bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0][..=padding]);
+        let end = self.bytes.len();
+        self.bytes[end - padding - 1] = u8::try_from(padding).unwrap_or_default();
+        self.bytes.reserve(size);
+        for item in items {
+            self.bytes.extend_from_slice(&item);
+        }
+        Ok(())
     }
 
     fn container(&mut self, kind: u8) {

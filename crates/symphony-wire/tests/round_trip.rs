@@ -21,6 +21,11 @@ enum Value {
     Handle(u32, u32),
     HandleReference(u32),
     Request(u32),
+    Floats(Vec<u64>),
+    Numbers(Vec<u64>),
+    Integers(Vec<i32>),
+    /// Dicts of one shape: the keys, and the values of each.
+    Records(Vec<String>, Vec<Vec<Self>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,18 +64,26 @@ fn values() -> impl Strategy<Value = Value> {
         any::<(u32, u32)>().prop_map(|(id, key)| Value::Handle(id, key)),
         any::<u32>().prop_map(Value::HandleReference),
         any::<u32>().prop_map(Value::Request),
+        prop::collection::vec(any::<u64>(), 0..20).prop_map(Value::Floats),
+        prop::collection::vec(any::<u64>(), 0..20).prop_map(Value::Numbers),
+        prop::collection::vec(any::<i32>(), 0..20).prop_map(Value::Integers),
     ];
     simple.prop_recursive(6, 100, 20, move |inner| {
-        (
+        let containers = (
             prop::sample::select(kinds.to_vec()),
-            prop::collection::vec(inner, 0..20),
+            prop::collection::vec(inner.clone(), 0..20),
         )
             .prop_map(|(kind, mut items)| {
                 if matches!(kind, Kind::Map | Kind::AnyMap) && items.len() % 2 == 1 {
                     items.pop();
                 }
                 Value::Container(kind, items)
-            })
+            });
+        let records = prop::collection::vec(".{0,5}", 0..5).prop_flat_map(move |keys| {
+            let record = prop::collection::vec(inner.clone(), keys.len());
+            prop::collection::vec(record, 1..5).prop_map(move |records| Value::Records(keys.clone(), records))
+        });
+        prop_oneof![4 => containers, 1 => records]
     })
 }
 
@@ -89,6 +102,10 @@ fn write(value: &Value, writer: &mut Writer) {
         Value::Handle(id, key) => writer.handle(*id, *key),
         Value::HandleReference(id) => writer.handle_reference(*id),
         Value::Request(id) => writer.request(*id),
+        Value::Floats(bits) => writer.floats(bits.iter().copied().map(f64::from_bits)).unwrap(),
+        Value::Numbers(bits) => writer.numbers(bits.iter().copied().map(f64::from_bits)).unwrap(),
+        Value::Integers(items) => writer.integers(items.iter().copied()).unwrap(),
+        Value::Records(keys, records) => write_records(keys, records, writer),
         Value::Container(kind, items) => {
             match kind {
                 Kind::List => writer.array(items.len()),
@@ -102,6 +119,24 @@ fn write(value: &Value, writer: &mut Writer) {
             for item in items {
                 write(item, writer);
             }
+        }
+    }
+}
+
+fn write_records(keys: &[String], records: &[Vec<Value>], writer: &mut Writer) {
+    writer.array(records.len()).unwrap();
+    let mut shape = None;
+    for values in records {
+        if let Some(shape) = shape {
+            writer.record(shape);
+        } else {
+            shape = writer.shape(keys.len()).unwrap();
+            for key in keys {
+                writer.text(key).unwrap();
+            }
+        }
+        for value in values {
+            write(value, writer);
         }
     }
 }
@@ -124,7 +159,23 @@ fn read(reader: &mut Reader<'_>) -> Value {
         Token::Utf16(bytes) => Value::Utf16(utf16_units(bytes).collect()),
         Token::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
         Token::ByteArray(bytes) => Value::ByteArray(bytes.to_vec()),
-        Token::Array(_) => items(Kind::List),
+        Token::Floats(items) => Value::Floats(items.floats().map(f64::to_bits).collect()),
+        Token::Numbers(items) => Value::Numbers(items.floats().map(f64::to_bits).collect()),
+        Token::Integers(items) => Value::Integers(items.integers().collect()),
+        Token::Shape { keys, .. } => {
+            let names = (0..keys).map(|_| name(reader)).collect();
+            let first = (0..keys).map(|_| read(reader)).collect();
+            Value::Records(names, vec![first])
+        }
+        Token::Record { shape, keys } => {
+            let mut known = reader.keys_of(shape).unwrap();
+            let names = (0..keys).map(|_| name(&mut known)).collect();
+            Value::Records(names, vec![(0..keys).map(|_| read(reader)).collect()])
+        }
+        Token::Array(_) => match items(Kind::List) {
+            Value::Container(_, items) => joined(items),
+            other => other,
+        },
         Token::Tuple(_) => items(Kind::Tuple),
         Token::Set(_) => items(Kind::Set),
         Token::FrozenSet(_) => items(Kind::FrozenSet),
@@ -134,6 +185,30 @@ fn read(reader: &mut Reader<'_>) -> Value {
         Token::HandleReference(id) => Value::HandleReference(id),
         Token::Request(id) => Value::Request(id),
     }
+}
+
+fn name(reader: &mut Reader<'_>) -> String {
+    match reader.token().unwrap() {
+        Token::Text(text) => text.to_owned(),
+        token => panic!("expected a key, got {token:?}"),
+    }
+}
+
+/// A list as it was generated: one that begins with a single record is the records of one value.
+fn joined(items: Vec<Value>) -> Value {
+    let single = |item: &Value| matches!(item, Value::Records(_, records) if records.len() == 1);
+    if items.is_empty() || !items.iter().all(single) {
+        return Value::Container(Kind::List, items);
+    }
+    let mut names = Vec::new();
+    let mut records = Vec::new();
+    for item in items {
+        if let Value::Records(keys, mut values) = item {
+            names = keys;
+            records.append(&mut values);
+        }
+    }
+    Value::Records(names, records)
 }
 
 /// Reads to the end or to an error; gives the sum of all counts.

@@ -1,11 +1,13 @@
 //! Wire values to Python objects.
 
+use std::rc::Rc;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use symphony_wire::{Reader, Token};
 
-use super::{ConversionError, References, build, integer, path, text};
+use super::{ConversionError, References, build, integer, number, path, text};
 
 /// How deep a dict key or an item of a set may nest. Python hashes tuples recursively in C without a check of its own,
 /// so that a key of a million nested tuples would overflow the thread's stack.
@@ -27,6 +29,7 @@ pub fn decode<'py>(
         references,
         values: Vec::new(),
         stack: Vec::new(),
+        shapes: Vec::new(),
     };
     decoder.read(reader).map_err(|failure| failure.at(decoder.path(root())))
 }
@@ -38,7 +41,12 @@ struct Decoder<'py, 'a> {
     /// allocated is bounded by what was read, and nobody (a garbage collection, a `__hash__`) sees half a tuple.
     values: Vec<Bound<'py, PyAny>>,
     stack: Vec<Frame>,
+    /// The keys of the shapes that were met, by their number.
+    shapes: Vec<Option<Keys<'py>>>,
 }
+
+/// The keys of a shape. Records are made from them while others are read, so each holds them for itself.
+type Keys<'py> = Rc<[Bound<'py, PyAny>]>;
 
 struct Frame {
     kind: Kind,
@@ -61,6 +69,10 @@ enum Kind {
     /// String keys only.
     Map,
     AnyMap,
+    /// String keys, then as many values; later records have this number.
+    Shape(u8),
+    /// The values of a record.
+    Record(u8),
 }
 
 /// A [`ConversionError`] that does not know its path yet.
@@ -90,7 +102,7 @@ impl<'py> Decoder<'py, '_> {
     fn read(&mut self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyAny>, Failure> {
         loop {
             let token = reader.token().map_err(|error| Failure::Protocol(error.to_string()))?;
-            let mut value = match self.begin(&token)? {
+            let mut value = match self.begin(&token, reader)? {
                 Some(value) => value,
                 None => match self.finished_container()? {
                     Some(empty) => empty,
@@ -111,7 +123,7 @@ impl<'py> Decoder<'py, '_> {
     }
 
     /// A value that is complete, or nothing if a container was put on the stack.
-    fn begin(&mut self, token: &Token<'_>) -> Result<Option<Bound<'py, PyAny>>, Failure> {
+    fn begin(&mut self, token: &Token<'_>, reader: &Reader<'_>) -> Result<Option<Bound<'py, PyAny>>, Failure> {
         let py = self.py;
         self.check_key(token)?;
         let value = match *token {
@@ -133,6 +145,14 @@ impl<'py> Decoder<'py, '_> {
                 .references
                 .request(py, id)
                 .ok_or_else(|| Failure::Protocol(format!("expected a finished request, got the unknown id {id}")))?,
+            Token::Floats(items) => build::list(py, items.floats().map(|item| PyFloat::new(py, item).into_any()))?,
+            Token::Numbers(items) => build::list(py, items.floats().map(|item| number::from_js(py, item)))?,
+            Token::Integers(items) => build::list(py, items.integers().map(|item| PyInt::new(py, item).into_any()))?,
+            Token::Shape { shape, .. } => return self.enter(Kind::Shape(shape), token).map(|()| None),
+            Token::Record { shape, .. } => {
+                self.know_shape(shape, reader)?;
+                return self.enter(Kind::Record(shape), token).map(|()| None);
+            }
             Token::Array(_) => return self.enter(Kind::List, token).map(|()| None),
             Token::Tuple(_) => return self.enter(Kind::Tuple, token).map(|()| None),
             Token::Set(_) => return self.enter(Kind::Set, token).map(|()| None),
@@ -148,18 +168,48 @@ impl<'py> Decoder<'py, '_> {
         Ok(Some(value))
     }
 
-    /// The keys of a [`Kind::Map`] are strings.
+    /// Makes the keys of a shape known that an earlier value of the message described.
+    fn know_shape(&mut self, shape: u8, reader: &Reader<'_>) -> Result<(), Failure> {
+        if matches!(self.shapes.get(usize::from(shape)), Some(Some(_))) {
+            return Ok(());
+        }
+        let unknown = || Failure::Protocol(format!("shape {shape} has no keys"));
+        let mut keys = Vec::new();
+        let mut reader = reader.keys_of(shape).ok_or_else(unknown)?;
+        while reader.is_promised() {
+            keys.push(
+                match reader.token().map_err(|error| Failure::Protocol(error.to_string()))? {
+                    Token::Text(key) => text::read(self.py, key)?,
+                    Token::Utf16(key) => text::read_utf16(self.py, key)?,
+                    token => return Err(no_key(&token)),
+                },
+            );
+        }
+        self.remember_shape(shape, keys.into());
+        Ok(())
+    }
+
+    fn remember_shape(&mut self, shape: u8, keys: Keys<'py>) {
+        let index = usize::from(shape);
+        if self.shapes.len() <= index {
+            self.shapes.resize(index + 1, None);
+        }
+        self.shapes[index] = Some(keys);
+    }
+
+    fn keys(&self, shape: u8) -> Keys<'py> {
+        let known = self.shapes.get(usize::from(shape)).and_then(Clone::clone);
+        known.unwrap_or_else(|| Rc::from([]))
+    }
+
+    /// The keys of a [`Kind::Map`] and of a [`Kind::Shape`] are strings.
+    #[inline]
     fn check_key(&self, token: &Token<'_>) -> Result<(), Failure> {
         match self.stack.last() {
             Some(frame)
-                if frame.kind == Kind::Map
-                    && frame.is_at_key(self.values.len())
-                    && !matches!(token, Token::Text(_) | Token::Utf16(_)) =>
+                if frame.wants_string(self.values.len()) && !matches!(token, Token::Text(_) | Token::Utf16(_)) =>
             {
-                Err(Failure::Protocol(format!(
-                    "expected a string as key, got {}",
-                    token.kind()
-                )))
+                Err(no_key(token))
             }
             _ => Ok(()),
         }
@@ -200,7 +250,25 @@ impl<'py> Decoder<'py, '_> {
             Kind::Tuple => build::tuple(py, self.values.drain(frame.start..))?,
             Kind::Set => frame.fill_set(build::set(py)?, &self.values)?,
             Kind::FrozenSet => frame.fill_set(build::frozen_set(py)?, &self.values)?,
-            Kind::Map | Kind::AnyMap => frame.fill_dict(PyDict::new(py), &self.values)?,
+            Kind::Map | Kind::AnyMap => {
+                let pairs = self.values[frame.start..].as_chunks::<2>().0.iter();
+                frame.fill_dict(PyDict::new(py), pairs.map(|[key, value]| (key, value)))?
+            }
+            Kind::Shape(shape) => {
+                let (keys, values) = self.values[frame.start..].split_at(frame.parts / 2);
+                let dict = frame.fill_dict(PyDict::new(py), keys.iter().zip(values))?;
+                let keys = keys.into();
+                self.remember_shape(shape, keys);
+                dict
+            }
+            Kind::Record(shape) => {
+                let keys = self.keys(shape);
+                let frame = self.stack.last_mut().expect("the frame that was found above");
+                frame.fill_dict(PyDict::new(py), keys.iter().zip(&self.values[frame.start..]))?
+            }
+        };
+        let Some(frame) = self.stack.last() else {
+            return Ok(None);
         };
         self.values.truncate(frame.start);
         self.stack.pop();
@@ -218,13 +286,36 @@ impl<'py> Decoder<'py, '_> {
                 Kind::Set | Kind::FrozenSet => path::push_unnamed(&mut path, "item", part),
                 Kind::Map | Kind::AnyMap if part.is_multiple_of(2) => path::push_unnamed(&mut path, "key", part / 2),
                 Kind::Map | Kind::AnyMap => path::push_key(&mut path, &self.values[frame.start + part - 1], part / 2),
+                Kind::Shape(_) if part < frame.parts / 2 => path::push_unnamed(&mut path, "key", part),
+                Kind::Shape(_) => {
+                    let index = part - frame.parts / 2;
+                    path::push_key(&mut path, &self.values[frame.start + index], index);
+                }
+                Kind::Record(shape) => match self.keys(shape).get(part) {
+                    Some(key) => path::push_key(&mut path, key, part),
+                    None => path::push_unnamed(&mut path, "value", part),
+                },
             }
         }
         path
     }
 }
 
+fn no_key(token: &Token<'_>) -> Failure {
+    Failure::Protocol(format!("expected a string as key, got {}", token.kind()))
+}
+
 impl Frame {
+    /// Whether the next part has to be a string.
+    #[inline]
+    fn wants_string(&self, values: usize) -> bool {
+        match self.kind {
+            Kind::Map => self.is_at_key(values),
+            Kind::Shape(_) => values - self.start < self.parts / 2,
+            _ => false,
+        }
+    }
+
     fn is_at_key(&self, values: usize) -> bool {
         (values - self.start).is_multiple_of(2)
     }
@@ -234,7 +325,7 @@ impl Frame {
         match self.kind {
             Kind::Set | Kind::FrozenSet => true,
             Kind::AnyMap => self.is_at_key(values),
-            Kind::List | Kind::Tuple | Kind::Map => false,
+            Kind::List | Kind::Tuple | Kind::Map | Kind::Shape(_) | Kind::Record(_) => false,
         }
     }
 
@@ -253,13 +344,13 @@ impl Frame {
         Ok(set)
     }
 
-    fn fill_dict<'py>(
+    fn fill_dict<'a, 'py: 'a>(
         &mut self,
         dict: Bound<'py, PyDict>,
-        values: &[Bound<'py, PyAny>],
+        pairs: impl Iterator<Item = (&'a Bound<'py, PyAny>, &'a Bound<'py, PyAny>)>,
     ) -> Result<Bound<'py, PyAny>, Failure> {
-        for (index, [key, value]) in values[self.start..].as_chunks::<2>().0.iter().enumerate() {
-            self.inserting = Some(2 * index);
+        for (index, (key, value)) in pairs.enumerate() {
+            self.inserting = Some(self.part_of_key(index));
             dict.set_item(key, value)
                 .map_err(|error| unhashable(dict.py(), error, "a key of a dict"))?;
             if dict.len() != index + 1 {
@@ -267,6 +358,14 @@ impl Frame {
             }
         }
         Ok(dict.into_any())
+    }
+
+    /// Which part the key of a pair is.
+    fn part_of_key(&self, pair: usize) -> usize {
+        match self.kind {
+            Kind::Map | Kind::AnyMap => 2 * pair,
+            _ => pair,
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use rustc_hash::FxHashSet;
 use symphony_wire::{WireError, Writer};
 
 use super::integer::{self, IntegerError};
+use super::shapes::{Keys, Shape, Shapes};
 use super::text::{self, TextError};
-use super::{ConversionError, References, Returns, numpy_scalar, path};
+use super::{ConversionError, References, Returns, numpy_scalar, packed, path, simple};
 
 /// Up to this depth a container is looked for among its ancestors one by one, deeper in a set.
 const SHALLOW: usize = 32;
@@ -34,6 +35,7 @@ pub fn encode(
         references,
         stack: Vec::new(),
         deep: FxHashSet::default(),
+        shapes: Shapes::default(),
     };
     let written = if returns == Returns::Reference {
         encoder.reference(object);
@@ -52,6 +54,7 @@ struct Encoder<'py, 'a> {
     stack: Vec<Frame<'py>>,
     /// Those of them deeper than [`SHALLOW`].
     deep: FxHashSet<*mut ffi::PyObject>,
+    shapes: Shapes<'py>,
 }
 
 /// A container whose header has been written.
@@ -69,6 +72,11 @@ enum Items<'py> {
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
     Set(Bound<'py, PyIterator>),
+    /// The values of a record, whose keys are known from its shape.
+    Record {
+        keys: Keys<'py>,
+        values: Vec<Bound<'py, PyAny>>,
+    },
     Dict {
         dict: Bound<'py, PyDict>,
         /// Every key is a string.
@@ -153,8 +161,7 @@ impl<'py> Encoder<'py, '_> {
         } else if let Some(value) = exactly::<PyDict>(object) {
             self.enter_dict(value)?;
         } else if let Some(value) = exactly::<PyList>(object) {
-            self.writer.array(value.len())?;
-            self.enter(object, value.len(), Items::List(value.clone()))?;
+            self.enter_list(value)?;
         } else if let Some(value) = exactly::<PyTuple>(object) {
             self.writer.tuple(value.len())?;
             self.enter(object, value.len(), Items::Tuple(value.clone()))?;
@@ -191,6 +198,11 @@ impl<'py> Encoder<'py, '_> {
     /// Writes what is in the containers on the stack.
     fn contents(&mut self) -> Result<(), Failure> {
         while let Some(frame) = self.stack.last_mut() {
+            if let Items::List(list) = &frame.items
+                && list.len() == frame.length
+            {
+                frame.started = simple::write_items(list, frame.started, frame.length, self.writer);
+            }
             if let Some(item) = frame.next()? {
                 self.value(&item)?;
             } else {
@@ -229,7 +241,19 @@ impl<'py> Encoder<'py, '_> {
         }
     }
 
+    /// A list of floats, or of integers of 32 bits, is written at once.
+    fn enter_list(&mut self, list: &Bound<'py, PyList>) -> Result<(), Failure> {
+        if !packed::write(list, self.writer)? {
+            self.writer.array(list.len())?;
+            self.enter(list, list.len(), Items::List(list.clone()))?;
+        }
+        Ok(())
+    }
+
     fn enter_dict(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Failure> {
+        if let Some(shape) = self.shapes.of(dict, self.writer)? {
+            return self.enter_record(dict, shape);
+        }
         let strings = has_only_strings(dict) && !is_thenable(dict)?;
         if strings {
             self.writer.map(dict.len())?;
@@ -249,6 +273,16 @@ impl<'py> Encoder<'py, '_> {
         )
     }
 
+    /// Writes the values of a dict whose keys have been written, or are known from an earlier one.
+    fn enter_record(&mut self, dict: &Bound<'py, PyDict>, shape: Shape<'py>) -> Result<(), Failure> {
+        if shape.write_simple_values(dict, self.writer) {
+            return Ok(());
+        }
+        let values = shape.values(dict).ok_or_else(|| Failure::changed("dict"))?;
+        let Shape { keys } = shape;
+        self.enter(dict, values.len(), Items::Record { keys, values })
+    }
+
     /// The way to the value that was being written.
     fn path(&self) -> String {
         let mut path = String::new();
@@ -260,6 +294,10 @@ impl<'py> Encoder<'py, '_> {
             match &frame.items {
                 Items::List(_) | Items::Tuple(_) => path::push_index(&mut path, index),
                 Items::Set(_) => path::push_unnamed(&mut path, "item", index),
+                Items::Record { keys, .. } => match keys.get(index) {
+                    Some(key) => path::push_key(&mut path, key, index),
+                    None => break,
+                },
                 Items::Dict { value: Some(_), .. } => path::push_unnamed(&mut path, "key", index),
                 Items::Dict { key: Some(key), .. } => path::push_key(&mut path, key, index),
                 Items::Dict { .. } => break,
@@ -289,6 +327,11 @@ impl<'py> Frame<'py> {
                 }
                 self.started += 1;
                 Ok(Some(tuple.get_item(self.started - 1)?))
+            }
+            Items::Record { values, .. } => {
+                let value = values.get(self.started).cloned();
+                self.started += usize::from(value.is_some());
+                Ok(value)
             }
             Items::Set(iterator) => match iterator.next().transpose()? {
                 Some(item) if self.started < self.length => {

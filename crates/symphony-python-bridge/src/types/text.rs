@@ -8,7 +8,7 @@ use symphony_wire::{WireError, Writer};
 
 /// Above this many code points the UTF-8 form is made for this use only: Python would keep it beside a string that is
 /// not ASCII for as long as the string lives.
-const LARGE: usize = 1 << 16;
+pub(super) const LARGE: usize = 1 << 16;
 
 /// Why a string could not be written.
 pub(super) enum TextError {

@@ -237,3 +237,63 @@ fn what_follows_the_value_is_left_in_the_reader() {
         assert_eq!(reader.position(), length);
     });
 }
+
+#[test]
+fn packed_numbers_are_integers_where_javascript_has_integers() {
+    with_python(|py| {
+        let mut writer = Writer::new();
+        let numbers = [
+            1.0,
+            -1.0,
+            0.0,
+            -0.0,
+            0.5,
+            f64::NAN,
+            9_007_199_254_740_991.0,
+            9_007_199_254_740_992.0,
+        ];
+        writer.numbers(numbers.into_iter()).unwrap();
+        let list = decoded(py, writer.as_slice()).unwrap();
+        assert_eq!(
+            list.repr().unwrap().to_string(),
+            "[1, -1, 0, -0.0, 0.5, nan, 9007199254740991, 9007199254740992.0]"
+        );
+    });
+}
+
+#[test]
+fn a_record_knows_the_keys_of_an_earlier_value_of_the_message() {
+    with_python(|py| {
+        let mut writer = Writer::new();
+        let shape = writer.shape(1).unwrap().unwrap();
+        writer.text("key").unwrap();
+        writer.nil();
+        writer.record(shape);
+        writer.boolean(true);
+        let table = Table::default();
+        let mut reader = Reader::new(writer.as_slice());
+        decode(py, &mut reader, &String::new, &table).unwrap();
+        let second = decode(py, &mut reader, &String::new, &table).unwrap();
+        assert_eq!(second.repr().unwrap().to_string(), "{'key': True}");
+    });
+}
+
+#[test]
+fn the_path_of_an_error_in_a_record_has_its_key() {
+    with_python(|py| {
+        let mut writer = Writer::new();
+        writer.array(2).unwrap();
+        let shape = writer.shape(2).unwrap().unwrap();
+        for key in ["first", "second"] {
+            writer.text(key).unwrap();
+        }
+        writer.nil();
+        writer.nil();
+        writer.record(shape);
+        writer.nil();
+        writer.set(1).unwrap();
+        writer.array(0).unwrap();
+        let error = decoded(py, writer.as_slice()).unwrap_err();
+        assert_eq!(error.path(), "args[0][1].second<item 0>");
+    });
+}

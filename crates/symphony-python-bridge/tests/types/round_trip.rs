@@ -117,3 +117,49 @@ fn a_dict_of_a_million_keys_survives() {
         assert!(copy.eq(&object).unwrap());
     });
 }
+
+#[test]
+fn rows_of_a_table_survive() {
+    let rows = [
+        "[{'a': i, 'b': str(i)} for i in range(20)]",
+        "[{'a': [i], 'b': {'c': i, 'd': (i,)}} for i in range(20)]",
+        "[{'a': {'b': {'a': {'b': i}}}} for i in range(20)]",
+        "[{'a': 1, 'b': 2} if i % 3 else {'b': 1, 'a': 2} for i in range(20)]",
+        "[{'__proto__': i, 'constructor': i, '': i, '0': i} for i in range(20)]",
+        "[{'then': i} for i in range(20)]",
+        "[{chr(0xd800): i} for i in range(20)]",
+        "[{1: i, 'b': i} for i in range(20)]",
+        "[{f'k{j}': i for j in range(i)} for i in range(70)] * 2",
+        "[{f'k{i}': i} for i in range(300)] * 3",
+        "[{'a': 'x' * 70_000, 'b': chr(0xdc00), 'c': 2 ** 70} for i in range(5)]",
+        "[{'a' + str(i % 1): i} for i in range(20)]",
+    ];
+    with_python(|py| {
+        for expression in rows {
+            let object = eval(py, expression);
+            let copy = decoded(py, &encoded(&object, Returns::Value).unwrap()).unwrap();
+            assert_eq!(spelled(&copy), spelled(&object), "{expression}");
+        }
+    });
+}
+
+#[test]
+fn packed_lists_survive_and_others_are_not_packed() {
+    let lists = [
+        "[i / 7 for i in range(1000)]",
+        "[float('nan'), -0.0, float('inf'), 1.0, 2.0, 3.0, 4.0, 5.0]",
+        "[-2**31, 2**31 - 1, 0, 1, -1, 5, 6, 7]",
+        "[-2**31 - 1, 2**31, 0, 1, -1, 5, 6, 7]",
+        "[1, 2, 3, 4, 5, 6, 7, 2.5]",
+        "[1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 2]",
+        "[1, 2, 3, 4, 5, 6, 7, True]",
+        "[1.5] * 7",
+    ];
+    with_python(|py| {
+        for expression in lists {
+            let object = eval(py, expression);
+            let copy = decoded(py, &encoded(&object, Returns::Value).unwrap()).unwrap();
+            assert_eq!(spelled(&copy), spelled(&object), "{expression}");
+        }
+    });
+}

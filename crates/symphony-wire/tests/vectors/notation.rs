@@ -53,6 +53,15 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         "set" => writer.set(items().len()).unwrap(),
         "frozenset" => writer.frozen_set(items().len()).unwrap(),
         "dict" => writer.map(items().len()).unwrap(),
+        "shape" => {
+            writer.shape(items().len()).unwrap().unwrap();
+        }
+        "record" => writer.record(u8::try_from(content[0].as_u64().unwrap()).unwrap()),
+        "floats" => writer.floats(items().map(float)).unwrap(),
+        "numbers" => writer.numbers(items().map(float)).unwrap(),
+        "integers" => writer
+            .integers(items().map(|item| i32::try_from(item.as_i64().unwrap()).unwrap()))
+            .unwrap(),
         "map" => writer.any_map(items().len()).unwrap(),
         "handle" => writer.handle(id(&content[0]), id(&content[1])),
         "handleReference" => writer.handle_reference(id(content)),
@@ -65,6 +74,11 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
             writer.text(pair[0].as_str().unwrap()).unwrap();
             write_value(&pair[1], writer);
         }),
+        "shape" => {
+            items().for_each(|pair| writer.text(pair[0].as_str().unwrap()).unwrap());
+            items().for_each(|pair| write_value(&pair[1], writer));
+        }
+        "record" => items().skip(2).for_each(|value| write_value(value, writer)),
         "map" => items().for_each(|pair| {
             write_value(&pair[0], writer);
             write_value(&pair[1], writer);
@@ -102,6 +116,23 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
             let pairs = read_values(reader, 2 * count)?;
             json!({ "dict": pairs.chunks(2).map(|pair| json!([pair[0]["text"], pair[1]])).collect::<Vec<_>>() })
         }
+        Token::Shape { keys, .. } => {
+            let parts = read_values(reader, 2 * keys)?;
+            let (keys, values) = parts.split_at(keys);
+            let pairs = keys.iter().zip(values).map(|(key, value)| json!([key["text"], value]));
+            json!({ "shape": pairs.collect::<Vec<_>>() })
+        }
+        Token::Record { shape, keys } => {
+            let mut known = reader.keys_of(shape).unwrap();
+            let names = read_values(&mut known, keys)?;
+            let mut parts = vec![json!(shape)];
+            parts.extend(names.iter().map(|name| name["text"].clone()));
+            parts.extend(read_values(reader, keys)?);
+            json!({ "record": parts })
+        }
+        Token::Floats(items) => json!({ "floats": items.floats().map(of_float).collect::<Vec<_>>() }),
+        Token::Numbers(items) => json!({ "numbers": items.floats().map(of_float).collect::<Vec<_>>() }),
+        Token::Integers(items) => json!({ "integers": items.integers().collect::<Vec<_>>() }),
         Token::AnyMap(count) => {
             let pairs = read_values(reader, 2 * count)?;
             json!({ "map": pairs.chunks(2).collect::<Vec<_>>() })
@@ -114,6 +145,23 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
 
 fn read_values(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Value>, WireError> {
     (0..count).map(|_| read_value(reader)).collect()
+}
+
+/// A float is a JSON number, except for -0, and one that is integral has no fraction.
+fn float(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(-0.0)
+}
+
+fn of_float(value: f64) -> Value {
+    if value == 0.0 && value.is_sign_negative() {
+        json!("-0")
+    } else if value.fract() == 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "the vectors' integral floats are small")]
+        let integer = value as i64;
+        json!(integer)
+    } else {
+        json!(value)
+    }
 }
 
 /// Two's complement, little-endian, with room to spare: the writer trims it.
