@@ -58,10 +58,17 @@ export function callShort(state: HandleState, first: unknown, second: unknown, t
     environment.words[targetWord] = id
     return resultOf(port.callNumbers())
   }
+  if (isStructured(first) || isStructured(second) || isStructured(third))
+    return callIndirectly(state, itself, undefined, [first, second, third])
   const result = third === undefined ? callWithTwo(id, first, second) : port.call(id, first, second, third)
   if (result === undefined && environment.words[kindWord] === Kind.indirect)
     return callIndirectly(state, itself, undefined, [first, second, third])
   return resultOf(result)
+}
+
+/** What is certainly no primitive, so that the core need not be asked. */
+function isStructured(value: unknown): boolean {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 function callWithTwo(id: number, first: unknown, second: unknown): NativeResult {
@@ -237,7 +244,7 @@ function lessCommonResult(): unknown {
       try {
         return kind === Kind.value
           ? decodeValue(mailbox, valueStart, valueStart + size, syncScope)
-          : decodeWhole(decodeValue)
+          : decodeWhole(size, decodeValue)
       } catch (error) {
         return failWith(error)
       }
@@ -252,18 +259,21 @@ function lessCommonResult(): unknown {
     case Kind.error:
       return failWithNew(errorFromNative(decodeErrorValue(mailbox, valueStart, valueStart + size, syncScope)))
     default:
-      return failWithNew(errorFromNative(decodeWhole(decodeErrorValue)))
+      return failWithNew(errorFromNative(decodeWhole(size, decodeErrorValue)))
   }
 }
 
-function decodeWhole<T>(decode: (bytes: Uint8Array, start: number, end: number, scope: typeof syncScope) => T): T {
+function decodeWhole<T>(
+  size: number,
+  decode: (bytes: Uint8Array, start: number, end: number, scope: typeof syncScope) => T,
+): T {
   let bytes: Uint8Array
   try {
     bytes = new Uint8Array(environment.port.takeLarge())
   } catch (problem) {
     throw errorFromProblem(problem)
   }
-  return decode(bytes, 0, bytes.length, syncScope)
+  return decode(bytes, 0, Math.min(bytes.length, size >>> 0), syncScope)
 }
 
 /** Whether a value goes to the core as it is. */

@@ -6,7 +6,7 @@ import { ByteWriter } from './byte-writer'
 import { Container } from './format'
 import { keyStep, nameStep } from './path'
 import { plainKind } from './plain-data'
-import { ShapeTable, type Shape } from './shapes'
+import { type Shape, ShapeTable } from './shapes'
 import { unsupported } from './unsupported'
 
 export interface EncodeHooks {
@@ -195,15 +195,14 @@ export class Encoder extends ByteWriter {
     const { names } = shape
     const { length } = names
     const values = this.#values
+    shape.read(object as Record<string, unknown>, values)
     for (let index = 0; index < length; index++) {
-      const value = (object as Record<string, unknown>)[names[index]!]
-      // It is absent, so the object is of another shape.
-      if (value === undefined) return this.#incomplete(object, names, values.slice(0, index))
-      values[index] = value
+      // What is `undefined` is absent, so the object is of another shape.
+      if (values[index] === undefined) return this.#incomplete(object, names)
     }
     if (shape.number < 0) {
       shape.number = this.#shapes.next()
-      if (shape.number < 0) return this.#incomplete(object, names, values.slice(0, length))
+      if (shape.number < 0) return this.#incomplete(object, names)
       this.shape(shape.number, names)
     } else {
       this.record(shape.number)
@@ -222,17 +221,11 @@ export class Encoder extends ByteWriter {
     return false
   }
 
-  /** As a map, without the properties that are `undefined`; those that were read already are not read again. */
-  #incomplete(object: object, names: readonly string[], read: readonly unknown[]): boolean {
+  /** As a map of the values that were read, without those that are `undefined`. */
+  #incomplete(object: object, names: readonly string[]): boolean {
     const pairs: unknown[] = []
-    for (let index = 0; index < names.length; index++) {
-      const name = names[index]!
-      const value =
-        index < read.length
-          ? read[index]
-          : index === read.length
-            ? undefined
-            : (object as Record<string, unknown>)[name]
+    for (const [index, name] of names.entries()) {
+      const value = this.#values[index]
       if (value !== undefined) pairs.push(name, value)
     }
     this.mapHeader(pairs.length / 2)

@@ -9,12 +9,29 @@ export const mostShapes = 256
 const places = 64
 
 /** The names of objects in one message. */
-export interface Shape {
-  readonly names: readonly string[]
+export class Shape {
   /** By which number the message knows it; -1 if only one object had these names until now. */
-  number: number
-  /** In which message. */
-  message: number
+  number = -1
+  #uses = 0
+  #reader: Reader | undefined
+
+  constructor(
+    readonly names: readonly string[],
+    /** In which message. */
+    public message: number,
+  ) {}
+
+  /** Reads the properties of an object into `values`, in order. */
+  read(object: Readonly<Record<string, unknown>>, values: unknown[]): void {
+    if (this.#reader !== undefined) {
+      this.#reader(object, values)
+      return
+    }
+    this.#uses += 1
+    if (this.#uses === worthGenerating) this.#reader = generatedReader(this.names)
+    const { names } = this
+    for (let index = 0; index < names.length; index++) values[index] = object[names[index]!]
+  }
 }
 
 /** The shapes that an encoder has met, each in the place that its names choose. */
@@ -36,7 +53,7 @@ export class ShapeTable {
     const place = placeOf(names)
     const shape = this.#shapes[place]
     if (shape === undefined || !same(shape.names, names)) {
-      this.#shapes[place] = { names, number: -1, message: this.#message }
+      this.#shapes[place] = new Shape(names, this.#message)
       return undefined
     }
     if (shape.message === this.#message) return shape
@@ -62,6 +79,16 @@ function same(known: readonly string[], names: readonly string[]): boolean {
   if (known.length !== names.length) return false
   for (let index = 0; index < names.length; index++) if (known[index] !== names[index]) return false
   return true
+}
+
+/** Reads properties; V8 knows where they are in objects of one kind, and finds them ten times faster than by a name that varies. */
+type Reader = (object: Readonly<Record<string, unknown>>, values: unknown[]) => void
+
+function generatedReader(names: readonly string[]): Reader | undefined {
+  if (!canGenerateCode()) return undefined
+  const steps = names.map((name, index) => `values[${index}] = object[${JSON.stringify(name)}]`)
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the names are string literals of JSON, and nothing else is in it
+  return new Function('object', 'values', steps.join('\n')) as Reader
 }
 
 /** Makes an object of the values that `next` gives, in the order of the names. */

@@ -61,6 +61,9 @@ struct Shared {
     reference: sys::napi_ref,
 }
 
+/// Memory for results that is larger than this is not kept for the next one.
+const LARGEST_KEPT: usize = 4 << 20;
+
 /// The port that was made first, which most often stays the only one: found without a question to Node, which would
 /// cost a twentieth of a call. Null once its environment ends or has another port, as under Jest.
 static FIRST: AtomicPtr<Port> = AtomicPtr::new(ptr::null_mut());
@@ -76,7 +79,8 @@ pub(crate) struct Port {
     mailbox: Shared,
     outbox: Cell<Option<Shared>>,
     writer: RefCell<Writer>,
-    large: RefCell<Vec<u8>>,
+    /// Memory for results that do not fit the mailbox; what is in it counts until the next one.
+    large: Cell<Option<Shared>>,
     adopted: Adopted,
     channel: Arc<Channel>,
     waker: Waker,
@@ -115,7 +119,7 @@ impl Port {
             mailbox,
             outbox: Cell::new(None),
             writer: RefCell::new(Writer::new()),
-            large: RefCell::default(),
+            large: Cell::new(None),
             adopted: Adopted::default(),
             channel: Channel::new(Box::new(waker.remote())),
             waker,
@@ -254,19 +258,50 @@ impl Port {
             } else {
                 Kind::LargeValue
             };
-            self.large.replace(std::mem::take(&mut *writer).into_vec());
+            // The bytes stay in the writer until JavaScript takes them, which it does next.
             self.write_words(large, [length, 0, 0, 0]);
         }
         UNDEFINED
     }
 
-    /// The value that did not fit the mailbox.
+    /// The value that did not fit the mailbox, in memory that is at least as large.
     pub(crate) fn take_large(&self) -> Result<Value, BridgeError> {
-        let bytes = self.large.take();
-        let (value, data) = js::array_buffer(self.env, bytes.len()).ok_or_else(|| too_large(bytes.len()))?;
-        // SAFETY: the new buffer has exactly that many bytes.
+        let mut writer = self.writer.borrow_mut();
+        let bytes = writer.as_slice();
+        let (value, data) = self.memory_for(bytes.len())?;
+        // SAFETY: at least that many bytes, which nobody else writes.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
+        if bytes.len() > LARGEST_KEPT {
+            *writer = Writer::new();
+        }
         Ok(value)
+    }
+
+    /// Memory of a large result: that of the one before, if it is large enough, since new memory costs as much as all
+    /// the rest.
+    fn memory_for(&self, bytes: usize) -> Result<(Value, *mut u8), BridgeError> {
+        if let Some(kept) = self.large.get().filter(|kept| kept.bytes >= bytes) {
+            return Ok((js::referenced(self.env, kept.reference), kept.data));
+        }
+        let wanted = if bytes > LARGEST_KEPT {
+            bytes
+        } else {
+            bytes.next_power_of_two()
+        };
+        let (value, data) = js::array_buffer(self.env, wanted).ok_or_else(|| too_large(bytes))?;
+        if wanted <= LARGEST_KEPT {
+            let reference = js::reference(self.env, value);
+            let new = Shared {
+                data,
+                bytes: wanted,
+                reference,
+            };
+            if let Some(old) = self.large.replace(Some(new)) {
+                // SAFETY: a reference of this environment, deleted once.
+                unsafe { sys::napi_delete_reference(self.env, old.reference) };
+            }
+        }
+        Ok((value, data))
     }
 
     /// `bytes` must fit behind the words.

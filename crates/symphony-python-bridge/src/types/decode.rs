@@ -350,10 +350,12 @@ impl Frame {
         pairs: impl Iterator<Item = (&'a Bound<'py, PyAny>, &'a Bound<'py, PyAny>)>,
     ) -> Result<Bound<'py, PyAny>, Failure> {
         for (index, (key, value)) in pairs.enumerate() {
-            self.inserting = Some(self.part_of_key(index));
-            dict.set_item(key, value)
-                .map_err(|error| unhashable(dict.py(), error, "a key of a dict"))?;
+            if let Err(error) = dict.set_item(key, value) {
+                self.inserting = Some(self.part_of_key(index));
+                return Err(unhashable(dict.py(), error, "a key of a dict"));
+            }
             if dict.len() != index + 1 {
+                self.inserting = Some(self.part_of_key(index));
                 return Err(equal(key, "a key of the dict"));
             }
         }
