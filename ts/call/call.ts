@@ -1,5 +1,6 @@
 /* A call under way: the proxy handler that is a promise of its result, and the target of further requests before that. */
 import type { InspectOptionsStylized } from 'node:util'
+import { asTheyAre, type Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import type { StackBoundary } from '../errors/from-native'
 import { AsyncProxy } from '../handle/async-proxy'
@@ -44,6 +45,8 @@ export class Call extends AsyncProxy {
   status: CallStatus = 'queued'
   /** Where the request begins in its batch. */
   offset = 0
+  /** Which types its outcome gets. */
+  convert: Conversion = asTheyAre
   /** What must live until the core is done with the request: the states and calls it names. */
   named: Named
   /** Ends the wait for a signal or a timeout. */

@@ -35,3 +35,17 @@ export type OperationNumber = (typeof Operation)[keyof typeof Operation]
 
 /** `returns` as the core knows it. */
 export const returnsNumber: Readonly<Record<Returns, number>> = { auto: 0, value: 1, ref: 2 }
+
+/** Operations whose result is a value of the program's, for which it may choose types. */
+const giveValues: ReadonlySet<OperationNumber> = new Set([
+  Operation.value,
+  Operation.call,
+  Operation.getItem,
+  Operation.next,
+  Operation.eval,
+  Operation.enter,
+])
+
+export function givesValue(operation: OperationNumber): boolean {
+  return giveValues.has(operation)
+}

@@ -1,17 +1,28 @@
 /* Checks the options of a call, where a wrong one is still near the code that wrote it. */
-import { BridgeError } from '../errors/bridge-error'
+import { asTheyAre, type Conversion } from '../codec/conversion'
 import { described } from '../codec/unsupported'
-import type { CallOptions, Returns, SyncCallOptions } from '../types/options'
+import { BridgeError } from '../errors/bridge-error'
+import { environment } from '../native/environment'
+import type { CallOptions, ConvertOptions, Returns, SyncCallOptions } from '../types/options'
 
 /** Options without anything left to check. */
 export interface CheckedOptions {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
   readonly returns: Returns
+  /** What was chosen; `undefined` is what `python.start` was given. */
+  readonly convert: Conversion | undefined
 }
 
 /** The options of a call that was given none. */
-export const noOptions: CheckedOptions = { signal: undefined, timeout: undefined, returns: 'auto' }
+export const noOptions: CheckedOptions = { signal: undefined, timeout: undefined, returns: 'auto', convert: undefined }
+
+/** The options of synchronous calls. */
+export type SyncRules = Pick<CheckedOptions, 'returns' | 'convert'>
+
+/** Those that are given where a value is asked for by name. */
+export const valueRules: SyncRules = { returns: 'value', convert: undefined }
+export const referenceRules: SyncRules = { returns: 'ref', convert: undefined }
 
 /** The options of a call; those that are left out come from `base`. */
 export function checkedOptions(options: CallOptions | undefined, base: CheckedOptions = noOptions): CheckedOptions {
@@ -28,18 +39,59 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
       `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``,
     )
   }
-  return { signal, timeout, returns: options.returns === undefined ? base.returns : checkedReturns(options.returns) }
+  const returns = options.returns === undefined ? base.returns : checkedReturns(options.returns)
+  return { signal, timeout, returns, convert: chosenConversion(options, base.convert) }
 }
 
-/** The options of a synchronous call; the only one is `returns`. */
-export function checkedSyncOptions(options: SyncCallOptions | undefined): Returns {
-  if (options === undefined) return 'auto'
+/** The options of a synchronous call; those that are left out come from `base`. */
+export function checkedSyncOptions(options: SyncCallOptions | undefined, base: SyncRules = noOptions): SyncRules {
+  if (options === undefined) return base
   checkNames(options, syncCallOptionNames)
-  return checkedReturns(options.returns)
+  const returns = options.returns === undefined ? base.returns : checkedReturns(options.returns)
+  return { returns, convert: chosenConversion(options, base.convert) }
 }
 
-const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns'])
-const syncCallOptionNames: ReadonlySet<string> = new Set(['returns'])
+const conversions = {
+  int: ['auto', 'number', 'bigint'],
+  number: ['auto', 'float'],
+  dict: ['auto', 'object', 'map'],
+} as const
+const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
+const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns', ...conversionNames])
+const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
+
+/** The choices of `options`, and for the others those of `base`. */
+function chosenConversion(options: ConvertOptions, base: Conversion | undefined): Conversion | undefined {
+  return conversionNames.some((name) => options[name] !== undefined) ? mergedConversion(options, base) : base
+}
+
+function mergedConversion(options: ConvertOptions, base: Conversion = environment.conversion): Conversion {
+  for (const name of conversionNames) {
+    const value = options[name]
+    const known: readonly string[] = conversions[name]
+    if (value === undefined || known.includes(value)) continue
+    const expected = known.map((one) => `'${one}'`).join(', ')
+    throw new BridgeError('ERR_INVALID_ARGUMENT', `\`${name}\` must be one of ${expected}, but got ${described(value)}`)
+  }
+  const { int = base.int, number = base.number, dict = base.dict } = options
+  return int === 'auto' && number === 'auto' && dict === 'auto' ? asTheyAre : { int, number, dict }
+}
+
+/** Options that choose types only. */
+export function checkedConvertOptions(
+  options: ConvertOptions | undefined,
+  base: Pick<CheckedOptions, 'convert'>,
+): Pick<CheckedOptions, 'convert'> {
+  if (options === undefined) return { convert: base.convert }
+  checkNames(options, new Set(conversionNames))
+  return { convert: chosenConversion(options, base.convert) }
+}
+
+/** The `convert` option of `python.start`. */
+export function checkedConversion(options: ConvertOptions): Conversion {
+  checkNames(options, new Set(conversionNames))
+  return mergedConversion(options, asTheyAre)
+}
 
 /** A misspelt option would be ignored in silence. */
 export function checkNames(options: unknown, known: ReadonlySet<string>): void {

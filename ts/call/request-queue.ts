@@ -6,7 +6,7 @@ import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
-import { Operation, returnsNumber, type OperationNumber } from './operation'
+import { givesValue, Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
@@ -64,6 +64,8 @@ class RequestQueue implements CallQueue {
       if (environment.closed) environment.port.submit(0)
       if (options.signal?.aborted) throw cancelled(options.signal)
       const resolved = target instanceof Call ? target.resolvedTarget() : target
+      const convert = options.convert ?? environment.conversion
+      if (givesValue(operation)) call.convert = convert
       const returns = resultIsChosen.has(operation) ? returnsNumber[options.returns] : 0
       this.#enqueue(call, {
         id: call.id,
@@ -74,6 +76,7 @@ class RequestQueue implements CallQueue {
         steps,
         args,
         named,
+        convert,
       })
     } catch (error) {
       const refusal = relocated(error, this.start) as Error
@@ -87,7 +90,9 @@ class RequestQueue implements CallQueue {
   setConversion(call: Call, convert: boolean): void {
     const written =
       call.offset === apart ? this.#before.find((one) => one.call === call)?.bytes : this.#writer.encoder.bytes
-    if (written !== undefined) written[Math.max(call.offset, 0) + flagsOffset] = convert ? convertFlag : 0
+    if (written === undefined) return
+    const at = Math.max(call.offset, 0) + flagsOffset
+    written[at] = convert ? written[at]! | convertFlag : written[at]! & ~convertFlag
   }
 
   /** Hands the batch over now. */
@@ -149,7 +154,7 @@ class RequestQueue implements CallQueue {
           const value = decodeErrorValue(bytes, start, end, scope)
           if (!call.abandoned) call.fail((boundary) => withStackFrom(errorFromNative(value), boundary))
         } else {
-          const value = decodeValue(bytes, start, end, scope)
+          const value = decodeValue(bytes, start, end, scope, call.convert)
           if (!call.abandoned) call.fulfil(value)
         }
       } catch (error) {

@@ -1,4 +1,5 @@
 /* Writes requests into memory, and collects what must stay alive until each is done. */
+import { asTheyAre, type Conversion } from '../codec/conversion'
 import { Encoder } from '../codec/encoder'
 import { BridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
@@ -23,11 +24,14 @@ export interface Request {
   readonly steps: readonly Step[]
   readonly args: readonly unknown[]
   readonly named: object | undefined
+  readonly convert: Conversion
 }
 
 /** Where the flags are, counted from the start of a request, and the flag that says that the outcome is to be converted. */
 export const flagsOffset = 14
 export const convertFlag = 1
+/** That the result is to be bytes, also of a primitive: what it becomes is for the decoder to decide. */
+const spelledFlag = 2
 
 const headerBytes = 16
 const initialBytes = 4096
@@ -64,7 +68,7 @@ export class RequestWriter {
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
-      encoder.beginMessage()
+      encoder.beginMessage(request.convert.number === 'float')
       this.#target(request.target)
       this.#steps(request.steps)
       this.#arguments(request.args)
@@ -73,7 +77,8 @@ export class RequestWriter {
       view.setUint32(start, encoder.position - start - 4, true)
       view.setUint32(start + 4, request.id, true)
       view.setUint32(start + 8, request.session, true)
-      view.setUint32(start + 12, request.operation | (request.returns << 8) | (convertFlag << 16), true)
+      const flags = request.convert === asTheyAre ? convertFlag : convertFlag | spelledFlag
+      view.setUint32(start + 12, request.operation | (request.returns << 8) | (flags << 16), true)
     } catch (error) {
       encoder.position = start
       this.letGo()

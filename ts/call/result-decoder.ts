@@ -1,5 +1,7 @@
 /* Decodes what comes from the core, with handles as views of the scope that asked. */
-import { Decoder } from '../codec/decoder'
+import { asTheyAre, type Conversion } from '../codec/conversion'
+import { ConvertingDecoder } from '../codec/converting-decoder'
+import { Decoder, type DecodeHooks } from '../codec/decoder'
 import { BridgeError } from '../errors/bridge-error'
 import { stateOf, type HandleState } from '../handle/state'
 
@@ -16,15 +18,25 @@ export const syncScope: ViewScope = {
 let scope = syncScope
 
 // Decoding runs none of the program's code, so one decoder serves everybody.
-const decoder = new Decoder({
+const hooks: DecodeHooks = {
   handle: (id, typeKey) => scope.viewOf(stateOf(id, typeKey)),
-})
+}
+const decoder = new Decoder(hooks)
+const convertingDecoder = new ConvertingDecoder(hooks)
 
 /** A wire value. */
-export function decodeValue(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope): unknown {
+export function decodeValue(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  viewScope: ViewScope,
+  convert: Conversion,
+): unknown {
   scope = viewScope
   try {
-    return decoder.decode(bytes, start, end)
+    if (convert === asTheyAre) return decoder.decode(bytes, start, end)
+    convertingDecoder.conversion = convert
+    return convertingDecoder.decode(bytes, start, end)
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause
     // An engine's own limit, such as that on the memory of one object.
@@ -40,7 +52,7 @@ export function decodeValue(bytes: Uint8Array, start: number, end: number, viewS
 export type ErrorValue = readonly [code: string, message: string, details: unknown]
 
 export function decodeErrorValue(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope): ErrorValue {
-  const value = decodeValue(bytes, start, end, viewScope)
+  const value = decodeValue(bytes, start, end, viewScope, asTheyAre)
   if (Array.isArray(value) && value.length === 3) return value as unknown as ErrorValue
   throw new BridgeError('ERR_PROTOCOL', 'the core reported an error in a form that is not an error value')
 }

@@ -23,9 +23,10 @@ import {
   targetWord,
   valueStart,
 } from '../native/mailbox'
-import type { Returns } from '../types/options'
+import { asTheyAre, type Conversion } from '../codec/conversion'
+import { noOptions, type SyncRules } from './options'
 import { splitArguments } from './keywords'
-import { Operation, returnsNumber, type OperationNumber } from './operation'
+import { givesValue, Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { RequestWriter, type ReferenceRules } from './request-writer'
 import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
@@ -53,12 +54,12 @@ export function callShort(state: HandleState, first: unknown, second: unknown, t
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const { id } = state
   if (id === 0) return failWithNew(state.disposedError())
-  const { port } = environment
-  if (putNumbers(first, second, third)) {
+  const { port, direct } = environment
+  if (direct && putNumbers(first, second, third)) {
     environment.words[targetWord] = id
     return resultOf(port.callNumbers())
   }
-  if (isStructured(first) || isStructured(second) || isStructured(third))
+  if (!direct || isStructured(first) || isStructured(second) || isStructured(third))
     return callIndirectly(state, itself, undefined, [first, second, third])
   const result = third === undefined ? callWithTwo(id, first, second) : port.call(id, first, second, third)
   if (result === undefined && environment.words[kindWord] === Kind.indirect)
@@ -117,8 +118,8 @@ export function callMethodShort(
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const { id } = state
   if (id === 0) return failWithNew(state.disposedError())
-  const { port, words } = environment
-  if (putNumbers(first, second, undefined)) {
+  const { port, words, direct } = environment
+  if (direct && putNumbers(first, second, undefined)) {
     words[targetWord] = id
     words[nameWord] = number
     return resultOf(port.callMethodNumbers())
@@ -140,7 +141,8 @@ export function getAttribute(state: HandleState, name: string, number: number): 
   const { id } = state
   if (id === 0) return failWithNew(state.disposedError())
   if (environment.sendRequests !== undefined) environment.sendRequests()
-  const { port, words } = environment
+  const { port, words, direct } = environment
+  if (!direct) return operate(state, Operation.value, [], undefined, noOptions, [name])
   words[targetWord] = id
   words[nameWord] = number
   const result = port.getAttribute()
@@ -154,10 +156,10 @@ export function operateSync(
   operation: OperationNumber,
   args: readonly unknown[] = [],
   named?: object,
-  returns: Returns = 'auto',
+  rules: SyncRules = noOptions,
   steps: readonly Step[] = [],
 ): unknown {
-  const value = operate(target, operation, args, named, returns, steps)
+  const value = operate(target, operation, args, named, rules, steps)
   if (value === failed) throw takeFailure(operateSync)
   return value
 }
@@ -167,15 +169,17 @@ function operate(
   operation: OperationNumber,
   args: readonly unknown[],
   named: object | undefined,
-  returns: Returns,
+  rules: SyncRules,
   steps: readonly Step[],
 ): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
+  const convert = rules.convert ?? environment.conversion
   const writer = (writers[depth] ??= new RequestWriter(noWaiting))
   let result: NativeResult
   depth += 1
   try {
-    writer.write({ id: 0, session: 0, operation, returns: returnsNumber[returns], target, steps, args, named })
+    const returns = returnsNumber[rules.returns]
+    writer.write({ id: 0, session: 0, operation, returns, target, steps, args, named, convert })
   } catch (error) {
     writer.clear()
     return failWith(error)
@@ -190,7 +194,7 @@ function operate(
     writer.letGo()
   }
   environment.trimOutbox()
-  return resultOf(result)
+  return resultOf(result, givesValue(operation) ? convert : asTheyAre)
 }
 
 /** The error of the call that gave `failed`, with a stack that begins at the caller of `boundary`. */
@@ -215,7 +219,7 @@ function failWithNew(error: Error): typeof failed {
 }
 
 /** What the port answered, as the caller gets it. */
-function resultOf(result: NativeResult): unknown {
+function resultOf(result: NativeResult, convert: Conversion = asTheyAre): unknown {
   if (result !== undefined) return typeof result === 'object' ? (result as HandleState).cross().syncView : result
   const { words } = environment
   switch (words[kindWord]) {
@@ -228,11 +232,11 @@ function resultOf(result: NativeResult): unknown {
     case Kind.boolean:
       return words[detailWord] === 1
     default:
-      return lessCommonResult()
+      return lessCommonResult(convert)
   }
 }
 
-function lessCommonResult(): unknown {
+function lessCommonResult(convert: Conversion): unknown {
   const { words, mailbox } = environment
   const kind = words[kindWord]
   const size = words[detailWord] as number
@@ -243,15 +247,15 @@ function lessCommonResult(): unknown {
     case Kind.largeValue:
       try {
         return kind === Kind.value
-          ? decodeValue(mailbox, valueStart, valueStart + size, syncScope)
-          : decodeWhole(size, decodeValue)
+          ? decodeValue(mailbox, valueStart, valueStart + size, syncScope, convert)
+          : decodeWhole(size, (bytes, start, end, scope) => decodeValue(bytes, start, end, scope, convert))
       } catch (error) {
         return failWith(error)
       }
     case Kind.exception:
       return failWithNew(
         exceptionFromNative(
-          decodeValue(mailbox, valueStart, valueStart + size, syncScope) as string,
+          decodeValue(mailbox, valueStart, valueStart + size, syncScope, asTheyAre) as string,
           stateOf(words[2] as number, words[3] as number),
           words[4] === 1,
         ),
@@ -297,9 +301,12 @@ function callIndirectly(
   args: readonly unknown[],
 ): unknown {
   const { positional, named } = splitArguments(args)
-  const direct = named === undefined && positional.length <= directLimit ? directArguments(positional) : undefined
+  const direct =
+    environment.direct && named === undefined && positional.length <= directLimit
+      ? directArguments(positional)
+      : undefined
   if (direct === undefined) {
-    return operate(state, Operation.call, positional, named, 'auto', name === undefined ? [] : [name])
+    return operate(state, Operation.call, positional, named, noOptions, name === undefined ? [] : [name])
   }
   const { port } = environment
   const target = state.use() + direct.mask * two32

@@ -136,7 +136,7 @@ export class ByteReader {
   }
 
   /** A string that is likely to come again. */
-  protected key(length: number): string {
+  protected knownText(length: number): string {
     if (length > KeyCache.longest) return this.text(length)
     const start = this.take(length)
     return (

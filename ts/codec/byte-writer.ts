@@ -273,8 +273,8 @@ export class ByteWriter {
     this.position += 3
   }
 
-  /** A list of numbers, if all of them are; else nothing is written. */
-  packedNumbers(items: readonly unknown[]): boolean {
+  /** A list of numbers, if all of them are, or of floats; else nothing is written. */
+  packedNumbers(items: readonly unknown[], floats: boolean): boolean {
     const { length } = items
     // A look first, since a sparse array promises far more than it has.
     for (let index = 0; index < length; index++) if (typeof items[index] !== 'number') return false
@@ -291,7 +291,7 @@ export class ByteWriter {
     }
     this.bytes[position] = Lead.ext32
     this.view.setUint32(position + 1, 1 + padding + 8 * length)
-    this.bytes[position + 5] = Extension.numbers
+    this.bytes[position + 5] = floats ? Extension.floats : Extension.numbers
     this.bytes[position + 6] = padding
     this.bytes.fill(0, position + header, position + header + padding)
     this.position = position + header + padding + 8 * length

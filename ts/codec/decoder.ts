@@ -17,12 +17,15 @@ const deepestRecursion = 64
 /** Stands for a container that was put on the stack instead of being returned. */
 const entered = Symbol('entered')
 
-type Properties = Record<string, unknown>
+/** What becomes of the parts of a container. */
+export type Finish = (parts: unknown[]) => unknown
 
 /** A container whose parts are being read. */
-type Frame =
-  | { readonly kind: 'items'; readonly finish: (items: unknown[]) => unknown; readonly items: unknown[]; left: number }
-  | { readonly kind: 'properties'; readonly object: Properties; key: string; left: number }
+interface Frame {
+  readonly finish: Finish
+  readonly items: unknown[]
+  left: number
+}
 
 /** Reads values. One decoder reads one value at a time: a hook must not use the same decoder. */
 export class Decoder extends ByteReader {
@@ -31,7 +34,7 @@ export class Decoder extends ByteReader {
   /** How many containers are being read by recursion. */
   #depth = 0
   readonly #shapes: RecordShape[] = []
-  readonly #next = (): unknown => this.#value()
+  readonly #next = (): unknown => this.value()
 
   constructor(hooks: DecodeHooks) {
     super()
@@ -44,16 +47,16 @@ export class Decoder extends ByteReader {
     this.#depth = 0
     this.#shapes.length = 0
     try {
-      return this.#value()
+      return this.value()
     } finally {
       if (this.#stack.length > 0) this.#stack = []
     }
   }
 
   /** A whole value. */
-  #value(): unknown {
+  protected value(): unknown {
     const below = this.#stack.length
-    const value = this.#begin()
+    const value = this.begin()
     return value === entered ? this.#contents(below) : value
   }
 
@@ -61,55 +64,38 @@ export class Decoder extends ByteReader {
   #contents(below: number): unknown {
     for (;;) {
       const frame = this.#stack[this.#stack.length - 1]!
-      if (frame.kind === 'properties' ? this.#nextProperties(frame) : this.#nextItems(frame)) continue
+      if (this.#nextItems(frame)) continue
       this.#stack.pop()
-      const value = frame.kind === 'properties' ? frame.object : frame.finish(frame.items)
-      const outer = this.#stack[this.#stack.length - 1]
-      if (outer === undefined || this.#stack.length === below) return value
-      if (outer.kind === 'properties') setProperty(outer.object, outer.key, value)
-      else outer.items.push(value)
+      const value = frame.finish(frame.items)
+      if (this.#stack.length === below) return value
+      this.#stack[this.#stack.length - 1]!.items.push(value)
     }
   }
 
   /** Reads items up to the next container: `true`, or to the end: `false`. */
-  #nextItems(frame: Frame & { kind: 'items' }): boolean {
+  #nextItems(frame: Frame): boolean {
     const { items } = frame
     while (frame.left > 0) {
       frame.left--
-      const value = this.#begin()
+      const value = this.begin()
       if (value === entered) return true
       items.push(value)
     }
     return false
   }
 
-  #nextProperties(frame: Frame & { kind: 'properties' }): boolean {
-    const { object } = frame
-    while (frame.left > 0) {
-      frame.left--
-      const key = this.#key()
-      const value = this.#begin()
-      if (value === entered) {
-        frame.key = key
-        return true
-      }
-      setProperty(object, key, value)
-    }
-    return false
-  }
-
-  #key(): string {
+  protected key(): string {
     const lead = this.byte()
-    if (lead >= Lead.fixstr && lead < Lead.nil) return this.key(lead & 0x1f)
-    if (lead >= Lead.str8 && lead <= Lead.str32) return this.key(this.#length(lead - Lead.str8))
+    if (lead >= Lead.fixstr && lead < Lead.nil) return this.knownText(lead & 0x1f)
+    if (lead >= Lead.str8 && lead <= Lead.str32) return this.knownText(this.#length(lead - Lead.str8))
     this.position--
-    const value = this.#begin()
+    const value = this.begin()
     if (typeof value === 'string') return value
     throw this.malformed('expected a string as key')
   }
 
   /** A simple value, or `entered`. */
-  #begin(): unknown {
+  protected begin(): unknown {
     const lead = this.byte()
     if (lead < Lead.fixmap) return lead
     if (lead >= Lead.negativeFixint) return lead - 0x100
@@ -209,7 +195,10 @@ export class Decoder extends ByteReader {
     if (kind === Container.map) {
       const small = lead >= Lead.fixmap && lead < Lead.fixarray
       if (small || lead === Lead.map16 || lead === Lead.map32) {
-        return this.#enterItems(2 * collectionSize(small ? lead & 0x0f : this.#length(lead - Lead.map16 + 1)), asMap)
+        return this.#enterItems(
+          2 * collectionSize(small ? lead & 0x0f : this.#length(lead - Lead.map16 + 1)),
+          this.finishMap,
+        )
       }
     } else {
       const finish = kind === Container.tuple ? tupleOf : kind === Container.set ? asSet : asFrozenSet
@@ -222,35 +211,65 @@ export class Decoder extends ByteReader {
     throw this.malformed('a container without its header')
   }
 
-  #enterItems(left: number, finish: (items: unknown[]) => unknown): unknown {
+  #enterItems(left: number, finish: Finish): unknown {
     // Every part takes a byte at least. Nothing is allocated by what a header claims.
     if (left > this.end - this.position) throw this.malformed('the message ends too early')
     if (this.#depth < deepestRecursion) {
-      const items: unknown[] = []
       this.#depth += 1
-      for (let index = 0; index < left; index++) items.push(this.#value())
+      const items = this.items(left, finish)
       this.#depth -= 1
       return finish(items)
     }
-    this.#stack.push({ kind: 'items', finish, items: [], left })
+    this.#stack.push({ finish, items: [], left })
     return entered
   }
 
   #enterProperties(left: number): unknown {
     if (2 * left > this.end - this.position) throw this.malformed('the message ends too early')
-    const object: Properties = {}
     if (this.#depth < deepestRecursion) {
       this.#depth += 1
-      for (let index = 0; index < left; index++) {
-        const key = this.#key()
-        setProperty(object, key, this.#value())
-      }
+      const object = this.properties(left)
       this.#depth -= 1
       return object
     }
-    this.#stack.push({ kind: 'properties', object, key: '', left })
-    return entered
+    return this.#enterItems(2 * left, this.finishProperties)
   }
+
+  /** The parts of a container, by recursion. */
+  protected items(left: number, _finish: Finish): unknown[] {
+    const items: unknown[] = []
+    for (let index = 0; index < left; index++) items.push(this.value())
+    return items
+  }
+
+  /** An object of so many names and values, by recursion. */
+  protected properties(left: number): unknown {
+    const object: Record<string, unknown> = {}
+    for (let index = 0; index < left; index++) {
+      const key = this.key()
+      setProperty(object, key, this.value())
+    }
+    return object
+  }
+
+  /** An object of a shape, by recursion. */
+  protected record(shape: RecordShape): unknown {
+    return shape.make(this.#next)
+  }
+
+  /** An object of names and values in turn. */
+  protected finishProperties: Finish = (parts) => {
+    const object: Record<string, unknown> = {}
+    for (let index = 0; index < parts.length; index += 2) {
+      const name = parts[index]
+      if (typeof name !== 'string') throw this.malformed('expected a string as key')
+      setProperty(object, name, parts[index + 1])
+    }
+    return object
+  }
+
+  /** A dict of keys and values in turn. */
+  protected finishMap: Finish = asMap
 
   /** The names of a shape and its first object. */
   #enterShape(number: number): unknown {
@@ -258,7 +277,7 @@ export class Decoder extends ByteReader {
     const lead = this.byte()
     const small = lead >= Lead.fixarray && lead < Lead.fixstr
     if (!small && lead !== Lead.array16) throw this.malformed('a shape without names')
-    const names = Array.from({ length: small ? lead & 0x0f : this.uint16() }, () => this.#key())
+    const names = Array.from({ length: small ? lead & 0x0f : this.uint16() }, () => this.key())
     const shape = new RecordShape(names)
     this.#shapes.push(shape)
     return this.#enterRecord(shape)
@@ -269,11 +288,14 @@ export class Decoder extends ByteReader {
     if (shape.names.length > this.end - this.position) throw this.malformed('the message ends too early')
     if (this.#depth < deepestRecursion) {
       this.#depth += 1
-      const object = shape.make(this.#next)
+      const object = this.record(shape)
       this.#depth -= 1
       return object
     }
-    return this.#enterItems(shape.names.length, (values) => shape.make(() => values.shift()))
+    const { names } = shape
+    return this.#enterItems(names.length, (values) =>
+      this.finishProperties(names.flatMap((name, index) => [name, values[index]])),
+    )
   }
 }
 
@@ -299,7 +321,7 @@ function asFrozenSet(items: unknown[]): PyFrozenSet {
   return complete(new PyFrozenSet(items), items.length)
 }
 
-function asMap(parts: unknown[]): Map<unknown, unknown> {
+export function asMap(parts: unknown[]): Map<unknown, unknown> {
   const map = new Map<unknown, unknown>()
   for (let index = 0; index < parts.length; index += 2) map.set(parts[index], parts[index + 1])
   return complete(map, parts.length / 2)

@@ -55,15 +55,17 @@ export class Encoder extends ByteWriter {
   readonly #path = (): string => this.#spellPath()
   readonly #shapes = new ShapeTable()
   readonly #values: unknown[] = []
+  #floats = false
 
   constructor(buffer: ArrayBuffer, grow: (bytes: number) => ArrayBuffer, hooks: EncodeHooks) {
     super(buffer, grow)
     this.#hooks = hooks
   }
 
-  /** A new message begins, which knows no shapes yet. */
-  beginMessage(): void {
+  /** A new message begins, which knows no shapes yet. `floats`: every number is a float. */
+  beginMessage(floats = false): void {
     this.#shapes.begin()
+    this.#floats = floats
   }
 
   /** Writes a value. Throws `ERR_CONVERSION` with the path of the part that cannot cross; `path` is where the value itself stands. */
@@ -109,7 +111,7 @@ export class Encoder extends ByteWriter {
   }
 
   #number(value: number): void {
-    if (Number.isSafeInteger(value) && (value !== 0 || 1 / value > 0)) this.integer(value)
+    if (Number.isSafeInteger(value) && !this.#floats && (value !== 0 || 1 / value > 0)) this.integer(value)
     else this.float(value)
   }
 
@@ -150,7 +152,8 @@ export class Encoder extends ByteWriter {
   }
 
   #array(items: readonly unknown[]): boolean {
-    if (items.length >= shortestPacked && typeof items[0] === 'number' && this.packedNumbers(items)) return false
+    if (items.length >= shortestPacked && typeof items[0] === 'number' && this.packedNumbers(items, this.#floats))
+      return false
     this.#list(items)
     return true
   }

@@ -2,9 +2,9 @@
 import { AsyncItems } from '../call/async-items'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
-import { checkedOptions } from '../call/options'
+import { checkedConvertOptions, checkedOptions } from '../call/options'
 import type { AnyKw, Arguments } from '../types/keywords'
-import type { CallOptions } from '../types/options'
+import type { CallOptions, ConvertOptions } from '../types/options'
 import type { AsyncProxy } from './async-proxy'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
@@ -68,8 +68,8 @@ export const asyncMembers = Object.setPrototypeOf(
     $isInstance(this: object, cls: unknown): Promise<unknown> {
       return proxyOf(this).start(Operation.isInstance, [cls]).promise
     },
-    $value(this: object): Promise<unknown> {
-      return returning(proxyOf(this), 'value')
+    $value(this: object, options?: ConvertOptions): Promise<unknown> {
+      return returning(proxyOf(this), 'value', options)
     },
     $ref(this: object): Promise<unknown> {
       return returning(proxyOf(this), 'ref')
@@ -139,8 +139,10 @@ function stateBehind(view: object): HandleState {
   return proxyOf(view).target as HandleState
 }
 
-function returning(handler: AsyncProxy, returns: 'value' | 'ref'): Promise<unknown> {
-  const context = handler.context.with(checkedOptions({ returns }, handler.context.options))
+function returning(handler: AsyncProxy, returns: 'value' | 'ref', convert?: ConvertOptions): Promise<unknown> {
+  const base = handler.context.options
+  const options = { ...base, ...checkedConvertOptions(convert, base), returns }
+  const context = handler.context.with(options)
   return handler.start(Operation.value, [], undefined, context).promise
 }
 

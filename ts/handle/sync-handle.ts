@@ -2,14 +2,14 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { failed, getAttribute, operateSync, takeFailure } from '../call/sync-call'
 import { Operation } from '../call/operation'
-import { holdsState, type HasState } from '../call/subject'
+import { hasState, holdsState, type HasState } from '../call/subject'
 import { withStackFrom, type StackBoundary } from '../errors/from-native'
 import { isPythonError } from '../errors/python-error'
 import { environment } from '../native/environment'
 import { nameNumber } from '../native/names'
-import type { Returns } from '../types/options'
+import { noOptions, type SyncRules } from '../call/options'
 import { dataUse, handleAsData } from './data-misuse'
-import { internal } from './internal'
+import { handlerOf, internal } from './internal'
 import { memberKind } from './member-names'
 import { objectTarget } from './sync-target'
 import { proxyOver, proxyTarget, type Inspectable, type Traps } from './proxy-target'
@@ -41,11 +41,11 @@ export class SyncView implements Traps, Inspectable, HasState {
   get = getTrap
   readonly [holdsState] = true
   readonly state: HandleState
-  readonly returns: Returns
+  readonly rules: SyncRules
 
-  constructor(state: HandleState, returns: Returns = 'auto') {
+  constructor(state: HandleState, rules: SyncRules = noOptions) {
     this.state = state
-    this.returns = returns
+    this.rules = rules
   }
 
   static over(state: HandleState): object {
@@ -53,8 +53,8 @@ export class SyncView implements Traps, Inspectable, HasState {
   }
 
   /** The same object with an option for its results. */
-  static returning(state: HandleState, returns: Returns): object {
-    return returns === 'auto' ? state.syncView : proxyOver(proxyTarget, new SyncViewWithOptions(state, returns))
+  static with(state: HandleState, rules: SyncRules): object {
+    return rules === noOptions ? state.syncView : proxyOver(proxyTarget, new SyncViewWithOptions(state, rules))
   }
 
   /** Everything but a plain attribute that was read before. */
@@ -65,7 +65,7 @@ export class SyncView implements Traps, Inspectable, HasState {
     if (typeof key === 'symbol' || key.startsWith('$') || neverAttributes.has(key)) return undefined
     switch (memberKind(key)) {
       case 'item':
-        return operateSync(this.state, Operation.getItem, [Number(key)], undefined, this.returns)
+        return operateSync(this.state, Operation.getItem, [Number(key)], undefined, this.rules)
       case 'none':
         return undefined
       case 'attribute':
@@ -94,7 +94,7 @@ export class SyncView implements Traps, Inspectable, HasState {
    */
   getNamed(name: string, boundary: StackBoundary): unknown {
     const number = nameNumber(name)
-    if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
+    if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.rules, [name])
     if (
       name !== 'name' &&
       !(name in syncMembers) &&
@@ -188,7 +188,7 @@ export class SyncView implements Traps, Inspectable, HasState {
 }
 
 function applyTrapWithOptions(this: SyncView, _target: unknown, _this: unknown, args: unknown[]): unknown {
-  return operateSync(this.state, Operation.call, args, undefined, this.returns)
+  return operateSync(this.state, Operation.call, args, undefined, this.rules)
 }
 
 function getTrapWithOptions(this: SyncView, _target: unknown, key: string | symbol, receiver: object): unknown {
@@ -196,13 +196,17 @@ function getTrapWithOptions(this: SyncView, _target: unknown, key: string | symb
   return this.getUncommon(key, receiver, getTrapWithOptions)
 }
 
-/** A synchronous view whose results are all values, or all handles. */
+/** A synchronous view with options of its own for what is done through it. */
 class SyncViewWithOptions extends SyncView {
   override apply = applyTrapWithOptions
   override get = getTrapWithOptions
 
   override getNamed(name: string, _boundary: StackBoundary): unknown {
-    return operateSync(this.state, Operation.value, [], undefined, this.returns, [name])
+    const { convert } = this.rules
+    const value = operateSync(this.state, Operation.value, [], undefined, this.rules, [name])
+    const handler = convert === undefined ? undefined : handlerOf(value)
+    // What is reached through this view is converted like what it gives; `returns` was about the attribute itself.
+    return hasState(handler) ? SyncView.with(handler.state, { returns: 'auto', convert }) : value
   }
 }
 

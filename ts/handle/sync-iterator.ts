@@ -1,4 +1,5 @@
 /* Iterates over a Python object on the JavaScript thread. */
+import { referenceRules, type SyncRules } from '../call/options'
 import { Operation } from '../call/operation'
 import { operateSync } from '../call/sync-call'
 import { hasState } from '../call/subject'
@@ -9,14 +10,20 @@ import type { HandleState } from './state'
 export class SyncIterator implements IterableIterator<unknown, void, undefined> {
   #iterator: HandleState | undefined
 
-  constructor(iterable: HandleState) {
-    const iterator = handlerOf(operateSync(iterable, Operation.iterator, [], undefined, 'ref'))
+  constructor(
+    iterable: HandleState,
+    private readonly rules: SyncRules,
+  ) {
+    const iterator = handlerOf(operateSync(iterable, Operation.iterator, [], undefined, referenceRules))
     if (hasState(iterator)) this.#iterator = iterator.state
   }
 
   next(): IteratorResult<unknown, void> {
     if (this.#iterator === undefined) return { done: true, value: undefined }
-    const item = operateSync(this.#iterator, Operation.next) as unknown[]
+    const item = operateSync(this.#iterator, Operation.next, [], undefined, {
+      ...this.rules,
+      returns: 'auto',
+    }) as unknown[]
     if (item.length > 0) return { done: false, value: item[0] }
     this.#finish()
     return { done: true, value: undefined }

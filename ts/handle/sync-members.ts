@@ -3,8 +3,8 @@ import { Operation } from '../call/operation'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
 import type { AnyKw, Arguments } from '../types/keywords'
-import type { SyncCallOptions } from '../types/options'
-import { checkedSyncOptions } from '../call/options'
+import type { ConvertOptions, SyncCallOptions } from '../types/options'
+import { checkedConvertOptions, checkedSyncOptions } from '../call/options'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
 import { SyncIterator } from './sync-iterator'
@@ -27,13 +27,13 @@ function getAnew(this: object, name: string): unknown {
 export const syncMembers = Object.setPrototypeOf(
   {
     $call(this: object, args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): unknown {
-      const { state } = viewOf(this)
+      const { state, rules } = viewOf(this)
       return operateSync(
         state,
         Operation.call,
         listedArguments(args),
         namedArguments(named),
-        checkedSyncOptions(options),
+        checkedSyncOptions(options, rules),
       )
     },
     $get: getAnew,
@@ -44,8 +44,8 @@ export const syncMembers = Object.setPrototypeOf(
       attributesOf(this).remove(name)
     },
     $getItem(this: object, key: unknown): unknown {
-      const { state, returns } = attributesOf(this)
-      return operateSync(state, Operation.getItem, [key], undefined, returns)
+      const { state, rules } = attributesOf(this)
+      return operateSync(state, Operation.getItem, [key], undefined, rules)
     },
     $setItem(this: object, key: unknown, value: unknown): void {
       operateSync(viewOf(this).state, Operation.setItem, [key, value])
@@ -77,17 +77,21 @@ export const syncMembers = Object.setPrototypeOf(
     $isInstance(this: object, cls: unknown): unknown {
       return operateSync(viewOf(this).state, Operation.isInstance, [cls])
     },
-    $value(this: object): unknown {
-      return operateSync(viewOf(this).state, Operation.value, [], undefined, 'value')
+    $value(this: object, options?: ConvertOptions): unknown {
+      const { state, rules } = viewOf(this)
+      return operateSync(state, Operation.value, [], undefined, {
+        ...checkedConvertOptions(options, rules),
+        returns: 'value',
+      })
     },
     $ref(this: object): unknown {
       return viewOf(this).state.syncView
     },
     $iter(this: object): SyncIterator {
-      return new SyncIterator(viewOf(this).state)
+      return new SyncIterator(viewOf(this).state, viewOf(this).rules)
     },
     $with(this: object, options: SyncCallOptions): object {
-      return SyncView.returning(viewOf(this).state, checkedSyncOptions(options))
+      return SyncView.with(viewOf(this).state, checkedSyncOptions(options, viewOf(this).rules))
     },
     $dispose(this: object): void {
       viewOf(this).state.dispose()

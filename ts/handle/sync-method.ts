@@ -1,4 +1,5 @@
 /* A method read from a synchronous view, bound late: calling it is one step, and no bound-method object exists for it. */
+import { referenceRules } from '../call/options'
 import { operateSync } from '../call/sync-call'
 import { Operation } from '../call/operation'
 import { holdsState, type HasState } from '../call/subject'
@@ -43,7 +44,7 @@ export class SyncMethod implements Traps, Inspectable, HasState {
 
   get bound(): SyncView {
     return (this.#view ??= handlerOf(
-      operateSync(this.owner, Operation.value, [], undefined, 'ref', [this.name]),
+      operateSync(this.owner, Operation.value, [], undefined, referenceRules, [this.name]),
     ) as SyncView)
   }
 

@@ -3,13 +3,20 @@ import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
 import { requests } from '../call/request-queue'
 import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
+import { checkedConversion } from '../call/options'
 import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { chosenInterpreter } from './locate-report'
 import { OutputLines } from './output-lines'
-import { checkSameOptions, checkSameReceivers, checkStartOptions, coreConfig } from './start-options'
+import {
+  checkSameConversion,
+  checkSameOptions,
+  checkSameReceivers,
+  checkStartOptions,
+  coreConfig,
+} from './start-options'
 
 /** How long the end of the process, or `stop`, may wait for Python. */
 const shutdownMilliseconds = 2000
@@ -32,6 +39,7 @@ class Interpreter {
       this.#checkSame(options, executable)
     } else {
       this.#options = options
+      if (options.convert !== undefined) environment.conversion = checkedConversion(options.convert)
       await this.ready()
     }
     return this.info()
@@ -128,6 +136,7 @@ class Interpreter {
     const { config } = JSON.parse(environment.core.info()) as CoreInfo
     checkSameOptions(options, executable, JSON.parse(config) as CoreConfig)
     checkSameReceivers(options, this.#starts ? this.#options : {})
+    checkSameConversion(options, environment.conversion)
   }
 
   async #stop(): Promise<void> {

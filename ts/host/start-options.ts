@@ -1,5 +1,6 @@
 /* What `python.start` was asked for, and whether a Python that runs is that. */
-import { checkNames } from '../call/options'
+import { checkedConversion, checkNames } from '../call/options'
+import type { Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import type { CoreConfig, OutputMode } from '../native/core'
 import type { ChosenInterpreter } from '../native/loader'
@@ -10,7 +11,8 @@ const defaultThreads = 4
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, stdout, stderr } = options
+  const { mode, python, paths, args, env, threads, stdout, stderr, convert } = options
+  if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
   if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
   if (python !== undefined && (typeof python !== 'string' || python === '')) throw invalid('python', 'a path', python)
@@ -37,6 +39,7 @@ const startOptionNames: ReadonlySet<string> = new Set([
   'threads',
   'stdout',
   'stderr',
+  'convert',
 ])
 
 /** The configuration of the core for an interpreter. */
@@ -79,6 +82,18 @@ export function checkSameOptions(options: StartOptions, executable: string | und
         'call `python.start` once, before anything else uses Python',
     )
   }
+}
+
+/** Throws `ERR_PYTHON_ALREADY_CHOSEN` for other conversions than those that handles were made with. */
+export function checkSameConversion(options: StartOptions, running: Conversion): void {
+  if (options.convert === undefined) return
+  const asked = checkedConversion(options.convert)
+  if (spelled(asked) === spelled(running)) return
+  throw new BridgeError(
+    'ERR_PYTHON_ALREADY_CHOSEN',
+    `Python runs in this process already, with \`convert\`: ${spelled(running)}, and cannot be started again with ${spelled(asked)}; ` +
+      'call `python.start` once, before anything else uses Python, or use `$with`',
+  )
 }
 
 /** Throws `ERR_PYTHON_ALREADY_CHOSEN` for a function that does not get the output, because another one does. */

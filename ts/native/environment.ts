@@ -1,4 +1,5 @@
 /* This environment's share of the core: its port, its mailbox and its outbox. There is one a module registry (a thread, a Jest sandbox). */
+import { asTheyAre, type Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import type { NativeCore, Port } from './core'
 import { Mailbox } from './mailbox'
@@ -29,8 +30,21 @@ class Environment {
    * of them brings about.
    */
   sendRequests: (() => void) | undefined = undefined
+  #conversion = asTheyAre
+  /** Whether numbers and primitives may cross as they are, because nobody asked for another type. */
+  direct = true
   #core: NativeCore | undefined
   #closed = false
+
+  /** What values become, unless a handle or a call says otherwise. */
+  get conversion(): Conversion {
+    return this.#conversion
+  }
+
+  set conversion(conversion: Conversion) {
+    this.#conversion = conversion
+    this.direct = conversion === asTheyAre
+  }
 
   /** Whether requests can be submitted. */
   get attached(): boolean {

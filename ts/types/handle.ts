@@ -1,6 +1,6 @@
 /* The asynchronous face of Python objects: handles, paths and calls. */
 import type { AnyKw, Arguments } from './keywords'
-import type { CallOptions } from './options'
+import type { CallOptions, ConvertOptions } from './options'
 import type { SyncHandle } from './sync-handle'
 import type { Untyped } from './untyped'
 
@@ -59,7 +59,7 @@ export interface CommonMembers {
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): Promise<boolean>
   /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(): Promise<T>
+  $value<T = Untyped>(options?: ConvertOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
   /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */

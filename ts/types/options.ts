@@ -9,8 +9,33 @@
  */
 export type Returns = 'auto' | 'value' | 'ref'
 
+/**
+ * Which types values get where JavaScript or Python has a choice. Given to `python.start` for everything, to `$with` for what is
+ * done through one handle, or to one call; the narrower wins, option by option.
+ */
+export interface ConvertOptions {
+  /**
+   * What a Python `int` is in JavaScript. `'auto'`: a number, or a bigint beyond 2^53 - 1; `'number'`: a number, and larger ones
+   * are refused with `ERR_CONVERSION` and their path; `'bigint'`: always a bigint.
+   * @default 'auto'
+   */
+  readonly int?: 'auto' | 'number' | 'bigint' | undefined
+  /**
+   * What a JavaScript number is in Python. `'auto'`: an `int` if it is integral, not `-0` and within 2^53 - 1, else a `float`;
+   * `'float'`: always a `float`. A bigint is an `int` in any case.
+   * @default 'auto'
+   */
+  readonly number?: 'auto' | 'float' | undefined
+  /**
+   * What a Python `dict` is in JavaScript. `'auto'`: an object if all keys are strings, else a `Map`; `'object'`: an object, and
+   * other keys are refused with `ERR_CONVERSION` and their path; `'map'`: always a `Map`.
+   * @default 'auto'
+   */
+  readonly dict?: 'auto' | 'object' | 'map' | undefined
+}
+
 /** Options of one asynchronous call. */
-export interface CallOptions {
+export interface CallOptions extends ConvertOptions {
   /**
    * Cancels the call. A call that has not started never starts; one that runs in Python goes on there, and its outcome is thrown
    * away. Either way the promise rejects at once with `ERR_CANCELLED`, name `'AbortError'`, and the reason of the signal as `cause`.
@@ -28,7 +53,7 @@ export interface CallOptions {
 }
 
 /** Options of a synchronous view: a synchronous call cannot be cancelled. */
-export interface SyncCallOptions {
+export interface SyncCallOptions extends ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
 }

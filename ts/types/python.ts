@@ -1,6 +1,6 @@
 /* The host object `python` and what it takes and gives. */
 import type { Call, Handle } from './handle'
-import type { CallOptions } from './options'
+import type { CallOptions, ConvertOptions } from './options'
 import type { SyncHandle, SyncMembers } from './sync-handle'
 import type { AsyncModule, AsyncObject, SyncModule } from './typed-modules'
 import type { Untyped } from './untyped'
@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */
   readonly stderr?: Output | undefined
+  /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
+  readonly convert?: ConvertOptions | undefined
 }
 
 /** What runs. */

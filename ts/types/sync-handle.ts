@@ -1,7 +1,7 @@
 /* The synchronous face of Python objects. */
 import type { FunctionNames, Handle } from './handle'
 import type { AnyKw, Arguments } from './keywords'
-import type { SyncCallOptions } from './options'
+import type { ConvertOptions, SyncCallOptions } from './options'
 import type { Untyped } from './untyped'
 
 /** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
@@ -66,7 +66,7 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): boolean
   /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(): T
+  $value<T = Untyped>(options?: ConvertOptions): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */

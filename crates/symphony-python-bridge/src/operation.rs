@@ -59,9 +59,9 @@ impl Header {
         self.flags & 1 != 0
     }
 
-    /// Whether plain data is copied and anything else becomes a handle.
+    /// Whether plain data is copied and anything else becomes a handle, and primitives need not be spelled as bytes.
     pub fn is_auto(&self) -> bool {
-        self.returns() == Returns::Auto
+        self.returns() == Returns::Auto && self.flags & 2 == 0
     }
 
     /// Whether the outcome becomes a handle in any case.

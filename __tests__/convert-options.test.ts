@@ -1,0 +1,160 @@
+/* The options `int`, `number` and `dict`: at the start, of a handle, of a call. */
+import { join } from 'node:path'
+import { python, type Handle, type SyncHandle } from 'symphony-python-bridge'
+import { runProgram } from './support/child-process'
+
+let handles: Handle
+let sync: SyncHandle
+
+beforeAll(async () => {
+  await python.start({ paths: [join(__dirname, 'fixtures')] })
+  handles = await python.import('handles')
+  sync = handles.$sync
+})
+
+const big = 2n ** 60n
+const nested = { list: [1, [2, { three: 3 }]], half: 0.5, flag: true, none: null, big }
+
+/** The same call on both views. */
+async function both(use: (view: Handle | SyncHandle) => unknown): Promise<unknown[]> {
+  return [await use(handles), use(sync)]
+}
+
+test("int: 'bigint' makes every integer a bigint, and nothing else", async () => {
+  for (const value of await both((view) => view.identity.$with({ int: 'bigint' })(nested))) {
+    expect(value).toStrictEqual({ list: [1n, [2n, { three: 3n }]], half: 0.5, flag: true, none: null, big })
+  }
+  for (const value of await both((view) => view.$with({ int: 'bigint' }).add(1, 2))) expect(value).toBe(3n)
+  for (const value of await both((view) => view.$with({ int: 'bigint' }).add(1, 0.5))) expect(value).toBe(1.5)
+  const many = Array.from({ length: 100 }, (_, index) => index)
+  for (const value of await both((view) => view.identity.$call([many], undefined, { int: 'bigint' }))) {
+    expect(value).toStrictEqual(many.map(BigInt))
+  }
+})
+
+test("int: 'number' refuses what a number does not hold, with its path", async () => {
+  const small = { list: [1, 2 ** 53 - 1] }
+  for (const value of await both((view) => view.identity.$with({ int: 'number' })(small))) {
+    expect(value).toStrictEqual(small)
+  }
+  const refusal = {
+    code: 'ERR_CONVERSION',
+    path: '.rows[1].price[0]',
+    message: expect.stringMatching(
+      /^\.rows\[1\]\.price\[0\]: expected an integer that a number holds .* 1152921504606846976/,
+    ),
+  }
+  const rows = [{ price: [1] }, { price: [big] }]
+  await expect(handles.identity.$with({ int: 'number' })({ rows })).rejects.toMatchObject(refusal)
+  expect(() => sync.identity.$with({ int: 'number' })({ rows })).toThrow(expect.objectContaining(refusal))
+  expect(() => sync.identity.$with({ int: 'number' })(big)).toThrow('expected an integer')
+})
+
+test("number: 'float' sends every number as a float, and bigints as integers", async () => {
+  for (const value of await both((view) => view.representation.$with({ number: 'float' })(1, [2, 3n], { a: -4 }))) {
+    expect(value).toBe("1.0, [2.0, 3], {'a': -4.0}")
+  }
+  for (const value of await both((view) =>
+    view.representation.$with({ number: 'float' })([1, 2, 3, 4, 5, 6, 7, 8, 9]),
+  )) {
+    expect(value).toBe('[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]')
+  }
+})
+
+test("dict: 'map' makes every dict a Map", async () => {
+  const rows = Array.from({ length: 20 }, (_, id) => ({ id, in: { id } }))
+  for (const value of await both((view) => view.identity.$with({ dict: 'map' })({ rows, empty: {} }))) {
+    expect(value).toStrictEqual(
+      new Map<string, unknown>([
+        [
+          'rows',
+          rows.map(
+            ({ id }) =>
+              new Map<string, unknown>([
+                ['id', id],
+                ['in', new Map([['id', id]])],
+              ]),
+          ),
+        ],
+        ['empty', new Map()],
+      ]),
+    )
+  }
+})
+
+test("dict: 'object' refuses keys that are no strings, with the path", async () => {
+  for (const value of await both((view) => view.identity.$with({ dict: 'object' })({ a: {} }))) {
+    expect(value).toStrictEqual({ a: {} })
+  }
+  const refusal = { code: 'ERR_CONVERSION', path: '.a[0]' }
+  const value = { a: [new Map([[1, 2]])] }
+  await expect(handles.identity.$with({ dict: 'object' })(value)).rejects.toMatchObject(refusal)
+  expect(() => sync.identity.$with({ dict: 'object' })(value)).toThrow(expect.objectContaining(refusal))
+})
+
+test('deep values are converted too', async () => {
+  let deep: unknown = { n: 1 }
+  for (let depth = 0; depth < 1000; depth++) deep = depth % 2 === 0 ? [deep] : { deep }
+  const copy = await handles.identity.$with({ int: 'bigint', dict: 'map' })(deep)
+  let inner: unknown = copy
+  for (let depth = 999; depth >= 0; depth--) {
+    inner = depth % 2 === 0 ? (inner as unknown[])[0] : (inner as Map<string, unknown>).get('deep')
+  }
+  expect(inner).toStrictEqual(new Map([['n', 1n]]))
+})
+
+test('$value takes them, and iteration has those of its view', async () => {
+  const list = handles.identity.$with({ returns: 'ref' })
+  const view = (await list([1, 2])) as Handle
+  expect(await view.$value({ int: 'bigint' })).toStrictEqual([1n, 2n])
+  expect(view.$sync.$value({ int: 'bigint' })).toStrictEqual([1n, 2n])
+  expect([...(view.$sync.$with({ int: 'bigint' }) as unknown as Iterable<unknown>)]).toStrictEqual([1n, 2n])
+  const items: unknown[] = []
+  for await (const item of view.$with({ int: 'bigint' })) items.push(item)
+  expect(items).toStrictEqual([1n, 2n])
+})
+
+test('what the bridge itself asks keeps its types', async () => {
+  const view = (await handles.identity.$with({ returns: 'ref' })([1, 2])) as Handle
+  expect(await view.$with({ int: 'bigint' }).$len()).toBe(2)
+  expect(view.$sync.$with({ int: 'bigint' }).$len()).toBe(2)
+})
+
+test('the narrower option wins, option by option', async () => {
+  const exact = handles.$with({ int: 'bigint', dict: 'map' })
+  expect(await exact.identity({ a: 1 })).toStrictEqual(new Map([['a', 1n]]))
+  expect(await exact.identity.$with({ dict: 'auto' })({ a: 1 })).toStrictEqual({ a: 1n })
+  expect(await exact.identity.$with({ int: 'auto', dict: 'auto' })({ a: 1 })).toStrictEqual({ a: 1 })
+  expect(sync.$with({ int: 'bigint' }).identity.$call([{ a: 1 }], undefined, { int: 'auto' })).toStrictEqual({ a: 1 })
+})
+
+test.each([{ int: 'big' }, { number: 'int' }, { dict: 'Map' }])('an unknown choice is refused: %j', (options) => {
+  const expected = { code: 'ERR_INVALID_ARGUMENT', message: expect.stringContaining('must be one of') }
+  expect(() => handles.$with(options as object)).toThrow(expect.objectContaining(expected))
+  expect(() => sync.$with(options as object)).toThrow(expect.objectContaining(expected))
+})
+
+test('python.start takes them for everything', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    async function main() {
+      await python.start({ convert: { int: 'bigint', number: 'float' } })
+      const ns = python.execSync('class Thing:\\n  n = 1\\n  def m(self, a): return [repr(a), 5]\\ndef f(*a): return [repr(a), 3]')
+      const thing = ns.Thing()
+      const text = (value) => JSON.stringify(value, (_, one) => typeof one === 'bigint' ? one + 'n' : one)
+      console.log(text([ns.f(1, 2), ns.f(), ns.f('a', 1), thing.n, thing.m(1), thing.$len === undefined, python.evalSync('[1]')]))
+      console.log(text([await ns.$async.f(1), await thing.$async.n, await thing.$async.m.$with({ int: 'auto', number: 'auto' })(1)]))
+      console.log(text([ns.f.$with({ int: 'auto' })(1)]))
+      await python.start({ convert: { number: 'float', int: 'bigint' } })
+      await python.start({ convert: { int: 'number' } }).catch((error) => console.log(error.code))
+    }
+    main()`)
+  expect(end.stderr).toBe('')
+  expect(end.stdout.split('\n')).toEqual([
+    '[["(1.0, 2.0)","3n"],["()","3n"],["(\'a\', 1.0)","3n"],"1n",["1.0","5n"],false,["1n"]]',
+    '[["(1.0,)","3n"],"1n",["1",5]]',
+    '[["(1.0,)",3]]',
+    'ERR_PYTHON_ALREADY_CHOSEN',
+    '',
+  ])
+})

@@ -1,0 +1,112 @@
+/* A decoder for values that are to be other types than by default. It keeps the path, since it has refusals of its own. */
+import { BridgeError } from '../errors/bridge-error'
+import { asTheyAre, type Conversion } from './conversion'
+import { asMap, Decoder, type Finish } from './decoder'
+import { Extension, Lead } from './format'
+import { keyStep, nameStep } from './path'
+import { setProperty, type RecordShape } from './shapes'
+
+export class ConvertingDecoder extends Decoder {
+  conversion: Conversion = asTheyAre
+  readonly #path: string[] = []
+
+  override decode(bytes: Uint8Array, start: number, end: number): unknown {
+    this.#path.length = 0
+    return super.decode(bytes, start, end)
+  }
+
+  protected override begin(): unknown {
+    const at = this.position
+    const value = super.begin()
+    if (this.conversion.int === 'auto') return value
+    if (typeof value === 'bigint' || (typeof value === 'number' && this.bytes[at] !== Lead.float64))
+      return this.#integer(value)
+    const packed = this.bytes[at] === Lead.ext32 && this.bytes[at + 5] === Extension.integers
+    return packed ? (value as number[]).map((item) => this.#integer(item)) : value
+  }
+
+  #integer(value: number | bigint): number | bigint {
+    if (this.conversion.int === 'bigint') return BigInt(value)
+    if (typeof value === 'number') return value
+    throw this.#refused(`expected an integer that a number holds exactly, got ${value}; use int: 'auto' or 'bigint'`)
+  }
+
+  protected override items(left: number, finish: Finish): unknown[] {
+    const items: unknown[] = []
+    for (let index = 0; index < left; index++) {
+      // The parts of a map are keys and values in turn.
+      const step =
+        finish !== this.finishMap
+          ? `[${index}]`
+          : index % 2 === 0
+            ? `<key ${index >> 1}>`
+            : keyStep(items[index - 1], index >> 1)
+      items.push(this.#at(step, () => this.value()))
+    }
+    return items
+  }
+
+  protected override finishMap: Finish = (parts) => {
+    if (this.conversion.dict !== 'object') return asMap(parts)
+    const object: Record<string, unknown> = {}
+    for (let index = 0; index < parts.length; index += 2) {
+      const key = parts[index]
+      if (typeof key !== 'string') {
+        throw this.#refused(`expected string keys only, got a key of type ${typeof key}; use dict: 'auto' or 'map'`)
+      }
+      const value = parts[index + 1]
+      if (key === 'then' && typeof value === 'function') {
+        throw this.#refused(
+          "expected a dict that can be an object, got one with a function as `then`; use dict: 'auto' or 'map'",
+        )
+      }
+      setProperty(object, key, value)
+    }
+    return object
+  }
+
+  protected override finishProperties: Finish = (parts) => {
+    const even = parts.filter((_, index) => index % 2 === 0)
+    return this.#object(
+      even.map(String),
+      parts.filter((_, index) => index % 2 === 1),
+    )
+  }
+
+  protected override properties(left: number): unknown {
+    const names: string[] = []
+    const values: unknown[] = []
+    for (let index = 0; index < left; index++) {
+      const name = this.key()
+      names.push(name)
+      values.push(this.#at(nameStep(name), () => this.value()))
+    }
+    return this.#object(names, values)
+  }
+
+  protected override record(shape: RecordShape): unknown {
+    return this.#object(
+      shape.names,
+      shape.names.map((name) => this.#at(nameStep(name), () => this.value())),
+    )
+  }
+
+  #object(names: readonly string[], values: readonly unknown[]): unknown {
+    if (this.conversion.dict === 'map') return new Map(names.map((name, index) => [name, values[index]]))
+    const object: Record<string, unknown> = {}
+    for (const [index, name] of names.entries()) setProperty(object, name, values[index])
+    return object
+  }
+
+  #at(step: string, read: () => unknown): unknown {
+    this.#path.push(step)
+    const value = read()
+    this.#path.pop()
+    return value
+  }
+
+  #refused(message: string): BridgeError {
+    const path = this.#path.join('')
+    return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, { path })
+  }
+}
