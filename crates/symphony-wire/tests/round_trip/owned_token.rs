@@ -36,6 +36,15 @@ pub(crate) enum Container {
     AnyMap,
 }
 
+impl Container {
+    pub(crate) fn is_map(self) -> bool {
+        match self {
+            Self::Array | Self::Tuple | Self::Set | Self::FrozenSet => false,
+            Self::Map | Self::AnyMap => true,
+        }
+    }
+}
+
 /// One name for each token, as a list and as a match, so that neither can lack what the other has.
 macro_rules! names {
     ($($pattern:pat => $name:literal,)*) => {
@@ -140,10 +149,7 @@ impl OwnedToken {
         match self {
             Self::Container(container, count) => {
                 *count = (*count).min(most);
-                match container {
-                    Container::Array | Container::Tuple | Container::Set | Container::FrozenSet => *count,
-                    Container::Map | Container::AnyMap => 2 * *count,
-                }
+                if container.is_map() { 2 * *count } else { *count }
             }
             Self::Nil
             | Self::Boolean(_)
