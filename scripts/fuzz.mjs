@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { clearInterval, setInterval } from 'node:timers'
 import { parseArgs } from 'node:util'
 import { attempt, execute, note, output, step } from './command.mjs'
 import { requireFile, root, run, Stop } from './project.mjs'
@@ -81,9 +82,17 @@ function build() {
   // Naming the target, though it is the host, keeps the flags away from build scripts and procedural macros.
   execute(
     'cargo',
-    ['build', '--release', '--locked', '--bins', '--target', host, '--target-dir', buildFolder, '--manifest-path'].concat(
-      join(fuzzFolder, 'Cargo.toml'),
-    ),
+    [
+      'build',
+      '--release',
+      '--locked',
+      '--bins',
+      '--target',
+      host,
+      '--target-dir',
+      buildFolder,
+      '--manifest-path',
+    ].concat(join(fuzzFolder, 'Cargo.toml')),
     {
       advice,
       environment: {
@@ -116,7 +125,7 @@ function corpora(target) {
 }
 
 async function fuzz(program, target, seconds) {
-  step(`Fuzzing \`${target}\` for ${seconds} s`)
+  step(seconds === 0 ? `Running \`${target}\` on what is known` : `Fuzzing \`${target}\` for ${seconds} s`)
   // Zero seconds mean no limit to libFuzzer; zero runs mean what is in the folders.
   const duration = seconds === 0 ? '-runs=0' : `-max_total_time=${seconds}`
   const artifacts = `-artifact_prefix=${join(artifactFolder, `${target}-`)}`
@@ -167,7 +176,14 @@ function minimiseCorpus(program, target) {
   const merged = join(buildFolder, 'merged')
   rmSync(merged, { recursive: true, force: true })
   mkdirSync(merged)
-  const status = attempt(program, ['-set_cover_merge=1', '-use_counters=0', '-verbosity=0', ...limits, merged, ...sources])
+  const status = attempt(program, [
+    '-set_cover_merge=1',
+    '-use_counters=0',
+    '-verbosity=0',
+    ...limits,
+    merged,
+    ...sources,
+  ])
   if (status !== 0) throw new Stop(`merging failed (${status})`)
   rmSync(committed, { recursive: true })
   renameSync(merged, committed)
