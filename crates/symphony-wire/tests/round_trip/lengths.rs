@@ -1,5 +1,5 @@
-//! Every length at which the form of a header changes: written in the shortest form, read in any of them, refused if the
-//! message is shorter than it says.
+//! Every length at which the form of a header changes: written in the shortest form, read in any of them, refused if
+//! the message is shorter than it says.
 
 use symphony_wire::{Reader, WireErrorKind};
 
@@ -25,7 +25,8 @@ struct Spelled {
     content: Vec<u8>,
 }
 
-/// The token of this kind and length, in bytes or items; nothing for tokens without a length, or if it cannot have this one.
+/// The token of this kind and length, in bytes or items; nothing for a token without a length, or if it cannot have
+/// this one.
 fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
     let bytes = vec![0x61; length];
     let (token, headers, content) = match kind {

@@ -14,7 +14,8 @@ use owned_token::{Container, OwnedToken};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use symphony_wire::{Reader, Token, Writer};
 
-/// Miri interprets: it takes a minute for what takes a second otherwise, and lets nobody look for files of earlier failures.
+/// Miri interprets, so it has time for a few cases only, and by default it lets no program look for files, such as those
+/// of earlier failures.
 fn configuration() -> ProptestConfig {
     if cfg!(miri) {
         ProptestConfig {

@@ -109,7 +109,8 @@ impl From<Token<'_>> for OwnedToken {
 }
 
 impl OwnedToken {
-    /// Any tokens made into a message: no count above the given one, and `Nil` for each value that is promised and missing.
+    /// Any tokens made into a message: no count above the given one, and `Nil` for each value that is promised and
+    /// missing.
     pub(crate) fn message(mut tokens: Vec<Self>, most: usize) -> Vec<Self> {
         let mut promised = 0_usize;
         for token in &mut tokens {
