@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod format;
+mod integer;
 mod reader;
 mod token;
 mod wire_error;

@@ -1,6 +1,7 @@
 //! Reads a message token by token, trusting nothing in it.
 
 use crate::format::{container, extension, lead};
+use crate::integer::AnyInteger;
 use crate::token::Packed;
 use crate::{Token, WireError, WireErrorKind};
 
@@ -187,7 +188,12 @@ impl<'a> Reader<'a> {
                 _ => Err(bad),
             },
             extension::REQUEST => Ok(Token::Request(u32::from_le_bytes(payload.try_into().map_err(|_| bad)?))),
-            extension::BIG_INTEGER if !payload.is_empty() => Ok(Token::BigInteger(payload)),
+            // Whoever reads tells integers apart by their token, so a form that is longer than it need be must not matter.
+            extension::BIG_INTEGER if !payload.is_empty() => Ok(match AnyInteger::from(payload) {
+                AnyInteger::Signed(value) => Token::Integer(value),
+                AnyInteger::Unsigned(value) => Token::Unsigned(value),
+                AnyInteger::Big(bytes) => Token::BigInteger(bytes),
+            }),
             extension::UTF16 if payload.len() % 2 == 0 => Ok(Token::Utf16(payload)),
             extension::BYTE_ARRAY => Ok(Token::ByteArray(payload)),
             extension::SHAPE => {

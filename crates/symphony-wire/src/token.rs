@@ -11,7 +11,7 @@ pub enum Token<'a> {
     Integer(i64),
     /// An integer above `i64::MAX`.
     Unsigned(u64),
-    /// Any other integer: two's complement, little-endian, at least one byte.
+    /// Any other integer: two's complement, little-endian, without a byte that only repeats the sign.
     BigInteger(&'a [u8]),
     /// A float, bit for bit.
     Float(f64),

@@ -1,6 +1,7 @@
 //! Appends values to a growing message, always in the shortest form.
 
 use crate::format::{container, extension, lead};
+use crate::integer::AnyInteger;
 use crate::{WireError, WireErrorKind};
 
 /// A message under construction.
@@ -133,13 +134,10 @@ impl Writer {
     /// # Errors
     /// [`WireErrorKind::TooLong`].
     pub fn big_integer(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        let bytes = without_sign_extension(bytes);
-        if let Some(value) = small_integer(bytes) {
-            self.integer(value);
-        } else if let ([low @ .., 0], 9) = (bytes, bytes.len()) {
-            self.unsigned(low.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)));
-        } else {
-            self.extension(extension::BIG_INTEGER, bytes)?;
+        match AnyInteger::from(bytes) {
+            AnyInteger::Signed(value) => self.integer(value),
+            AnyInteger::Unsigned(value) => self.unsigned(value),
+            AnyInteger::Big(bytes) => self.extension(extension::BIG_INTEGER, bytes)?,
         }
         Ok(())
     }
@@ -395,26 +393,4 @@ impl Writer {
             offset: self.bytes.len(),
         })
     }
-}
-
-/// Drops high bytes that only repeat the sign.
-fn without_sign_extension(mut bytes: &[u8]) -> &[u8] {
-    while let [rest @ .., next, last] = bytes
-        && matches!((*last, next >> 7), (0x00, 0) | (0xff, 1))
-    {
-        bytes = &bytes[..=rest.len()];
-    }
-    bytes
-}
-
-/// The value, if it fits 64 bits.
-fn small_integer(bytes: &[u8]) -> Option<i64> {
-    let sign = if bytes.last().is_some_and(|last| last >> 7 == 1) {
-        0xff
-    } else {
-        0
-    };
-    let mut extended = [sign; 8];
-    extended.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    Some(i64::from_le_bytes(extended))
 }

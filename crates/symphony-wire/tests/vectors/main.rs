@@ -1,15 +1,12 @@
 //! The byte vectors that the JavaScript half is tested against too.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod fixture;
 mod notation;
 
-use notation::{bytes_of_hex, read_all, write_value};
-use serde_json::Value;
+use fixture::{bytes_of_hex, fixture};
+use notation::{read_all, write_value};
 use symphony_wire::{VERSION, Writer};
-
-fn fixture() -> Value {
-    serde_json::from_str(include_str!("../vectors.json")).unwrap()
-}
 
 #[test]
 fn the_fixture_is_of_this_version() {

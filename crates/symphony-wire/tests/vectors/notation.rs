@@ -1,20 +1,8 @@
 //! The notation of `vectors.json`, to and from tokens.
 
+use super::fixture::hex;
 use serde_json::{Value, json};
 use symphony_wire::{Reader, Token, WireError, Writer, utf16_units};
-
-/// The bytes of a vector.
-pub(crate) fn bytes_of_hex(vector: &Value) -> Vec<u8> {
-    hex(vector["hex"].as_str().unwrap())
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
 
 fn to_hex(bytes: &[u8]) -> String {
     bytes

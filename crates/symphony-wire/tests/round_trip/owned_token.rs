@@ -1,0 +1,205 @@
+//! A token that owns its content: what property tests and fuzz targets generate, write and compare.
+
+use symphony_wire::{Token, WireError, Writer, utf16_units};
+
+/// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
+/// until it is written, read and named here, and the tests ask for it to be generated.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+pub(crate) enum OwnedToken {
+    Nil,
+    Boolean(bool),
+    Integer(i64),
+    Unsigned(u64),
+    BigInteger(Vec<u8>),
+    /// The bits, because NaN has to be equal to itself.
+    Float(u64),
+    Text(String),
+    Utf16(Vec<u16>),
+    Bytes(Vec<u8>),
+    ByteArray(Vec<u8>),
+    /// The number is the one of the header: a map counts pairs.
+    Container(Container, usize),
+    Handle(u32, u32),
+    HandleReference(u32),
+    Request(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+pub(crate) enum Container {
+    Array,
+    Tuple,
+    Set,
+    FrozenSet,
+    Map,
+    AnyMap,
+}
+
+impl Container {
+    pub(crate) fn is_map(self) -> bool {
+        match self {
+            Self::Array | Self::Tuple | Self::Set | Self::FrozenSet => false,
+            Self::Map | Self::AnyMap => true,
+        }
+    }
+}
+
+/// One name for each token, as a list and as a match, so that neither can lack what the other has.
+macro_rules! names {
+    ($($pattern:pat => $name:literal,)*) => {
+        impl OwnedToken {
+            pub(crate) const NAMES: &[&str] = &[$($name),*];
+
+            pub(crate) fn name(&self) -> &'static str {
+                match self {
+                    $($pattern => $name,)*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    Self::Nil => "nil",
+    Self::Boolean(_) => "boolean",
+    Self::Integer(_) => "integer",
+    Self::Unsigned(_) => "unsigned",
+    Self::BigInteger(_) => "big integer",
+    Self::Float(_) => "float",
+    Self::Text(_) => "text",
+    Self::Utf16(_) => "utf16",
+    Self::Bytes(_) => "bytes",
+    Self::ByteArray(_) => "byte array",
+    Self::Container(Container::Array, _) => "array",
+    Self::Container(Container::Tuple, _) => "tuple",
+    Self::Container(Container::Set, _) => "set",
+    Self::Container(Container::FrozenSet, _) => "frozen set",
+    Self::Container(Container::Map, _) => "map",
+    Self::Container(Container::AnyMap, _) => "any map",
+    Self::Handle(..) => "handle",
+    Self::HandleReference(_) => "handle reference",
+    Self::Request(_) => "request",
+}
+
+impl From<Token<'_>> for OwnedToken {
+    fn from(token: Token<'_>) -> Self {
+        match token {
+            Token::Nil => Self::Nil,
+            Token::Boolean(value) => Self::Boolean(value),
+            Token::Integer(value) => Self::Integer(value),
+            Token::Unsigned(value) => Self::Unsigned(value),
+            Token::BigInteger(bytes) => Self::BigInteger(bytes.to_vec()),
+            Token::Float(value) => Self::Float(value.to_bits()),
+            Token::Text(text) => Self::Text(text.to_owned()),
+            Token::Utf16(bytes) => Self::Utf16(utf16_units(bytes).collect()),
+            Token::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+            Token::ByteArray(bytes) => Self::ByteArray(bytes.to_vec()),
+            Token::Array(count) => Self::Container(Container::Array, count),
+            Token::Tuple(count) => Self::Container(Container::Tuple, count),
+            Token::Set(count) => Self::Container(Container::Set, count),
+            Token::FrozenSet(count) => Self::Container(Container::FrozenSet, count),
+            Token::Map(count) => Self::Container(Container::Map, count),
+            Token::AnyMap(count) => Self::Container(Container::AnyMap, count),
+            Token::Handle { id, type_key } => Self::Handle(id, type_key),
+            Token::HandleReference(id) => Self::HandleReference(id),
+            Token::Request(id) => Self::Request(id),
+        }
+    }
+}
+
+impl OwnedToken {
+    /// Any tokens made into a message: no count above the given one, and `Nil` for each value that is promised and
+    /// missing.
+    pub(crate) fn message(mut tokens: Vec<Self>, most: usize) -> Vec<Self> {
+        let mut promised = 0_usize;
+        for token in &mut tokens {
+            promised = promised.saturating_sub(1) + token.limit_children(most);
+        }
+        tokens.extend(core::iter::repeat_n(Self::Nil, promised));
+        tokens
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) -> Result<(), WireError> {
+        match *self {
+            Self::Nil => writer.nil(),
+            Self::Boolean(value) => writer.boolean(value),
+            Self::Integer(value) => writer.integer(value),
+            Self::Unsigned(value) => writer.unsigned(value),
+            Self::BigInteger(ref bytes) => writer.big_integer(bytes)?,
+            Self::Float(bits) => writer.float(f64::from_bits(bits)),
+            Self::Text(ref text) => writer.text(text)?,
+            Self::Utf16(ref units) => writer.utf16(units)?,
+            Self::Bytes(ref bytes) => writer.bytes(bytes)?,
+            Self::ByteArray(ref bytes) => writer.byte_array(bytes)?,
+            Self::Container(Container::Array, count) => writer.array(count)?,
+            Self::Container(Container::Tuple, count) => writer.tuple(count)?,
+            Self::Container(Container::Set, count) => writer.set(count)?,
+            Self::Container(Container::FrozenSet, count) => writer.frozen_set(count)?,
+            Self::Container(Container::Map, count) => writer.map(count)?,
+            Self::Container(Container::AnyMap, count) => writer.any_map(count)?,
+            Self::Handle(id, type_key) => writer.handle(id, type_key),
+            Self::HandleReference(id) => writer.handle_reference(id),
+            Self::Request(id) => writer.request(id),
+        }
+        Ok(())
+    }
+
+    /// Cuts a count that was generated down to the given one, and says how many values follow.
+    fn limit_children(&mut self, most: usize) -> usize {
+        match self {
+            Self::Container(container, count) => {
+                *count = (*count).min(most);
+                if container.is_map() { 2 * *count } else { *count }
+            }
+            Self::Nil
+            | Self::Boolean(_)
+            | Self::Integer(_)
+            | Self::Unsigned(_)
+            | Self::BigInteger(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Utf16(_)
+            | Self::Bytes(_)
+            | Self::ByteArray(_)
+            | Self::Handle(..)
+            | Self::HandleReference(_)
+            | Self::Request(_) => 0,
+        }
+    }
+
+    /// The token that a reader gives for what [`write`](Self::write) wrote: of the three tokens that hold an integer, the
+    /// first that can. Written without the crate's own arithmetic, which this is to check.
+    pub(crate) fn canonical(self) -> Self {
+        let wide = match self {
+            Self::Unsigned(value) => i128::from(value),
+            Self::BigInteger(mut bytes) => {
+                let negative = bytes.last().is_some_and(|last| *last >= 0x80);
+                let sign = if negative { 0xff } else { 0x00 };
+                while bytes.last() == Some(&sign) {
+                    bytes.pop();
+                }
+                // One bit of the sign has to stay.
+                if bytes.last().is_some_and(|last| *last >= 0x80) != negative {
+                    bytes.push(sign);
+                }
+                let mut extended = [sign; 16];
+                match extended.get_mut(..bytes.len()) {
+                    Some(low) => low.copy_from_slice(&bytes),
+                    None => return Self::BigInteger(bytes),
+                }
+                let value = i128::from_le_bytes(extended);
+                if i64::try_from(value).is_err() && u64::try_from(value).is_err() {
+                    return Self::BigInteger(bytes);
+                }
+                value
+            }
+            other => return other,
+        };
+        match (i64::try_from(wide), u64::try_from(wide)) {
+            (Ok(value), _) => Self::Integer(value),
+            (_, Ok(value)) => Self::Unsigned(value),
+            _ => unreachable!("{wide} fits 64 bits"),
+        }
+    }
+}
