@@ -75,6 +75,12 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         | OwnedToken::Integer(_)
         | OwnedToken::Unsigned(_)
         | OwnedToken::Float(_)
+        // The keys of a shape are a list, and packed items come with padding of which the length depends on the place.
+        | OwnedToken::Shape(..)
+        | OwnedToken::Record(..)
+        | OwnedToken::Floats(_)
+        | OwnedToken::Numbers(_)
+        | OwnedToken::Integers(_)
         | OwnedToken::Handle(..)
         | OwnedToken::HandleReference(_)
         | OwnedToken::Request(_) => return None,

@@ -20,6 +20,14 @@ pub(crate) enum OwnedToken {
     ByteArray(Vec<u8>),
     /// The number is the one of the header: a map counts pairs.
     Container(Container, usize),
+    /// The number of the shape, and how many keys follow, and then values. The writer gives the number.
+    Shape(u8, usize),
+    /// The number of the shape, and how many values follow.
+    Record(u8, usize),
+    /// Bits again.
+    Floats(Vec<u64>),
+    Numbers(Vec<u64>),
+    Integers(Vec<i32>),
     Handle(u32, u32),
     HandleReference(u32),
     Request(u32),
@@ -77,6 +85,11 @@ names! {
     Self::Container(Container::FrozenSet, _) => "frozen set",
     Self::Container(Container::Map, _) => "map",
     Self::Container(Container::AnyMap, _) => "any map",
+    Self::Shape(..) => "shape",
+    Self::Record(..) => "record",
+    Self::Floats(_) => "floats",
+    Self::Numbers(_) => "numbers",
+    Self::Integers(_) => "integers",
     Self::Handle(..) => "handle",
     Self::HandleReference(_) => "handle reference",
     Self::Request(_) => "request",
@@ -101,6 +114,11 @@ impl From<Token<'_>> for OwnedToken {
             Token::FrozenSet(count) => Self::Container(Container::FrozenSet, count),
             Token::Map(count) => Self::Container(Container::Map, count),
             Token::AnyMap(count) => Self::Container(Container::AnyMap, count),
+            Token::Shape { shape, keys } => Self::Shape(shape, keys),
+            Token::Record { shape, keys } => Self::Record(shape, keys),
+            Token::Floats(items) => Self::Floats(items.floats().map(f64::to_bits).collect()),
+            Token::Numbers(items) => Self::Numbers(items.floats().map(f64::to_bits).collect()),
+            Token::Integers(items) => Self::Integers(items.integers().collect()),
             Token::Handle { id, type_key } => Self::Handle(id, type_key),
             Token::HandleReference(id) => Self::HandleReference(id),
             Token::Request(id) => Self::Request(id),
@@ -109,12 +127,13 @@ impl From<Token<'_>> for OwnedToken {
 }
 
 impl OwnedToken {
-    /// Any tokens made into a message: no count above the given one, and `Nil` for each value that is promised and
-    /// missing.
+    /// Any tokens made into a message: no count above the given one, shapes in order, records of shapes that there
+    /// are, and `Nil` for each value that is promised and missing.
     pub(crate) fn message(mut tokens: Vec<Self>, most: usize) -> Vec<Self> {
         let mut promised = 0_usize;
+        let mut shapes = Vec::new();
         for token in &mut tokens {
-            promised = promised.saturating_sub(1) + token.limit_children(most);
+            promised = promised.saturating_sub(1) + token.limit_children(most, &mut shapes);
         }
         tokens.extend(core::iter::repeat_n(Self::Nil, promised));
         tokens
@@ -138,6 +157,11 @@ impl OwnedToken {
             Self::Container(Container::FrozenSet, count) => writer.frozen_set(count)?,
             Self::Container(Container::Map, count) => writer.map(count)?,
             Self::Container(Container::AnyMap, count) => writer.any_map(count)?,
+            Self::Shape(shape, keys) => assert_eq!(writer.shape(keys)?, Some(shape)),
+            Self::Record(shape, _) => writer.record(shape),
+            Self::Floats(ref items) => writer.floats(items.iter().copied().map(f64::from_bits))?,
+            Self::Numbers(ref items) => writer.numbers(items.iter().copied().map(f64::from_bits))?,
+            Self::Integers(ref items) => writer.integers(items.iter().copied())?,
             Self::Handle(id, type_key) => writer.handle(id, type_key),
             Self::HandleReference(id) => writer.handle_reference(id),
             Self::Request(id) => writer.request(id),
@@ -145,9 +169,27 @@ impl OwnedToken {
         Ok(())
     }
 
-    /// Cuts a count that was generated down to the given one, and says how many values follow.
-    fn limit_children(&mut self, most: usize) -> usize {
+    /// Cuts a count that was generated down to the given one, and says how many values follow. The shapes are those of the
+    /// message so far, by the number of their keys.
+    fn limit_children(&mut self, most: usize, shapes: &mut Vec<usize>) -> usize {
         match self {
+            Self::Shape(shape, keys) => {
+                let Ok(next) = u8::try_from(shapes.len()) else {
+                    *self = Self::Nil;
+                    return 0;
+                };
+                (*shape, *keys) = (next, (*keys).min(most));
+                shapes.push(*keys);
+                2 * *keys
+            }
+            Self::Record(shape, values) => {
+                let Some(number) = usize::from(*shape).checked_rem(shapes.len()) else {
+                    *self = Self::Nil;
+                    return 0;
+                };
+                (*shape, *values) = (u8::try_from(number).expect("a shape's number"), shapes[number]);
+                shapes[number]
+            }
             Self::Container(container, count) => {
                 *count = (*count).min(most);
                 if container.is_map() { 2 * *count } else { *count }
@@ -162,6 +204,9 @@ impl OwnedToken {
             | Self::Utf16(_)
             | Self::Bytes(_)
             | Self::ByteArray(_)
+            | Self::Floats(_)
+            | Self::Numbers(_)
+            | Self::Integers(_)
             | Self::Handle(..)
             | Self::HandleReference(_)
             | Self::Request(_) => 0,

@@ -22,6 +22,12 @@ pub(crate) fn any_bytes_are_read_or_refused(bytes: &[u8]) {
                 core::hint::black_box(Vec::<u64>::with_capacity(token.children()));
                 promised = promised.saturating_sub(1) + token.children();
                 promised_ever += token.children();
+                if let Token::Record { shape, keys } = token {
+                    let mut known = reader.keys_of(shape).expect("a record of a shape that was described");
+                    // The keys may be wrong, but not at once missing.
+                    assert!(keys == 0 || !known.is_at_end());
+                    while known.is_promised() && known.token().is_ok() {}
+                }
                 // Only headers are checked against what is left; a long string may take the bytes of promised values.
                 if token.children() > 0 {
                     let left = reader.rest().len();
