@@ -7,7 +7,7 @@ import {
   type Handle,
   type Kw,
   type Path,
-  type RefHandle,
+  type TypedHandle,
   type SyncHandle,
   type SyncMember,
   type TypedPath,
@@ -48,7 +48,7 @@ export async function asynchronous(): Promise<void> {
   handle.x = 1
 
   const reference = handle.$with({ returns: 'ref' })
-  expectType<Equal<typeof reference, RefHandle>>()
+  expectType<Equal<typeof reference, TypedHandle<Handle>>>()
   const made = await reference()
   expectType<Equal<typeof made, Handle>>()
   const typed = handle.zeros.$with({ returns: 'ref', timeout: 5 })

@@ -45,8 +45,8 @@ export class Call extends AsyncProxy {
   status: CallStatus = 'queued'
   /** Where the request begins in its batch. */
   offset = 0
-  /** Which types its outcome gets. */
-  convert: Conversion = asTheyAre
+  /** Whether its outcome is a value of the program's, to which the options for results apply. */
+  givesValue = false
   /** What must live until the core is done with the request: the states and calls it names. */
   named: Named
   /** Ends the wait for a signal or a timeout. */
@@ -81,6 +81,11 @@ export class Call extends AsyncProxy {
   get promise(): Promise<unknown> {
     this.#want()
     return (this.#promise ??= this.#newPromise())
+  }
+
+  /** Which types its outcome gets. */
+  get convert(): Conversion {
+    return this.givesValue ? (this.context.options.convert ?? environment.conversion) : asTheyAre
   }
 
   /** Its outcome is there. */
@@ -202,7 +207,8 @@ export class Call extends AsyncProxy {
 
   get #chained(): CallContext {
     const { options } = this.context
-    return options.returns === 'auto' ? this.context : this.context.with({ ...options, returns: 'auto' })
+    if (options.returns === 'auto') return this.context
+    return this.context.with({ ...options, returns: 'auto', schema: undefined })
   }
 
   /** A call has started already: only what is asked of its outcome has the new options. */

@@ -1,5 +1,5 @@
 /* The operations of a request; docs/internal/native-interface.md describes each. */
-import type { Returns } from '../types/options'
+import type { CheckedOptions } from './options'
 
 /** What a request does to the object it names. */
 export const Operation = {
@@ -34,7 +34,7 @@ export const Operation = {
 export type OperationNumber = (typeof Operation)[keyof typeof Operation]
 
 /** `returns` as the core knows it. */
-export const returnsNumber: Readonly<Record<Returns, number>> = { auto: 0, value: 1, ref: 2 }
+export const returnsNumber: Readonly<Record<CheckedOptions['returns'], number>> = { auto: 0, value: 1, ref: 2 }
 
 /** Operations whose result is a value of the program's, for which it may choose types. */
 const giveValues: ReadonlySet<OperationNumber> = new Set([

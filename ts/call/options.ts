@@ -4,25 +4,35 @@ import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import { environment } from '../native/environment'
 import type { CallOptions, ConvertOptions, Returns, SyncCallOptions } from '../types/options'
+import type { StandardSchema } from '../types/standard-schema'
+import { isStandardSchema } from './schema'
 
 /** Options without anything left to check. */
 export interface CheckedOptions {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
-  readonly returns: Returns
+  readonly returns: Exclude<Returns, StandardSchema>
+  /** Validates the result. */
+  readonly schema: StandardSchema | undefined
   /** What was chosen; `undefined` is what `python.start` was given. */
   readonly convert: Conversion | undefined
 }
 
 /** The options of a call that was given none. */
-export const noOptions: CheckedOptions = { signal: undefined, timeout: undefined, returns: 'auto', convert: undefined }
+export const noOptions: CheckedOptions = {
+  signal: undefined,
+  timeout: undefined,
+  returns: 'auto',
+  schema: undefined,
+  convert: undefined,
+}
 
 /** The options of synchronous calls. */
-export type SyncRules = Pick<CheckedOptions, 'returns' | 'convert'>
+export type SyncRules = Pick<CheckedOptions, 'returns' | 'schema' | 'convert'>
 
 /** Those that are given where a value is asked for by name. */
-export const valueRules: SyncRules = { returns: 'value', convert: undefined }
-export const referenceRules: SyncRules = { returns: 'ref', convert: undefined }
+export const valueRules: SyncRules = { returns: 'value', schema: undefined, convert: undefined }
+export const referenceRules: SyncRules = { returns: 'ref', schema: undefined, convert: undefined }
 
 /** The options of a call; those that are left out come from `base`. */
 export function checkedOptions(options: CallOptions | undefined, base: CheckedOptions = noOptions): CheckedOptions {
@@ -39,16 +49,14 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
       `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``,
     )
   }
-  const returns = options.returns === undefined ? base.returns : checkedReturns(options.returns)
-  return { signal, timeout, returns, convert: chosenConversion(options, base.convert) }
+  return { signal, timeout, ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
 }
 
 /** The options of a synchronous call; those that are left out come from `base`. */
 export function checkedSyncOptions(options: SyncCallOptions | undefined, base: SyncRules = noOptions): SyncRules {
   if (options === undefined) return base
   checkNames(options, syncCallOptionNames)
-  const returns = options.returns === undefined ? base.returns : checkedReturns(options.returns)
-  return { returns, convert: chosenConversion(options, base.convert) }
+  return { ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
 }
 
 const conversions = {
@@ -107,14 +115,16 @@ export function checkNames(options: unknown, known: ReadonlySet<string>): void {
   }
 }
 
-/** The `returns` option, or its default. */
-function checkedReturns(returns: Returns | undefined): Returns {
-  if (returns === undefined) return 'auto'
-  if (returns !== 'auto' && returns !== 'value' && returns !== 'ref') {
-    throw new BridgeError(
-      'ERR_INVALID_ARGUMENT',
-      `\`returns\` must be 'auto', 'value' or 'ref', but got \`${String(returns)}\``,
-    )
-  }
-  return returns
+/** The `returns` option, or that of `base`. */
+function chosenResult(
+  returns: Returns | undefined,
+  base: Pick<CheckedOptions, 'returns' | 'schema'>,
+): Pick<CheckedOptions, 'returns' | 'schema'> {
+  if (returns === undefined) return { returns: base.returns, schema: base.schema }
+  if (isStandardSchema(returns)) return { returns: 'value', schema: returns }
+  if (returns === 'auto' || returns === 'value' || returns === 'ref') return { returns, schema: undefined }
+  throw new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `\`returns\` must be 'auto', 'value', 'ref' or a Standard Schema, but got ${described(returns)}`,
+  )
 }

@@ -10,6 +10,7 @@ import { givesValue, Operation, returnsNumber, type OperationNumber } from './op
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
+import { validate, type Validated } from './schema'
 import type { CallContext } from './scope'
 
 /**
@@ -65,7 +66,7 @@ class RequestQueue implements CallQueue {
       if (options.signal?.aborted) throw cancelled(options.signal)
       const resolved = target instanceof Call ? target.resolvedTarget() : target
       const convert = options.convert ?? environment.conversion
-      if (givesValue(operation)) call.convert = convert
+      call.givesValue = givesValue(operation)
       const returns = resultIsChosen.has(operation) ? returnsNumber[options.returns] : 0
       this.#enqueue(call, {
         id: call.id,
@@ -155,7 +156,7 @@ class RequestQueue implements CallQueue {
           if (!call.abandoned) call.fail((boundary) => withStackFrom(errorFromNative(value), boundary))
         } else {
           const value = decodeValue(bytes, start, end, scope, call.convert)
-          if (!call.abandoned) call.fulfil(value)
+          if (!call.abandoned) this.#fulfil(call, value)
         }
       } catch (error) {
         // What JavaScript cannot hold is the failure of this call alone; the others of the batch have theirs.
@@ -163,6 +164,31 @@ class RequestQueue implements CallQueue {
       }
     }
     this.#letGo(call)
+  }
+
+  /** With the value, or with what the schema makes of it. */
+  #fulfil(call: Call, value: unknown): void {
+    const { schema } = call.context.options
+    if (schema === undefined || !call.givesValue) {
+      call.fulfil(value)
+      return
+    }
+    const settle = (validated: Validated): void => {
+      if (call.abandoned) return
+      if ('error' in validated) call.fail((boundary) => withStackFrom(validated.error, boundary))
+      else call.fulfil(validated.value)
+    }
+    // What the schema's own code throws is the program's.
+    const fail = (error: unknown): void => {
+      if (!call.abandoned) call.fail(() => error as Error)
+    }
+    try {
+      const validated = validate(schema, value)
+      if (validated instanceof Promise) validated.then(settle, fail)
+      else settle(validated)
+    } catch (error) {
+      fail(error)
+    }
   }
 
   #enqueue(call: Call, request: Request): void {

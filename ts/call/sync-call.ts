@@ -30,6 +30,7 @@ import { givesValue, Operation, returnsNumber, type OperationNumber } from './op
 import type { Step } from './path'
 import { RequestWriter, type ReferenceRules } from './request-writer'
 import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
+import { validateSync } from './schema'
 import { hasState } from './subject'
 
 /** `callIndirectly` calls the object itself rather than one of its methods. */
@@ -161,7 +162,7 @@ export function operateSync(
 ): unknown {
   const value = operate(target, operation, args, named, rules, steps)
   if (value === failed) throw takeFailure(operateSync)
-  return value
+  return rules.schema === undefined || !givesValue(operation) ? value : validateSync(rules.schema, value)
 }
 
 function operate(

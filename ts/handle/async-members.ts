@@ -141,7 +141,7 @@ function stateBehind(view: object): HandleState {
 
 function returning(handler: AsyncProxy, returns: 'value' | 'ref', convert?: ConvertOptions): Promise<unknown> {
   const base = handler.context.options
-  const options = { ...base, ...checkedConvertOptions(convert, base), returns }
+  const options = { ...base, ...checkedConvertOptions(convert, base), returns, schema: undefined }
   const context = handler.context.with(options)
   return handler.start(Operation.value, [], undefined, context).promise
 }

@@ -206,7 +206,7 @@ class SyncViewWithOptions extends SyncView {
     const value = operateSync(this.state, Operation.value, [], undefined, this.rules, [name])
     const handler = convert === undefined ? undefined : handlerOf(value)
     // What is reached through this view is converted like what it gives; `returns` was about the attribute itself.
-    return hasState(handler) ? SyncView.with(handler.state, { returns: 'auto', convert }) : value
+    return hasState(handler) ? SyncView.with(handler.state, { returns: 'auto', schema: undefined, convert }) : value
   }
 }
 

@@ -82,6 +82,7 @@ export const syncMembers = Object.setPrototypeOf(
       return operateSync(state, Operation.value, [], undefined, {
         ...checkedConvertOptions(options, rules),
         returns: 'value',
+        schema: undefined,
       })
     },
     $ref(this: object): unknown {

@@ -1,6 +1,7 @@
 /* The asynchronous face of Python objects: handles, paths and calls. */
 import type { AnyKw, Arguments } from './keywords'
 import type { CallOptions, ConvertOptions } from './options'
+import type { StandardSchema } from './standard-schema'
 import type { SyncHandle } from './sync-handle'
 import type { Untyped } from './untyped'
 
@@ -29,6 +30,11 @@ export interface CommonMembers {
     named: AnyKw | object | undefined,
     options: CallOptions & { readonly returns: 'ref' },
   ): Call<Handle>
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & { readonly returns: StandardSchema<Out> },
+  ): Call<Out>
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
   /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
   $get(name: string): Path
@@ -71,7 +77,9 @@ export interface CommonMembers {
 /** Members of a path. */
 export interface PathMembers extends CommonMembers {
   /** The same path with options for the calls made through it. */
-  $with<const O extends CallOptions>(options: O): O extends { readonly returns: 'ref' } ? TypedPath<Handle> : Path
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends { readonly returns: infer R extends 'ref' | StandardSchema } ? TypedPath<ResultOf<R>> : Path
 }
 
 /**
@@ -80,7 +88,7 @@ export interface PathMembers extends CommonMembers {
  */
 export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
 
-/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` was given. */
+/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
 export type TypedPath<T> = { (...args: Arguments): Call<T> } & PathMembers &
   DynamicAttributes &
   DynamicFunctionNames &
@@ -104,7 +112,9 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
   /** The synchronous view of the same object. */
   readonly $sync: SyncHandle
   /** The same handle with options for the calls made through it. */
-  $with<const O extends CallOptions>(options: O): O extends { readonly returns: 'ref' } ? RefHandle : Handle
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends { readonly returns: infer R extends 'ref' | StandardSchema } ? TypedHandle<ResultOf<R>> : Handle
   /**
    * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
    * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
@@ -118,7 +128,10 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
 /** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
 export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
 
-/** A handle whose calls give handles, because `$with({ returns: 'ref' })` was given. */
-export type RefHandle = { (...args: Arguments): Call<Handle> } & HandleMembers &
+/** What a result is by the option `returns`. */
+export type ResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : Handle
+
+/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedHandle<T> = { (...args: Arguments): Call<T> } & HandleMembers &
   DynamicAttributes &
   DynamicFunctionNames

@@ -1,4 +1,5 @@
 /* Options of one call. */
+import type { StandardSchema } from './standard-schema'
 
 /**
  * What a call gives back.
@@ -6,8 +7,10 @@
  * - `'auto'`: plain data is copied, everything else is a handle.
  * - `'value'`: plain data only; a result that holds anything else rejects with `ERR_CONVERSION` and its path.
  * - `'ref'`: always a handle, even for a number or a list.
+ * - a [Standard Schema](https://standardschema.dev) (zod, valibot, arktype, ...): plain data as with `'value'`, validated and typed by the
+ *   schema; data that does not match rejects with `ERR_CONVERSION`, whose `cause` is the schema's list of issues.
  */
-export type Returns = 'auto' | 'value' | 'ref'
+export type Returns = 'auto' | 'value' | 'ref' | StandardSchema
 
 /**
  * Which types values get where JavaScript or Python has a choice. Given to `python.start` for everything, to `$with` for what is

@@ -2,6 +2,7 @@
 import type { FunctionNames, Handle } from './handle'
 import type { AnyKw, Arguments } from './keywords'
 import type { ConvertOptions, SyncCallOptions } from './options'
+import type { StandardSchema } from './standard-schema'
 import type { Untyped } from './untyped'
 
 /** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
@@ -33,6 +34,11 @@ export type SyncMember = unknown extends Untyped
  */
 export interface SyncMembers extends Disposable, Iterable<Untyped> {
   /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: SyncCallOptions & { readonly returns: StandardSchema<Out> },
+  ): Out
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
   /**
    * An attribute, with its type, or one whose name JavaScript or this interface claims. It is read anew, whereas `h.name`, once it

@@ -1,0 +1,59 @@
+/* Validates results by a Standard Schema. */
+import { keyStep, nameStep } from '../codec/path'
+import { BridgeError } from '../errors/bridge-error'
+import type { SchemaIssue, StandardSchema } from '../types/standard-schema'
+
+/** What validation comes to: the value as the schema gives it, or the error. */
+export type Validated = { readonly value: unknown } | { readonly error: BridgeError }
+
+type SchemaResult =
+  { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] }
+
+export function isStandardSchema(value: unknown): value is StandardSchema {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
+  const standard: unknown = (value as { '~standard'?: unknown })['~standard']
+  return (
+    typeof standard === 'object' &&
+    standard !== null &&
+    typeof (standard as { validate?: unknown }).validate === 'function'
+  )
+}
+
+/** A schema may validate at once or later. Throws, or rejects with, what the schema's own code throws. */
+export function validate(schema: StandardSchema, value: unknown): Validated | Promise<Validated> {
+  const result = schema['~standard'].validate(value) as SchemaResult | PromiseLike<SchemaResult>
+  return 'then' in result ? Promise.resolve(result).then((later) => outcome(later)) : outcome(result)
+}
+
+/** For a caller that cannot wait. */
+export function validateSync(schema: StandardSchema, value: unknown): unknown {
+  const validated = validate(schema, value)
+  if (validated instanceof Promise) {
+    validated.catch(() => undefined)
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      'the schema in `returns` validates asynchronously, and a synchronous call cannot wait for it; use the asynchronous view',
+    )
+  }
+  if ('error' in validated) throw validated.error
+  return validated.value
+}
+
+function outcome(result: SchemaResult): Validated {
+  if (result.issues === undefined) return { value: result.value }
+  const [first] = result.issues
+  const texts = result.issues.map((issue) => {
+    const path = pathOf(issue)
+    return path === '' ? issue.message : `${path}: ${issue.message}`
+  })
+  const message = `the result does not match the schema in \`returns\`: ${texts.join('; ')}`
+  const path = first === undefined ? '' : pathOf(first)
+  return { error: new BridgeError('ERR_CONVERSION', message, { path, cause: result.issues }) }
+}
+
+function pathOf({ path = [] }: SchemaIssue): string {
+  return path
+    .map((part) => (typeof part === 'object' ? part.key : part))
+    .map((key) => (typeof key === 'string' ? nameStep(key) : keyStep(key, 0)))
+    .join('')
+}
