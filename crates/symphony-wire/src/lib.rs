@@ -10,6 +10,7 @@
 mod format;
 mod reader;
 mod token;
+mod value_class;
 mod wire_error;
 mod writer;
 
@@ -21,5 +22,6 @@ pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;
 pub use token::{Token, utf16_units};
+pub use value_class::fraction_parts;
 pub use wire_error::{WireError, WireErrorKind};
 pub use writer::Writer;

@@ -1,7 +1,7 @@
 //! Reads a message token by token, trusting nothing in it.
 
 use crate::format::{container, extension, lead};
-use crate::{Token, WireError, WireErrorKind};
+use crate::{Token, WireError, WireErrorKind, value_class};
 
 /// A message being read.
 ///
@@ -125,6 +125,7 @@ impl<'a> Reader<'a> {
                     (container::SET, Token::Array(count)) => Ok(Token::Set(count)),
                     (container::FROZEN_SET, Token::Array(count)) => Ok(Token::FrozenSet(count)),
                     (container::MAP, Token::Map(count)) => Ok(Token::AnyMap(count)),
+                    (kind, Token::Array(count)) => value_class::container(kind, count).ok_or(bad),
                     _ => Err(bad),
                 }
             }
@@ -141,7 +142,7 @@ impl<'a> Reader<'a> {
             extension::UTF16 if payload.len() % 2 == 0 => Ok(Token::Utf16(payload)),
             extension::BYTE_ARRAY => Ok(Token::ByteArray(payload)),
             extension::BIG_INTEGER | extension::UTF16 => Err(bad),
-            _ => Err(WireErrorKind::UnknownExtension(code)),
+            _ => value_class::extension(code, payload),
         }
     }
 

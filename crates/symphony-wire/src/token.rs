@@ -35,6 +35,27 @@ pub enum Token<'a> {
     Map(usize),
     /// A dict with any keys; this many pairs of key and value follow.
     AnyMap(usize),
+    /// A complex number, bit for bit.
+    Complex {
+        /// The real part.
+        real: f64,
+        /// The imaginary part.
+        imaginary: f64,
+    },
+    /// A decimal as Python spells it: checked to be one, so it is ASCII.
+    Decimal(&'a str),
+    /// A fraction, checked to be one; see [`fraction_parts`](crate::fraction_parts).
+    Fraction(&'a str),
+    /// A UUID, the most significant byte first.
+    Uuid(&'a [u8; 16]),
+    /// `...`.
+    Ellipsis,
+    /// A range; its start, stop and step follow.
+    Range,
+    /// A slice; its start, stop and step follow.
+    Slice,
+    /// A path of the file system; its text follows.
+    Path,
     /// A Python object on its way to JavaScript: one crossing of a handle.
     Handle {
         /// The handle id.
@@ -54,6 +75,8 @@ impl Token<'_> {
         match *self {
             Self::Array(count) | Self::Tuple(count) | Self::Set(count) | Self::FrozenSet(count) => count,
             Self::Map(count) | Self::AnyMap(count) => count.saturating_mul(2),
+            Self::Range | Self::Slice => 3,
+            Self::Path => 1,
             _ => 0,
         }
     }
@@ -73,6 +96,14 @@ impl Token<'_> {
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
             Self::Map(_) | Self::AnyMap(_) => "map",
+            Self::Complex { .. } => "complex",
+            Self::Decimal(_) => "decimal",
+            Self::Fraction(_) => "fraction",
+            Self::Uuid(_) => "UUID",
+            Self::Ellipsis => "ellipsis",
+            Self::Range => "range",
+            Self::Slice => "slice",
+            Self::Path => "path",
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
         }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
-use symphony_wire::{Reader, Token, Writer, utf16_units};
+use symphony_wire::{Reader, Token, Writer, fraction_parts, utf16_units};
 
 /// A token with its content owned, so that it can be generated.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,11 @@ enum Value {
     Utf16(Vec<u16>),
     Bytes(Vec<u8>),
     ByteArray(Vec<u8>),
+    Complex(u64, u64),
+    Decimal(String),
+    Fraction(i64, u64),
+    Uuid([u8; 16]),
+    Ellipsis,
     Container(Kind, Vec<Self>),
     Handle(u32, u32),
     HandleReference(u32),
@@ -31,6 +36,9 @@ enum Kind {
     FrozenSet,
     Map,
     AnyMap,
+    Range,
+    Slice,
+    Path,
 }
 
 fn values() -> impl Strategy<Value = Value> {
@@ -41,6 +49,9 @@ fn values() -> impl Strategy<Value = Value> {
         Kind::FrozenSet,
         Kind::Map,
         Kind::AnyMap,
+        Kind::Range,
+        Kind::Slice,
+        Kind::Path,
     ];
     let simple = prop_oneof![
         Just(Value::Nil),
@@ -56,6 +67,11 @@ fn values() -> impl Strategy<Value = Value> {
         prop::collection::vec(any::<u16>(), 0..40).prop_map(Value::Utf16),
         prop::collection::vec(any::<u8>(), 0..300).prop_map(Value::Bytes),
         prop::collection::vec(any::<u8>(), 0..300).prop_map(Value::ByteArray),
+        any::<(u64, u64)>().prop_map(|(real, imaginary)| Value::Complex(real, imaginary)),
+        "-?([0-9]{1,9}(\\.[0-9]{1,9})?(E[+-][0-9]{1,3})?|Infinity|s?NaN[0-9]{0,4})".prop_map(Value::Decimal),
+        (any::<i64>(), 1..=u64::MAX).prop_map(|(numerator, denominator)| Value::Fraction(numerator, denominator)),
+        any::<[u8; 16]>().prop_map(Value::Uuid),
+        Just(Value::Ellipsis),
         any::<(u32, u32)>().prop_map(|(id, key)| Value::Handle(id, key)),
         any::<u32>().prop_map(Value::HandleReference),
         any::<u32>().prop_map(Value::Request),
@@ -66,8 +82,11 @@ fn values() -> impl Strategy<Value = Value> {
             prop::collection::vec(inner, 0..20),
         )
             .prop_map(|(kind, mut items)| {
-                if matches!(kind, Kind::Map | Kind::AnyMap) && items.len() % 2 == 1 {
-                    items.pop();
+                match kind {
+                    Kind::Map | Kind::AnyMap if items.len() % 2 == 1 => items.truncate(items.len() - 1),
+                    Kind::Range | Kind::Slice => items.resize(3, Value::Nil),
+                    Kind::Path => items.resize(1, Value::Nil),
+                    _ => {}
                 }
                 Value::Container(kind, items)
             })
@@ -86,6 +105,15 @@ fn write(value: &Value, writer: &mut Writer) {
         Value::Utf16(units) => writer.utf16(units).unwrap(),
         Value::Bytes(bytes) => writer.bytes(bytes).unwrap(),
         Value::ByteArray(bytes) => writer.byte_array(bytes).unwrap(),
+        Value::Complex(real, imaginary) => writer.complex(f64::from_bits(*real), f64::from_bits(*imaginary)),
+        Value::Decimal(text) => writer.decimal(text).unwrap(),
+        Value::Fraction(numerator, denominator) => {
+            let sign = if *numerator < 0 { "-" } else { "" };
+            let digits = format!("{sign}{:x}", numerator.unsigned_abs());
+            writer.fraction(&digits, &format!("{denominator:x}")).unwrap();
+        }
+        Value::Uuid(bytes) => writer.uuid(bytes),
+        Value::Ellipsis => writer.ellipsis(),
         Value::Handle(id, key) => writer.handle(*id, *key),
         Value::HandleReference(id) => writer.handle_reference(*id),
         Value::Request(id) => writer.request(*id),
@@ -97,6 +125,9 @@ fn write(value: &Value, writer: &mut Writer) {
                 Kind::FrozenSet => writer.frozen_set(items.len()),
                 Kind::Map => writer.map(items.len() / 2),
                 Kind::AnyMap => writer.any_map(items.len() / 2),
+                Kind::Range => Ok(writer.range()),
+                Kind::Slice => Ok(writer.slice()),
+                Kind::Path => Ok(writer.path()),
             }
             .unwrap();
             for item in items {
@@ -130,6 +161,18 @@ fn read(reader: &mut Reader<'_>) -> Value {
         Token::FrozenSet(_) => items(Kind::FrozenSet),
         Token::Map(_) => items(Kind::Map),
         Token::AnyMap(_) => items(Kind::AnyMap),
+        Token::Complex { real, imaginary } => Value::Complex(real.to_bits(), imaginary.to_bits()),
+        Token::Decimal(text) => Value::Decimal(text.to_owned()),
+        Token::Fraction(text) => {
+            let (numerator, denominator) = fraction_parts(text).unwrap();
+            let numerator = i64::from_str_radix(numerator, 16).unwrap();
+            Value::Fraction(numerator, u64::from_str_radix(denominator, 16).unwrap())
+        }
+        Token::Uuid(bytes) => Value::Uuid(*bytes),
+        Token::Ellipsis => Value::Ellipsis,
+        Token::Range => items(Kind::Range),
+        Token::Slice => items(Kind::Slice),
+        Token::Path => items(Kind::Path),
         Token::Handle { id, type_key } => Value::Handle(id, type_key),
         Token::HandleReference(id) => Value::HandleReference(id),
         Token::Request(id) => Value::Request(id),
