@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use symphony_wire::{Reader, Token};
 
+use super::value_classes::{self, Compound};
 use super::{ConversionError, References, build, integer, path, text};
 
 /// How deep a dict key or an item of a set may nest. Python hashes tuples recursively in C without a check of its own,
@@ -61,10 +62,11 @@ enum Kind {
     /// String keys only.
     Map,
     AnyMap,
+    Compound(Compound),
 }
 
 /// A [`ConversionError`] that does not know its path yet.
-enum Failure {
+pub(super) enum Failure {
     Value(String),
     Protocol(String),
     Raised(PyErr),
@@ -139,6 +141,12 @@ impl<'py> Decoder<'py, '_> {
             Token::FrozenSet(_) => return self.enter(Kind::FrozenSet, token).map(|()| None),
             Token::Map(_) => return self.enter(Kind::Map, token).map(|()| None),
             Token::AnyMap(_) => return self.enter(Kind::AnyMap, token).map(|()| None),
+            Token::Complex { .. } | Token::Decimal(_) | Token::Fraction(_) | Token::Uuid(_) | Token::Ellipsis => {
+                value_classes::read(py, token)?
+            }
+            Token::Range => return self.enter(Kind::Compound(Compound::Range), token).map(|()| None),
+            Token::Slice => return self.enter(Kind::Compound(Compound::Slice), token).map(|()| None),
+            Token::Path => return self.enter(Kind::Compound(Compound::Path), token).map(|()| None),
             Token::Handle { id, .. } => {
                 return Err(Failure::Protocol(format!(
                     "expected a handle on its way back, got the crossing of handle {id}"
@@ -201,6 +209,7 @@ impl<'py> Decoder<'py, '_> {
             Kind::Set => frame.fill_set(build::set(py)?, &self.values)?,
             Kind::FrozenSet => frame.fill_set(build::frozen_set(py)?, &self.values)?,
             Kind::Map | Kind::AnyMap => frame.fill_dict(PyDict::new(py), &self.values)?,
+            Kind::Compound(kind) => kind.make(py, &self.values[frame.start..])?,
         };
         self.values.truncate(frame.start);
         self.stack.pop();
@@ -216,6 +225,7 @@ impl<'py> Decoder<'py, '_> {
             match frame.kind {
                 Kind::List | Kind::Tuple => path::push_index(&mut path, part),
                 Kind::Set | Kind::FrozenSet => path::push_unnamed(&mut path, "item", part),
+                Kind::Compound(kind) => kind.push_part(&mut path, part),
                 Kind::Map | Kind::AnyMap if part.is_multiple_of(2) => path::push_unnamed(&mut path, "key", part / 2),
                 Kind::Map | Kind::AnyMap => path::push_key(&mut path, &self.values[frame.start + part - 1], part / 2),
             }
@@ -234,7 +244,7 @@ impl Frame {
         match self.kind {
             Kind::Set | Kind::FrozenSet => true,
             Kind::AnyMap => self.is_at_key(values),
-            Kind::List | Kind::Tuple | Kind::Map => false,
+            Kind::List | Kind::Tuple | Kind::Map | Kind::Compound(_) => false,
         }
     }
 

@@ -12,6 +12,7 @@ use symphony_wire::{WireError, Writer};
 
 use super::integer::{self, IntegerError};
 use super::text::{self, TextError};
+use super::value_classes::{self, Written};
 use super::{ConversionError, References, Returns, numpy_scalar, path};
 
 /// Up to this depth a container is looked for among its ancestors one by one, deeper in a set.
@@ -68,6 +69,8 @@ struct Frame<'py> {
 enum Items<'py> {
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
+    /// Start, stop and step.
+    Slice(Bound<'py, PyTuple>),
     Set(Bound<'py, PyIterator>),
     Dict {
         dict: Bound<'py, PyDict>,
@@ -82,7 +85,7 @@ enum Items<'py> {
 }
 
 /// A [`ConversionError`] that does not know its path yet.
-enum Failure {
+pub(super) enum Failure {
     Value(String),
     Raised(PyErr),
 }
@@ -169,6 +172,10 @@ impl<'py> Encoder<'py, '_> {
         } else if let Some(value) = exactly::<PyByteArray>(object) {
             // SAFETY: the GIL is held and nothing below runs Python code, so nobody resizes the bytearray meanwhile.
             self.writer.byte_array(unsafe { value.as_bytes() })?;
+        } else if let Some(written) = value_classes::write(object, self.writer)? {
+            if let Written::Slice(parts) = written {
+                self.enter(object, parts.len(), Items::Slice(parts))?;
+            }
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.
             return self.value(&plain?);
@@ -259,6 +266,7 @@ impl<'py> Encoder<'py, '_> {
             };
             match &frame.items {
                 Items::List(_) | Items::Tuple(_) => path::push_index(&mut path, index),
+                Items::Slice(_) => value_classes::push_part(&mut path, index),
                 Items::Set(_) => path::push_unnamed(&mut path, "item", index),
                 Items::Dict { value: Some(_), .. } => path::push_unnamed(&mut path, "key", index),
                 Items::Dict { key: Some(key), .. } => path::push_key(&mut path, key, index),
@@ -283,7 +291,7 @@ impl<'py> Frame<'py> {
                 self.started += 1;
                 Ok(Some(list.get_item(self.started - 1)?))
             }
-            Items::Tuple(tuple) => {
+            Items::Tuple(tuple) | Items::Slice(tuple) => {
                 if self.started == self.length {
                     return Ok(None);
                 }
