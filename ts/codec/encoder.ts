@@ -7,6 +7,7 @@ import { Container } from './format'
 import { keyStep, nameStep } from './path'
 import { plainKind } from './plain-data'
 import { unsupported } from './unsupported'
+import { sliceParts, writeValueClass } from './value-classes'
 
 export interface EncodeHooks {
   /**
@@ -21,7 +22,7 @@ const shallow = 32
 
 /** A container whose header has been written. Frames are used again and again; `source` and `items` are cleared. */
 class Frame {
-  kind: 'items' | 'set' | 'pairs' | 'properties' = 'items'
+  kind: 'items' | 'set' | 'pairs' | 'properties' | 'slice' = 'items'
   source: object | undefined
   /** What is written: the items, keys and values in turn, or property names. */
   items: readonly unknown[] = []
@@ -102,7 +103,8 @@ export class Encoder extends ByteWriter {
   }
 
   #object(value: object): boolean {
-    switch (plainKind(value)) {
+    const kind = plainKind(value)
+    switch (kind) {
       case 'object':
         return this.#properties(value)
       case 'array':
@@ -125,8 +127,15 @@ export class Encoder extends ByteWriter {
       case 'bytes':
         this.binary(value as Uint8Array)
         return false
-      default:
+      case undefined:
         this.#reference(value)
+        return false
+      case 'slice':
+        this.container(Container.slice)
+        this.#list(sliceParts(value), value, 'slice')
+        return true
+      default:
+        writeValueClass(kind, value, this)
         return false
     }
   }
@@ -138,7 +147,7 @@ export class Encoder extends ByteWriter {
     else throw this.#failure(unsupported(value))
   }
 
-  #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' = 'items'): void {
+  #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' | 'slice' = 'items'): void {
     // Every item takes a byte at least: this fails early for an array that is only a length.
     this.reserve(items.length + 5)
     this.arrayHeader(items.length)
@@ -248,6 +257,7 @@ export class Encoder extends ByteWriter {
       const index = started - 1
       const pair = index >> 1
       if (kind === 'items') path += `[${index}]`
+      else if (kind === 'slice') path += ['.start', '.stop', '.step'][index]
       else if (kind === 'set') path += `<item ${index}>`
       else if (kind === 'properties') path += nameStep(items[index] as string)
       else path += index % 2 === 0 ? `<key ${pair}>` : keyStep(items[index - 1], pair)

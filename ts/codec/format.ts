@@ -42,7 +42,7 @@ export const Lead = {
   negativeFixint: 0xe0,
 } as const
 
-/** Our extension codes. Those from 0x10 are reserved for shapes, typed packing and further value types. */
+/** Our extension codes. Those from 0x10 to 0x2f are reserved for shapes and typed packing, those after them for value types. */
 export const Extension = {
   bigInteger: 0x01,
   utf16: 0x02,
@@ -51,6 +51,11 @@ export const Extension = {
   request: 0x05,
   /** One byte long: it says what the array or map header right after it stands for. */
   container: 0x06,
+  complex: 0x30,
+  decimal: 0x31,
+  fraction: 0x32,
+  uuid: 0x33,
+  ellipsis: 0x34,
 } as const
 
 /** The payload of `Extension.container`. */
@@ -59,4 +64,7 @@ export const Container = {
   set: 2,
   frozenSet: 3,
   map: 4,
+  range: 5,
+  slice: 6,
+  path: 7,
 } as const
