@@ -623,7 +623,7 @@ export interface ValueMakers {
   /** A `set` of the items. */
   set<T>(items?: Iterable<T>): Set<T>
   /** `bytes`: a copy of the data. */
-  bytes(data: Uint8Array | ArrayBufferLike): Buffer
+  bytes(data: Uint8Array | ArrayBufferLike): Uint8Array
   /** A `complex`. @default `im`: 0 */
   complex(re: number, im?: number): PyComplex
   /** A `decimal.Decimal` of its exact text or of an integer. */

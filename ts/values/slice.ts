@@ -1,5 +1,5 @@
 /* A Python slice in JavaScript. */
-import { isDeepStrictEqual } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 
 import { defineValueClass, isOfClass } from './value-class'
 
@@ -52,5 +52,6 @@ function parts({ start, stop, step }: PySlice): unknown[] {
 function spelled(part: unknown): string {
   if (part === null) return 'None'
   if (typeof part === 'boolean') return part ? 'True' : 'False'
-  return typeof part === 'string' ? JSON.stringify(part) : String(part)
+  if (typeof part === 'string') return JSON.stringify(part)
+  return typeof part === 'number' || typeof part === 'bigint' ? String(part) : inspect(part)
 }

@@ -1,8 +1,7 @@
 /* A Python UUID in JavaScript. */
 import { defineValueClass, invalid, isOfClass } from './value-class'
 
-const spelling =
-  /^(?:urn:uuid:)?(\{?)([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{12})(\}?)$/i
+const spelling = /^(?:urn:uuid:)?(\{?)([\da-f]{8})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{4})-?([\da-f]{12})(\}?)$/i
 
 /**
  * A Python `uuid.UUID`.

@@ -22,8 +22,6 @@ export function defineValueClass<T extends object>(
   Object.defineProperty(prototype, brandOf(name), { value: true })
   Object.defineProperty(prototype, shownBy, {
     value(this: T, _depth: number, options: object, inspect: (part: unknown, options: object) => string): string {
-      // Of the prototype itself there is nothing to show.
-      if (this === prototype) return name
       return `${name}(${parts(this)
         .map((part) => (typeof part === 'bigint' ? String(part) : inspect(part, options)))
         .join(', ')})`

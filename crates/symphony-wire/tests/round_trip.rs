@@ -119,17 +119,16 @@ fn write(value: &Value, writer: &mut Writer) {
         Value::Request(id) => writer.request(*id),
         Value::Container(kind, items) => {
             match kind {
-                Kind::List => writer.array(items.len()),
-                Kind::Tuple => writer.tuple(items.len()),
-                Kind::Set => writer.set(items.len()),
-                Kind::FrozenSet => writer.frozen_set(items.len()),
-                Kind::Map => writer.map(items.len() / 2),
-                Kind::AnyMap => writer.any_map(items.len() / 2),
-                Kind::Range => Ok(writer.range()),
-                Kind::Slice => Ok(writer.slice()),
-                Kind::Path => Ok(writer.path()),
+                Kind::Range => writer.range(),
+                Kind::Slice => writer.slice(),
+                Kind::Path => writer.path(),
+                Kind::List => writer.array(items.len()).unwrap(),
+                Kind::Tuple => writer.tuple(items.len()).unwrap(),
+                Kind::Set => writer.set(items.len()).unwrap(),
+                Kind::FrozenSet => writer.frozen_set(items.len()).unwrap(),
+                Kind::Map => writer.map(items.len() / 2).unwrap(),
+                Kind::AnyMap => writer.any_map(items.len() / 2).unwrap(),
             }
-            .unwrap();
             for item in items {
                 write(item, writer);
             }

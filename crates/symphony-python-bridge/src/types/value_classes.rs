@@ -72,10 +72,12 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
         }
         Class::Slice => {
             writer.slice();
-            let parts =
-                [intern!(py, "start"), intern!(py, "stop"), intern!(py, "step")].map(|part| object.getattr(part));
-            let [start, stop, step] = parts;
-            return Ok(Some(Written::Slice(PyTuple::new(py, [start?, stop?, step?])?)));
+            let parts = [
+                object.getattr(intern!(py, "start"))?,
+                object.getattr(intern!(py, "stop"))?,
+                object.getattr(intern!(py, "step"))?,
+            ];
+            return Ok(Some(Written::Slice(PyTuple::new(py, parts)?)));
         }
         Class::Ellipsis => writer.ellipsis(),
         Class::Imported(Imported::Decimal) => {
@@ -84,9 +86,8 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
             writer.decimal(&text.to_cow()?.replace('e', "E"))?;
         }
         Class::Imported(Imported::Fraction) => {
-            let parts = [intern!(py, "numerator"), intern!(py, "denominator")].map(|part| object.getattr(part));
-            let [numerator, denominator] = parts;
-            let (numerator, denominator) = (numerator?, denominator?);
+            let numerator = object.getattr(intern!(py, "numerator"))?;
+            let denominator = object.getattr(intern!(py, "denominator"))?;
             // A fraction of NumPy's integers would come back as one of Python's.
             if !numerator.is_exact_instance_of::<PyInt>() || !denominator.is_exact_instance_of::<PyInt>() {
                 return Ok(None);
@@ -174,13 +175,11 @@ impl Imported {
 
     /// The class, whose module is imported if need be.
     fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        match self.loaded(py) {
-            Some(class) => Ok(class),
-            None => {
-                let (module, name) = self.names(py);
-                py.import(module)?.getattr(name)
-            }
+        if let Some(class) = self.loaded(py) {
+            return Ok(class);
         }
+        let (module, name) = self.names(py);
+        py.import(module)?.getattr(name)
     }
 
     /// The module and the name that the class has there.
@@ -268,7 +267,7 @@ impl Compound {
     ) -> Result<Bound<'py, PyAny>, DecodeFailure> {
         let class = match self {
             Self::Range => {
-                if !parts.iter().all(|part| part.is_exact_instance_of::<PyInt>()) || !parts[2].is_truthy()? {
+                if !parts.iter().all(PyAnyMethods::is_exact_instance_of::<PyInt>) || !parts[2].is_truthy()? {
                     return Err(unexpected("a range of integers with a step other than zero"));
                 }
                 py.get_type::<PyRange>().into_any()

@@ -74,7 +74,7 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
     match kind.as_str() {
         "path" => write_value(content, writer),
         "list" | "tuple" | "set" | "frozenset" | "range" | "slice" => {
-            items().for_each(|item| write_value(item, writer))
+            items().for_each(|item| write_value(item, writer));
         }
         "dict" => items().for_each(|pair| {
             writer.text(pair[0].as_str().unwrap()).unwrap();
