@@ -370,6 +370,282 @@ export type SyncModule<M extends string> = M extends keyof PythonModules
     : SyncHandle
   : SyncHandle
 
+/**
+ * A Python `complex`. It is no `number`: using it as one throws a `TypeError`.
+ *
+ * Throws `ERR_INVALID_ARGUMENT` if a part is not a number.
+ */
+export declare class PyComplex {
+  /** The real part. */
+  readonly re: number
+  /** The imaginary part. */
+  readonly im: number
+  constructor(re: number, im?: number)
+  /** Whether Python's `==` holds: NaN equals nothing, and the sign of a zero does not count. */
+  equals(other: unknown): boolean
+  /** As Python writes it, such as `(1-2j)`. */
+  toString(): string
+  /** The parts as an object. */
+  toJSON(): {
+    re: number
+    im: number
+  }
+  /** Throws a `TypeError` unless text is asked for. */
+  [Symbol.toPrimitive](hint: string): string
+}
+
+/**
+ * A Python `decimal.Decimal`: exact, with its trailing zeros. Using it as a number throws a `TypeError`; `toNumber()` is explicit.
+ *
+ * Made from text as Python reads it (`'0.10'`, `'1e5'`, `'-Infinity'`, `'NaN'`), a safe integer or a `bigint`. Throws
+ * `ERR_INVALID_ARGUMENT` for anything else; a number with a fraction is not taken, because it is rarely the decimal that it looks like.
+ */
+export declare class PyDecimal {
+  /** The decimal as Python spells it: `1E+5` for `1e5`. */
+  readonly text: string
+  constructor(value: string | number | bigint)
+  /** Whether Python's `==` holds: `0.10` equals `0.1`, and NaN equals nothing. */
+  equals(other: unknown): boolean
+  /** The nearest number. */
+  toNumber(): number
+  /** The exact text. */
+  toString(): string
+  /** The exact text: a number in JSON would be read as a binary float. */
+  toJSON(): string
+  /** Throws a `TypeError` unless text is asked for. */
+  [Symbol.toPrimitive](hint: string): string
+}
+
+/** Python's `Ellipsis`, written `...` there. There is one: `new PyEllipsis()` gives it, as does `python.ellipsis`. */
+export declare class PyEllipsis {
+  constructor()
+  /** Whether it is the ellipsis, of whichever copy of this package. */
+  equals(other: unknown): boolean
+  /** As Python writes it: `Ellipsis`. */
+  toString(): string
+  /** The text `Ellipsis`. */
+  toJSON(): string
+}
+
+/**
+ * A number on its way to Python that is a `float` there, although it may be integral. What comes back is a plain `number`.
+ *
+ * Throws `ERR_INVALID_ARGUMENT` for anything but a number.
+ */
+export declare class PyFloat {
+  /** The number. */
+  readonly value: number
+  constructor(value: number)
+  /** Whether it is the same number; NaN equals nothing. */
+  equals(other: unknown): boolean
+  /** The number. */
+  valueOf(): number
+  /** The number's text. */
+  toString(): string
+  /** The number. */
+  toJSON(): number
+}
+
+/**
+ * A Python `fractions.Fraction`: exact, in lowest terms. Using it as a number throws a `TypeError`; `toNumber()` is explicit.
+ *
+ * Made from two safe integers or bigints. Throws `ERR_INVALID_ARGUMENT` for anything else, and for a denominator of zero.
+ */
+export declare class PyFraction {
+  /** Has the sign of the fraction. */
+  readonly numerator: bigint
+  /** Above zero. */
+  readonly denominator: bigint
+  constructor(numerator: number | bigint, denominator?: number | bigint)
+  /** Whether it is the same number. */
+  equals(other: unknown): boolean
+  /** The nearest number; an infinity beyond the largest one. */
+  toNumber(): number
+  /** As Python writes it: `1/3`, or `3` for a whole number. */
+  toString(): string
+  /** The text of `toString()`. */
+  toJSON(): string
+  /** Throws a `TypeError` unless text is asked for. */
+  [Symbol.toPrimitive](hint: string): string
+}
+
+/**
+ * An integer on its way to Python that is an `int` there: also an integral number of magnitude 2^53 or more, which alone would be a
+ * `float`. What comes back is a `number` if it is safe, else a `bigint`.
+ *
+ * Throws `ERR_INVALID_ARGUMENT` for anything but an integral number or a `bigint`.
+ */
+export declare class PyInt {
+  /** The integer. */
+  readonly value: bigint
+  constructor(value: number | bigint)
+  /** Whether it is the same integer. */
+  equals(other: unknown): boolean
+  /** The integer. */
+  valueOf(): bigint
+  /** The integer's digits. */
+  toString(): string
+  /** A number if it is a safe integer, else its digits. */
+  toJSON(): number | string
+}
+
+/**
+ * A Python `pathlib.Path` of this platform, spelled as Python spells it: without `.` parts, doubled slashes and one at the end.
+ *
+ * Throws `ERR_INVALID_ARGUMENT` for anything but a string.
+ */
+export declare class PyPath {
+  /** The path. A byte of a file name that is not UTF-8 is a lone surrogate, as in Python. */
+  readonly text: string
+  constructor(text: string)
+  /** Whether it is the same path, letter by letter. The file system is not asked. */
+  equals(other: unknown): boolean
+  /** The path. */
+  toString(): string
+  /** The path. */
+  toJSON(): string
+}
+
+/**
+ * A Python `range`: iterable, of integers that are `number` if they are safe, else `bigint`. The arguments are Python's:
+ * `new PyRange(stop)` or `new PyRange(start, stop, step)`.
+ *
+ * Throws `ERR_INVALID_ARGUMENT` if an argument is not a safe integer or a `bigint`, and for a step of zero.
+ */
+export declare class PyRange implements Iterable<number | bigint> {
+  /** The first integer. */
+  readonly start: number | bigint
+  /** Where the range ends, without it. */
+  readonly stop: number | bigint
+  /** From one integer to the next; below zero for a range that goes down. */
+  readonly step: number | bigint
+  constructor(stop: number | bigint)
+  constructor(start: number | bigint, stop: number | bigint, step?: number | bigint)
+  /** How many integers there are: a `bigint` if that is not a safe integer. */
+  get length(): number | bigint
+  /** The integer at an index, from the end if it is negative; `undefined` beyond. */
+  at(index: number | bigint): number | bigint | undefined
+  /** The integers in order. */
+  [Symbol.iterator](): Generator<number | bigint, void, undefined>
+  /** Whether Python's `==` holds: the same integers in the same order. */
+  equals(other: unknown): boolean
+  /** As Python writes it, such as `range(0, 10)`. */
+  toString(): string
+  /** Start, stop and step as an object; one that is not a safe integer as its digits. */
+  toJSON(): {
+    start: number | string
+    stop: number | string
+    step: number | string
+  }
+}
+
+/**
+ * A Python `slice`, for `$getItem` and the like. The arguments are Python's: `new PySlice(stop)` or `new PySlice(start, stop, step)`,
+ * of any values; `null` and `undefined` are `None`.
+ */
+export declare class PySlice {
+  /** Where it begins; `null` for Python's `None`. */
+  readonly start: unknown
+  /** Where it ends. */
+  readonly stop: unknown
+  /** From one item to the next. */
+  readonly step: unknown
+  constructor(stop: unknown)
+  constructor(start: unknown, stop: unknown, step?: unknown)
+  /** Whether start, stop and step are equal, deeply and strictly. */
+  equals(other: unknown): boolean
+  /** As Python writes it, such as `slice(None, 5, None)`. */
+  toString(): string
+  /** Start, stop and step as an object. */
+  toJSON(): {
+    start: unknown
+    stop: unknown
+    step: unknown
+  }
+}
+
+/**
+ * A Python `tuple`. It reads like any array; what would change it throws a `TypeError`. Methods that make a new array, such
+ * as `map` and `slice`, give plain arrays; `[...tuple]` is a copy that can be changed.
+ */
+export declare class PyTuple<T extends readonly unknown[] = readonly unknown[]> extends Array<T[number]> {
+  /** `map`, `filter`, `slice` and the like give plain arrays. */
+  static get [Symbol.species](): ArrayConstructor
+  /** A tuple of these items. Other than with `new Array(3)`, a single number is an item too. */
+  constructor(...items: T)
+  /** A tuple of these items. */
+  static of<T extends unknown[]>(...items: T): PyTuple<T>
+  /** A tuple of the items of an iterable or array-like object. */
+  static from<T, U = T>(
+    items: Iterable<T> | ArrayLike<T>,
+    map?: (item: T, index: number) => U,
+    receiver?: unknown,
+  ): PyTuple<U[]>
+  push(): never
+  pop(): never
+  shift(): never
+  unshift(): never
+  splice(): never
+  sort(): never
+  reverse(): never
+  fill(): never
+  copyWithin(): never
+}
+
+/**
+ * A Python `uuid.UUID`.
+ *
+ * Made from its 32 hexadecimal digits, with or without hyphens, braces or `urn:uuid:`. Throws `ERR_INVALID_ARGUMENT` for anything else.
+ */
+export declare class PyUUID {
+  /** 32 lower-case hexadecimal digits in five groups. */
+  readonly text: string
+  constructor(text: string)
+  /** Whether it is the same UUID. */
+  equals(other: unknown): boolean
+  /** The usual text, such as `12345678-1234-5678-1234-567812345678`. */
+  toString(): string
+  /** The text. */
+  toJSON(): string
+}
+
+/**
+ * Values for Python types that JavaScript has no word for. None of them needs a running Python. Each throws `ERR_INVALID_ARGUMENT` for
+ * what it cannot take.
+ */
+export interface ValueMakers {
+  /** A number that is a `float` in Python, also if it is integral. */
+  float(value: number): PyFloat
+  /** An integral number or a bigint that is an `int` in Python, of any size. */
+  int(value: number | bigint): PyInt
+  /** A `tuple` of the arguments. */
+  tuple<T extends unknown[]>(...items: T): PyTuple<T>
+  /** A `set` of the items. */
+  set<T>(items?: Iterable<T>): Set<T>
+  /** `bytes`: a copy of the data. */
+  bytes(data: Uint8Array | ArrayBufferLike): Uint8Array
+  /** A `complex`. @default `im`: 0 */
+  complex(re: number, im?: number): PyComplex
+  /** A `decimal.Decimal` of its exact text or of an integer. */
+  decimal(value: string | number | bigint): PyDecimal
+  /** A `fractions.Fraction`. @default `denominator`: 1 */
+  fraction(numerator: number | bigint, denominator?: number | bigint): PyFraction
+  /** A `uuid.UUID` of its text. */
+  uuid(text: string): PyUUID
+  /** A `pathlib.Path`. */
+  path(text: string): PyPath
+  /** A `range` up to `stop`, without it. */
+  range(stop: number | bigint): PyRange
+  /** A `range` from `start` up to `stop`, without it. @default `step`: 1 */
+  range(start: number | bigint, stop: number | bigint, step?: number | bigint): PyRange
+  /** A `slice` up to `stop`, without it; `null` is `None`. */
+  slice(stop: unknown): PySlice
+  /** A `slice` from `start` up to `stop`, without it; `null` is `None`. */
+  slice(start: unknown, stop: unknown, step?: unknown): PySlice
+  /** Python's `...`. */
+  readonly ellipsis: PyEllipsis
+}
+
 /** Where Python's output goes: to the process's own stream, nowhere, or to a function that gets whole lines without their end. */
 export type Output = 'inherit' | 'ignore' | ((line: string) => void)
 
@@ -444,7 +720,7 @@ export interface Session extends Host, AsyncDisposable {
 }
 
 /** Python in this process. It starts by itself on first use. */
-export interface Python extends Host {
+export interface Python extends Host, ValueMakers {
   /**
    * Finds and starts Python. Optional, and once a process: a second start that asks for something else rejects with
    * `ERR_PYTHON_ALREADY_CHOSEN`, one that asks for the same resolves to the same information.
@@ -699,34 +975,6 @@ export declare class PyFrozenSet<T = unknown> extends Set<T> {
   add(): never
   delete(): never
   clear(): never
-}
-
-/**
- * A Python `tuple`. It reads like any array; what would change it throws a `TypeError`. Methods that make a new array, such
- * as `map` and `slice`, give plain arrays; `[...tuple]` is a copy that can be changed.
- */
-export declare class PyTuple<T extends readonly unknown[] = readonly unknown[]> extends Array<T[number]> {
-  /** `map`, `filter`, `slice` and the like give plain arrays. */
-  static get [Symbol.species](): ArrayConstructor
-  /** A tuple of these items. Other than with `new Array(3)`, a single number is an item too. */
-  constructor(...items: T)
-  /** A tuple of these items. */
-  static of<T extends unknown[]>(...items: T): PyTuple<T>
-  /** A tuple of the items of an iterable or array-like object. */
-  static from<T, U = T>(
-    items: Iterable<T> | ArrayLike<T>,
-    map?: (item: T, index: number) => U,
-    receiver?: unknown,
-  ): PyTuple<U[]>
-  push(): never
-  pop(): never
-  shift(): never
-  unshift(): never
-  splice(): never
-  sort(): never
-  reverse(): never
-  fill(): never
-  copyWithin(): never
 }
 
 export {}

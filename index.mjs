@@ -1,8 +1,18 @@
 // The ECMAScript-module face: the same objects as the CommonJS build, so that a process has one copy of the state.
 export {
   BridgeError,
+  PyComplex,
+  PyDecimal,
+  PyEllipsis,
+  PyFloat,
+  PyFraction,
   PyFrozenSet,
+  PyInt,
+  PyPath,
+  PyRange,
+  PySlice,
   PyTuple,
+  PyUUID,
   PythonError,
   isBridgeError,
   isPythonError,

@@ -7,6 +7,7 @@ import { handlerOf } from './handle/internal'
 import { checkedCode, importRequest } from './host/host-arguments'
 import { HostCalls } from './host/host-calls'
 import { interpreter } from './host/interpreter'
+import { valueMakers } from './host/value-makers'
 import { openSession, PythonSession } from './session'
 import type { Handle } from './types/handle'
 import type { Info, Python, StartOptions } from './types/python'
@@ -60,6 +61,8 @@ class PythonHost extends HostCalls {
     return isPythonHandle(value)
   }
 }
+
+Object.assign(PythonHost.prototype, valueMakers)
 
 /** Python in this process. */
 export const python = new PythonHost(poolContext) as unknown as Python

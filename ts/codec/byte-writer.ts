@@ -316,6 +316,13 @@ export class ByteWriter {
     this.position += 6
   }
 
+  /** A value type with a code of its own. */
+  extension(code: number, payload: Uint8Array): void {
+    this.#extensionHeader(code, payload.length)
+    this.bytes.set(payload, this.position)
+    this.position += payload.length
+  }
+
   #extensionHeader(code: number, length: number): void {
     this.reserve(length + 6)
     if (length === 1) this.#byte(Lead.fixext1)

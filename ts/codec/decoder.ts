@@ -5,6 +5,7 @@ import { tupleOf } from '../values/tuple'
 import { ByteReader } from './byte-reader'
 import { Container, Extension, Lead } from './format'
 import { RecordShape, setProperty } from './shapes'
+import { compoundOf, valueOfExtension } from './value-classes'
 
 export interface DecodeHooks {
   /** The JavaScript side of a handle, to which this adds one crossing. */
@@ -186,11 +187,32 @@ export class Decoder extends ByteReader {
       copy.set(this.bytes.subarray(start, start + length))
       return copy
     }
+    if (code >= Extension.complex) {
+      const value = valueOfExtension(code, this.bytes.subarray(start, start + length))
+      if (value !== undefined) return value
+    }
     throw this.malformed(`unknown extension 0x${code.toString(16)} of ${length} bytes`)
+  }
+
+  /** A range, slice or path: its parts come next, in an array of fixed length. */
+  #compound(kind: number): unknown {
+    const lead = this.byte()
+    const count = lead >= Lead.fixarray && lead < Lead.fixstr ? lead & 0x0f : this.#arrayLength(lead)
+    return this.#enterItems(count, (parts) => {
+      const value = compoundOf(kind, parts)
+      if (value === undefined) throw this.malformed(`bad parts of a container ${kind}`)
+      return value
+    })
+  }
+
+  #arrayLength(lead: number): number {
+    if (lead === Lead.array16 || lead === Lead.array32) return this.#length(lead - Lead.array16 + 1)
+    throw this.malformed('a container without its header')
   }
 
   /** A tuple, set, frozenset or map, whose header comes next. */
   #container(kind: number): unknown {
+    if (kind > Container.map) return this.#compound(kind)
     const lead = this.byte()
     if (kind === Container.map) {
       const small = lead >= Lead.fixmap && lead < Lead.fixarray

@@ -8,6 +8,7 @@ import { keyStep, nameStep } from './path'
 import { plainKind } from './plain-data'
 import { type Shape, ShapeTable } from './shapes'
 import { unsupported } from './unsupported'
+import { sliceParts, writeValueClass } from './value-classes'
 
 export interface EncodeHooks {
   /**
@@ -24,7 +25,7 @@ const shallow = 32
 
 /** A container whose header has been written. Frames are used again and again; `source` and `items` are cleared. */
 class Frame {
-  kind: 'items' | 'set' | 'pairs' | 'properties' | 'record' = 'items'
+  kind: 'items' | 'set' | 'pairs' | 'properties' | 'record' | 'slice' = 'items'
   source: object | undefined
   /** What is written: the items, keys and values in turn, or property names. */
   items: readonly unknown[] = []
@@ -116,7 +117,8 @@ export class Encoder extends ByteWriter {
   }
 
   #object(value: object): boolean {
-    switch (plainKind(value)) {
+    const kind = plainKind(value)
+    switch (kind) {
       case 'object':
         return this.#properties(value)
       case 'array':
@@ -138,8 +140,15 @@ export class Encoder extends ByteWriter {
       case 'bytes':
         this.binary(value as Uint8Array)
         return false
-      default:
+      case undefined:
         this.#reference(value)
+        return false
+      case 'slice':
+        this.container(Container.slice)
+        this.#list(sliceParts(value), value, 'slice')
+        return true
+      default:
+        writeValueClass(kind, value, this)
         return false
     }
   }
@@ -158,7 +167,7 @@ export class Encoder extends ByteWriter {
     return true
   }
 
-  #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' = 'items'): void {
+  #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' | 'slice' = 'items'): void {
     // Every item takes a byte at least: this fails early for an array that is only a length.
     this.reserve(items.length + 5)
     this.arrayHeader(items.length)
@@ -313,6 +322,7 @@ export class Encoder extends ByteWriter {
       const index = started - 1
       const pair = index >> 1
       if (kind === 'items') path += `[${index}]`
+      else if (kind === 'slice') path += ['.start', '.stop', '.step'][index]
       else if (kind === 'set') path += `<item ${index}>`
       else if (kind === 'properties') path += nameStep(items[index] as string)
       else if (kind === 'record') path += nameStep(names[index]!)

@@ -42,7 +42,7 @@ export const Lead = {
   negativeFixint: 0xe0,
 } as const
 
-/** Our extension codes. Those from 0x30 are reserved for further value types. */
+/** Our extension codes. Those from 0x12 to 0x1f and from 0x23 to 0x2f are reserved for containers, those from 0x35 for value types. */
 export const Extension = {
   bigInteger: 0x01,
   utf16: 0x02,
@@ -61,6 +61,11 @@ export const Extension = {
   numbers: 0x21,
   /** A list of integers of 32 bits. */
   integers: 0x22,
+  complex: 0x30,
+  decimal: 0x31,
+  fraction: 0x32,
+  uuid: 0x33,
+  ellipsis: 0x34,
 } as const
 
 /** The payload of `Extension.container`. */
@@ -69,4 +74,7 @@ export const Container = {
   set: 2,
   frozenSet: 3,
   map: 4,
+  range: 5,
+  slice: 6,
+  path: 7,
 } as const

@@ -4,9 +4,10 @@ import { types } from 'node:util'
 
 import { frozenSetBrand } from '../values/frozen-set'
 import { tupleBrand } from '../values/tuple'
+import { valueKindOf, type ValueKind } from './value-classes'
 
-/** What a plain object becomes in Python: dict, list, tuple, set, frozenset, dict, bytes. */
-export type PlainKind = 'object' | 'array' | 'tuple' | 'set' | 'frozenset' | 'map' | 'bytes'
+/** What a plain object becomes in Python: dict, list, tuple, set, frozenset, dict, bytes, or what its class stands for. */
+export type PlainKind = 'object' | 'array' | 'tuple' | 'set' | 'frozenset' | 'map' | 'bytes' | ValueKind
 
 /** The kind that a prototype promises; `null` if it is none of them. */
 const promises = new WeakMap<object, PlainKind | null>()
@@ -34,6 +35,8 @@ function keeps(kind: PlainKind, value: object): boolean {
 function promiseOf(prototype: object): PlainKind | null {
   if (Object.hasOwn(prototype, tupleBrand)) return 'tuple'
   if (Object.hasOwn(prototype, frozenSetBrand)) return 'frozenset'
+  const valueKind = valueKindOf(prototype)
+  if (valueKind !== undefined) return valueKind
   const name = builtInName(prototype)
   const parent = Object.getPrototypeOf(prototype) as object | null
   if (name === 'Object') return parent === null ? 'object' : null

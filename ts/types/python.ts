@@ -4,6 +4,7 @@ import type { CallOptions, ConvertOptions } from './options'
 import type { SyncHandle, SyncMembers } from './sync-handle'
 import type { AsyncModule, AsyncObject, SyncModule } from './typed-modules'
 import type { Untyped } from './untyped'
+import type { ValueMakers } from './values'
 
 /** Where Python's output goes: to the process's own stream, nowhere, or to a function that gets whole lines without their end. */
 export type Output = 'inherit' | 'ignore' | ((line: string) => void)
@@ -81,7 +82,7 @@ export interface Session extends Host, AsyncDisposable {
 }
 
 /** Python in this process. It starts by itself on first use. */
-export interface Python extends Host {
+export interface Python extends Host, ValueMakers {
   /**
    * Finds and starts Python. Optional, and once a process: a second start that asks for something else rejects with
    * `ERR_PYTHON_ALREADY_CHOSEN`, one that asks for the same resolves to the same information.

@@ -61,7 +61,7 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
         // SAFETY: `True` is an immortal static object.
         port.announce_boolean(ptr::eq(pointer, unsafe { ffi::Py_True() }));
         return UNDEFINED;
-    } else if !is_plain_container(class) {
+    } else if !is_plain_container(class) && !types::is_value_class(&object) {
         return match types::plain_numpy_scalar(&object) {
             None => handle(port, &object),
             Some(Ok(plain)) => from_object(port, py, plain),

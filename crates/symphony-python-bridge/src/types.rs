@@ -1,7 +1,7 @@
 //! Values between Python objects and the wire format: what is copied, what crosses as a reference, what is refused.
 //!
-//! One law decides (`docs/` has the whole table): an object whose type *is* one of the plain built-in types is copied;
-//! every other object, subclasses included, crosses as a handle and comes back as the very same object. Nothing is
+//! One law decides (`docs/` has the whole table): an object whose type *is* one of the plain built-in types, or one of
+//! the few standard types that have a class of ours in JavaScript, is copied; every other object, subclasses included, crosses as a handle and comes back as the very same object. Nothing is
 //! converted lossily in silence: what cannot cross is an error that names the path of the value.
 //!
 //! Both directions keep their own stack, so that depth is bounded by memory and not by the thread's stack. They run
@@ -20,6 +20,7 @@ mod path;
 mod shapes;
 mod simple;
 mod text;
+mod value_classes;
 
 use pyo3::prelude::*;
 
@@ -28,6 +29,7 @@ pub use decode::decode;
 pub use encode::encode;
 pub use number::as_integer;
 pub use numpy_scalar::plain as plain_numpy_scalar;
+pub use value_classes::is_value_class;
 
 /// What becomes of an object that is not plain data.
 pub trait References {

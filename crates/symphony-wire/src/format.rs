@@ -62,6 +62,11 @@ pub(crate) mod extension {
     pub(crate) const NUMBERS: u8 = 0x21;
     /// A list of integers of 32 bits.
     pub(crate) const INTEGERS: u8 = 0x22;
+    pub(crate) const COMPLEX: u8 = 0x30;
+    pub(crate) const DECIMAL: u8 = 0x31;
+    pub(crate) const FRACTION: u8 = 0x32;
+    pub(crate) const UUID: u8 = 0x33;
+    pub(crate) const ELLIPSIS: u8 = 0x34;
 }
 
 /// The payload of [`extension::CONTAINER`].
@@ -70,4 +75,7 @@ pub(crate) mod container {
     pub(crate) const SET: u8 = 2;
     pub(crate) const FROZEN_SET: u8 = 3;
     pub(crate) const MAP: u8 = 4;
+    pub(crate) const RANGE: u8 = 5;
+    pub(crate) const SLICE: u8 = 6;
+    pub(crate) const PATH: u8 = 7;
 }

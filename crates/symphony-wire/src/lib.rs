@@ -11,6 +11,7 @@ mod format;
 mod integer;
 mod reader;
 mod token;
+mod value_class;
 mod wire_error;
 mod writer;
 
@@ -22,5 +23,6 @@ pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;
 pub use token::{Packed, Token, utf16_units};
+pub use value_class::fraction_parts;
 pub use wire_error::{WireError, WireErrorKind};
 pub use writer::Writer;

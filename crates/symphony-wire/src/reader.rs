@@ -3,7 +3,7 @@
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
 use crate::token::Packed;
-use crate::{Token, WireError, WireErrorKind};
+use crate::{Token, WireError, WireErrorKind, value_class};
 
 /// A message being read.
 ///
@@ -176,6 +176,7 @@ impl<'a> Reader<'a> {
                     (container::SET, Token::Array(count)) => Ok(Token::Set(count)),
                     (container::FROZEN_SET, Token::Array(count)) => Ok(Token::FrozenSet(count)),
                     (container::MAP, Token::Map(count)) => Ok(Token::AnyMap(count)),
+                    (kind, Token::Array(count)) => value_class::container(kind, count).ok_or(bad),
                     _ => Err(bad),
                 }
             }
@@ -208,7 +209,7 @@ impl<'a> Reader<'a> {
             extension::NUMBERS => packed(payload).map(Token::Numbers).ok_or(bad),
             extension::INTEGERS => packed(payload).map(Token::Integers).ok_or(bad),
             extension::BIG_INTEGER | extension::UTF16 => Err(bad),
-            _ => Err(WireErrorKind::UnknownExtension(code)),
+            _ => value_class::extension(code, payload),
         }
     }
 

@@ -55,6 +55,27 @@ pub enum Token<'a> {
     Numbers(Packed<'a, 8>),
     /// A list of integers of 32 bits.
     Integers(Packed<'a, 4>),
+    /// A complex number, bit for bit.
+    Complex {
+        /// The real part.
+        real: f64,
+        /// The imaginary part.
+        imaginary: f64,
+    },
+    /// A decimal as Python spells it: checked to be one, so it is ASCII.
+    Decimal(&'a str),
+    /// A fraction, checked to be one; see [`fraction_parts`](crate::fraction_parts).
+    Fraction(&'a str),
+    /// A UUID, the most significant byte first.
+    Uuid(&'a [u8; 16]),
+    /// `...`.
+    Ellipsis,
+    /// A range; its start, stop and step follow.
+    Range,
+    /// A slice; its start, stop and step follow.
+    Slice,
+    /// A path of the file system; its text follows.
+    Path,
     /// A Python object on its way to JavaScript: one crossing of a handle.
     Handle {
         /// The handle id.
@@ -75,6 +96,8 @@ impl Token<'_> {
             Self::Array(count) | Self::Tuple(count) | Self::Set(count) | Self::FrozenSet(count) => count,
             Self::Map(count) | Self::AnyMap(count) | Self::Shape { keys: count, .. } => count.saturating_mul(2),
             Self::Record { keys, .. } => keys,
+            Self::Range | Self::Slice => 3,
+            Self::Path => 1,
             _ => 0,
         }
     }
@@ -94,6 +117,14 @@ impl Token<'_> {
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
             Self::Map(_) | Self::AnyMap(_) | Self::Shape { .. } | Self::Record { .. } => "map",
+            Self::Complex { .. } => "complex",
+            Self::Decimal(_) => "decimal",
+            Self::Fraction(_) => "fraction",
+            Self::Uuid(_) => "UUID",
+            Self::Ellipsis => "ellipsis",
+            Self::Range => "range",
+            Self::Slice => "slice",
+            Self::Path => "path",
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
         }

@@ -344,12 +344,12 @@ impl Writer {
         Ok(())
     }
 
-    fn container(&mut self, kind: u8) {
+    pub(crate) fn container(&mut self, kind: u8) {
         self.bytes
             .extend_from_slice(&[lead::FIXEXT1, extension::CONTAINER, kind]);
     }
 
-    fn extension(&mut self, code: u8, payload: &[u8]) -> Result<(), WireError> {
+    pub(crate) fn extension(&mut self, code: u8, payload: &[u8]) -> Result<(), WireError> {
         self.extension_header(code, payload.len())?;
         self.bytes.extend_from_slice(payload);
         Ok(())

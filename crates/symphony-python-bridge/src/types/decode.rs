@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use symphony_wire::{Reader, Token};
 
+use super::value_classes::{self, Compound};
 use super::{ConversionError, References, build, integer, number, path, text};
 
 /// How deep a dict key or an item of a set may nest. Python hashes tuples recursively in C without a check of its own,
@@ -73,10 +74,11 @@ enum Kind {
     Shape(u8),
     /// The values of a record.
     Record(u8),
+    Compound(Compound),
 }
 
 /// A [`ConversionError`] that does not know its path yet.
-enum Failure {
+pub(super) enum Failure {
     Value(String),
     Protocol(String),
     Raised(PyErr),
@@ -159,6 +161,12 @@ impl<'py> Decoder<'py, '_> {
             Token::FrozenSet(_) => return self.enter(Kind::FrozenSet, token).map(|()| None),
             Token::Map(_) => return self.enter(Kind::Map, token).map(|()| None),
             Token::AnyMap(_) => return self.enter(Kind::AnyMap, token).map(|()| None),
+            Token::Complex { .. } | Token::Decimal(_) | Token::Fraction(_) | Token::Uuid(_) | Token::Ellipsis => {
+                value_classes::read(py, token)?
+            }
+            Token::Range => return self.enter(Kind::Compound(Compound::Range), token).map(|()| None),
+            Token::Slice => return self.enter(Kind::Compound(Compound::Slice), token).map(|()| None),
+            Token::Path => return self.enter(Kind::Compound(Compound::Path), token).map(|()| None),
             Token::Handle { id, .. } => {
                 return Err(Failure::Protocol(format!(
                     "expected a handle on its way back, got the crossing of handle {id}"
@@ -266,6 +274,7 @@ impl<'py> Decoder<'py, '_> {
                 let frame = self.stack.last_mut().expect("the frame that was found above");
                 frame.fill_dict(PyDict::new(py), keys.iter().zip(&self.values[frame.start..]))?
             }
+            Kind::Compound(kind) => kind.make(py, &self.values[frame.start..])?,
         };
         let Some(frame) = self.stack.last() else {
             return Ok(None);
@@ -284,6 +293,7 @@ impl<'py> Decoder<'py, '_> {
             match frame.kind {
                 Kind::List | Kind::Tuple => path::push_index(&mut path, part),
                 Kind::Set | Kind::FrozenSet => path::push_unnamed(&mut path, "item", part),
+                Kind::Compound(kind) => kind.push_part(&mut path, part),
                 Kind::Map | Kind::AnyMap if part.is_multiple_of(2) => path::push_unnamed(&mut path, "key", part / 2),
                 Kind::Map | Kind::AnyMap => path::push_key(&mut path, &self.values[frame.start + part - 1], part / 2),
                 Kind::Shape(_) if part < frame.parts / 2 => path::push_unnamed(&mut path, "key", part),
@@ -325,7 +335,7 @@ impl Frame {
         match self.kind {
             Kind::Set | Kind::FrozenSet => true,
             Kind::AnyMap => self.is_at_key(values),
-            Kind::List | Kind::Tuple | Kind::Map | Kind::Shape(_) | Kind::Record(_) => false,
+            Kind::List | Kind::Tuple | Kind::Map | Kind::Shape(_) | Kind::Record(_) | Kind::Compound(_) => false,
         }
     }
 

@@ -13,6 +13,7 @@ use symphony_wire::{WireError, Writer};
 use super::integer::{self, IntegerError};
 use super::shapes::{Keys, Shape, Shapes};
 use super::text::{self, TextError};
+use super::value_classes::{self, Written};
 use super::{ConversionError, References, Returns, numpy_scalar, packed, path, simple};
 
 /// Up to this depth a container is looked for among its ancestors one by one, deeper in a set.
@@ -71,6 +72,8 @@ struct Frame<'py> {
 enum Items<'py> {
     List(Bound<'py, PyList>),
     Tuple(Bound<'py, PyTuple>),
+    /// Start, stop and step.
+    Slice(Bound<'py, PyTuple>),
     Set(Bound<'py, PyIterator>),
     /// The values of a record, whose keys are known from its shape.
     Record {
@@ -90,7 +93,7 @@ enum Items<'py> {
 }
 
 /// A [`ConversionError`] that does not know its path yet.
-enum Failure {
+pub(super) enum Failure {
     Value(String),
     Raised(PyErr),
 }
@@ -176,6 +179,10 @@ impl<'py> Encoder<'py, '_> {
         } else if let Some(value) = exactly::<PyByteArray>(object) {
             // SAFETY: the GIL is held and nothing below runs Python code, so nobody resizes the bytearray meanwhile.
             self.writer.byte_array(unsafe { value.as_bytes() })?;
+        } else if let Some(written) = value_classes::write(object, self.writer)? {
+            if let Written::Slice(parts) = written {
+                self.enter(object, parts.len(), Items::Slice(parts))?;
+            }
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.
             return self.value(&plain?);
@@ -293,6 +300,7 @@ impl<'py> Encoder<'py, '_> {
             };
             match &frame.items {
                 Items::List(_) | Items::Tuple(_) => path::push_index(&mut path, index),
+                Items::Slice(_) => value_classes::push_part(&mut path, index),
                 Items::Set(_) => path::push_unnamed(&mut path, "item", index),
                 Items::Record { keys, .. } => match keys.get(index) {
                     Some(key) => path::push_key(&mut path, key, index),
@@ -321,7 +329,7 @@ impl<'py> Frame<'py> {
                 self.started += 1;
                 Ok(Some(list.get_item(self.started - 1)?))
             }
-            Items::Tuple(tuple) => {
+            Items::Tuple(tuple) | Items::Slice(tuple) => {
                 if self.started == self.length {
                     return Ok(None);
                 }

@@ -51,7 +51,7 @@ fn push_name(path: &mut String, name: &str) {
     }
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_KEY) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -43,7 +43,7 @@ fn subclasses_of_plain_types_cross_as_handles() {
 #[test]
 fn objects_of_other_types_cross_as_handles() {
     with_python(|py| {
-        for expression in ["object()", "len", "int", "1j", "range(3)", "memoryview(b'')", "..."] {
+        for expression in ["object()", "len", "int", "memoryview(b'')", "NotImplemented"] {
             let bytes = encoded(&eval(py, expression), Returns::Auto).unwrap();
             assert_eq!(tokens(&bytes), [Token::Handle { id: 1, type_key: 7 }], "{expression}");
         }
@@ -80,13 +80,13 @@ fn returns_value_names_path_type_and_option() {
     with_python(|py| {
         let object = run(
             py,
-            "import decimal\nvalue = {'rows': [0, {'unit price': decimal.Decimal('1.5')}]}",
+            "import array\nvalue = {'rows': [0, {'unit price': array.array('b')}]}",
         );
         let (path, message) = message_of(&object);
         assert_eq!(path, ".rows[1][\"unit price\"]");
         assert_eq!(
             message,
-            "expected plain data, got a `decimal.Decimal`; use returns `'auto'` or `'ref'` to receive it as a handle"
+            "expected plain data, got a `array.array`; use returns `'auto'` or `'ref'` to receive it as a handle"
         );
     });
 }

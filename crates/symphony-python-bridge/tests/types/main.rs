@@ -6,4 +6,5 @@ mod decode;
 mod encode;
 mod error_codes;
 mod round_trip;
+mod value_classes;
 mod vectors;

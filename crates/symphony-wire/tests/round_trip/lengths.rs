@@ -75,6 +75,15 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         | OwnedToken::Integer(_)
         | OwnedToken::Unsigned(_)
         | OwnedToken::Float(_)
+        // The digits of a number have forms of their own.
+        | OwnedToken::Complex(..)
+        | OwnedToken::Decimal(_)
+        | OwnedToken::Fraction(..)
+        | OwnedToken::Uuid(_)
+        | OwnedToken::Ellipsis
+        | OwnedToken::Range
+        | OwnedToken::Slice
+        | OwnedToken::Path
         // The keys of a shape are a list, and packed items come with padding of which the length depends on the place.
         | OwnedToken::Shape(..)
         | OwnedToken::Record(..)

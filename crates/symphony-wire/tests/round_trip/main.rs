@@ -57,6 +57,15 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
         1 => prop::collection::vec(any::<u64>(), 0..20).prop_map(OwnedToken::Floats),
         1 => prop::collection::vec(any::<u64>(), 0..20).prop_map(OwnedToken::Numbers),
         1 => prop::collection::vec(any::<i32>(), 0..20).prop_map(OwnedToken::Integers),
+        1 => any::<(u64, u64)>().prop_map(|(real, imaginary)| OwnedToken::Complex(real, imaginary)),
+        1 => "-?([0-9]{1,9}(\\.[0-9]{1,9})?(E[+-][0-9]{1,3})?|Infinity|s?NaN[0-9]{0,4})".prop_map(OwnedToken::Decimal),
+        1 => ("-?[1-9a-f][0-9a-f]{0,20}", "[1-9a-f][0-9a-f]{0,20}")
+            .prop_map(|(numerator, denominator)| OwnedToken::Fraction(numerator, denominator)),
+        1 => any::<[u8; 16]>().prop_map(OwnedToken::Uuid),
+        1 => Just(OwnedToken::Ellipsis),
+        1 => Just(OwnedToken::Range),
+        1 => Just(OwnedToken::Slice),
+        1 => Just(OwnedToken::Path),
         1 => any::<(u32, u32)>().prop_map(|(id, key)| OwnedToken::Handle(id, key)),
         1 => any::<u32>().prop_map(OwnedToken::HandleReference),
         1 => any::<u32>().prop_map(OwnedToken::Request),
@@ -101,7 +110,7 @@ proptest! {
 /// Some token of each kind that is generated.
 fn one_of_each_token() -> Vec<OwnedToken> {
     let mut runner = TestRunner::deterministic();
-    let generated = (0..200).map(|_| tokens().new_tree(&mut runner).unwrap().current());
+    let generated = (0..1000).map(|_| tokens().new_tree(&mut runner).unwrap().current());
     let by_name: BTreeMap<_, _> = generated.map(|token| (token.name(), token)).collect();
     by_name.into_values().collect()
 }

@@ -1,6 +1,6 @@
 //! A token that owns its content: what property tests and fuzz targets generate, write and compare.
 
-use symphony_wire::{Token, WireError, Writer, utf16_units};
+use symphony_wire::{Reader, Token, WireError, Writer, fraction_parts, utf16_units};
 
 /// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
 /// until it is written, read and named here, and the tests ask for it to be generated.
@@ -28,6 +28,16 @@ pub(crate) enum OwnedToken {
     Floats(Vec<u64>),
     Numbers(Vec<u64>),
     Integers(Vec<i32>),
+    /// Bits again.
+    Complex(u64, u64),
+    Decimal(String),
+    /// Numerator and denominator.
+    Fraction(String, String),
+    Uuid([u8; 16]),
+    Ellipsis,
+    Range,
+    Slice,
+    Path,
     Handle(u32, u32),
     HandleReference(u32),
     Request(u32),
@@ -90,6 +100,14 @@ names! {
     Self::Floats(_) => "floats",
     Self::Numbers(_) => "numbers",
     Self::Integers(_) => "integers",
+    Self::Complex(..) => "complex",
+    Self::Decimal(_) => "decimal",
+    Self::Fraction(..) => "fraction",
+    Self::Uuid(_) => "uuid",
+    Self::Ellipsis => "ellipsis",
+    Self::Range => "range",
+    Self::Slice => "slice",
+    Self::Path => "path",
     Self::Handle(..) => "handle",
     Self::HandleReference(_) => "handle reference",
     Self::Request(_) => "request",
@@ -119,6 +137,17 @@ impl From<Token<'_>> for OwnedToken {
             Token::Floats(items) => Self::Floats(items.floats().map(f64::to_bits).collect()),
             Token::Numbers(items) => Self::Numbers(items.floats().map(f64::to_bits).collect()),
             Token::Integers(items) => Self::Integers(items.integers().collect()),
+            Token::Complex { real, imaginary } => Self::Complex(real.to_bits(), imaginary.to_bits()),
+            Token::Decimal(text) => Self::Decimal(text.to_owned()),
+            Token::Fraction(text) => {
+                let (numerator, denominator) = fraction_parts(text).expect("the reader checks a fraction");
+                Self::Fraction(numerator.to_owned(), denominator.to_owned())
+            }
+            Token::Uuid(bytes) => Self::Uuid(*bytes),
+            Token::Ellipsis => Self::Ellipsis,
+            Token::Range => Self::Range,
+            Token::Slice => Self::Slice,
+            Token::Path => Self::Path,
             Token::Handle { id, type_key } => Self::Handle(id, type_key),
             Token::HandleReference(id) => Self::HandleReference(id),
             Token::Request(id) => Self::Request(id),
@@ -162,6 +191,14 @@ impl OwnedToken {
             Self::Floats(ref items) => writer.floats(items.iter().copied().map(f64::from_bits))?,
             Self::Numbers(ref items) => writer.numbers(items.iter().copied().map(f64::from_bits))?,
             Self::Integers(ref items) => writer.integers(items.iter().copied())?,
+            Self::Complex(real, imaginary) => writer.complex(f64::from_bits(real), f64::from_bits(imaginary)),
+            Self::Decimal(ref text) => writer.decimal(text)?,
+            Self::Fraction(ref numerator, ref denominator) => writer.fraction(numerator, denominator)?,
+            Self::Uuid(ref bytes) => writer.uuid(bytes),
+            Self::Ellipsis => writer.ellipsis(),
+            Self::Range => writer.range(),
+            Self::Slice => writer.slice(),
+            Self::Path => writer.path(),
             Self::Handle(id, type_key) => writer.handle(id, type_key),
             Self::HandleReference(id) => writer.handle_reference(id),
             Self::Request(id) => writer.request(id),
@@ -194,6 +231,14 @@ impl OwnedToken {
                 *count = (*count).min(most);
                 if container.is_map() { 2 * *count } else { *count }
             }
+            Self::Range | Self::Slice => 3,
+            Self::Path => 1,
+            Self::Decimal(_) | Self::Fraction(..) => {
+                if !self.is_readable() {
+                    *self = Self::Nil;
+                }
+                0
+            }
             Self::Nil
             | Self::Boolean(_)
             | Self::Integer(_)
@@ -207,10 +252,19 @@ impl OwnedToken {
             | Self::Floats(_)
             | Self::Numbers(_)
             | Self::Integers(_)
+            | Self::Complex(..)
+            | Self::Uuid(_)
+            | Self::Ellipsis
             | Self::Handle(..)
             | Self::HandleReference(_)
             | Self::Request(_) => 0,
         }
+    }
+
+    /// Whether the text of a number is one.
+    fn is_readable(&self) -> bool {
+        let mut writer = Writer::new();
+        self.write(&mut writer).is_ok() && Reader::new(writer.as_slice()).token().is_ok()
     }
 
     /// The token that a reader gives for what [`write`](Self::write) wrote: of the three tokens that hold an integer, the

@@ -24,9 +24,7 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         "int" => writer
             .big_integer(&decimal_to_bytes(content.as_str().unwrap()))
             .unwrap(),
-        "float" => writer.float(f64::from_bits(
-            u64::from_str_radix(content.as_str().unwrap(), 16).unwrap(),
-        )),
+        "float" => writer.float(double(content)),
         "text" => writer.text(content.as_str().unwrap()).unwrap(),
         "utf16" => {
             let units: Vec<u16> = items()
@@ -51,13 +49,30 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
             .integers(items().map(|item| i32::try_from(item.as_i64().unwrap()).unwrap()))
             .unwrap(),
         "map" => writer.any_map(items().len()).unwrap(),
+        "complex" => {
+            let [real, imaginary] = [0, 1].map(|part: usize| double(&content[part]));
+            writer.complex(real, imaginary);
+        }
+        "decimal" => writer.decimal(content.as_str().unwrap()).unwrap(),
+        "fraction" => {
+            let (numerator, denominator) = content.as_str().unwrap().split_once('/').unwrap();
+            writer.fraction(numerator, denominator).unwrap();
+        }
+        "uuid" => writer.uuid(hex(content.as_str().unwrap()).as_slice().try_into().unwrap()),
+        "ellipsis" => writer.ellipsis(),
+        "range" => writer.range(),
+        "slice" => writer.slice(),
+        "path" => writer.path(),
         "handle" => writer.handle(id(&content[0]), id(&content[1])),
         "handleReference" => writer.handle_reference(id(content)),
         "request" => writer.request(id(content)),
         other => panic!("unknown notation {other}"),
     }
     match kind.as_str() {
-        "list" | "tuple" | "set" | "frozenset" => items().for_each(|item| write_value(item, writer)),
+        "path" => write_value(content, writer),
+        "list" | "tuple" | "set" | "frozenset" | "range" | "slice" => {
+            items().for_each(|item| write_value(item, writer));
+        }
         "dict" => items().for_each(|pair| {
             writer.text(pair[0].as_str().unwrap()).unwrap();
             write_value(&pair[1], writer);
@@ -91,7 +106,15 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::Integer(value) => json!({ "int": value.to_string() }),
         Token::Unsigned(value) => json!({ "int": value.to_string() }),
         Token::BigInteger(bytes) => json!({ "int": bytes_to_decimal(bytes) }),
-        Token::Float(value) => json!({ "float": format!("{:016x}", value.to_bits()) }),
+        Token::Float(value) => json!({ "float": bits_of(value) }),
+        Token::Complex { real, imaginary } => json!({ "complex": [bits_of(real), bits_of(imaginary)] }),
+        Token::Decimal(text) => json!({ "decimal": text }),
+        Token::Fraction(text) => json!({ "fraction": text }),
+        Token::Uuid(bytes) => json!({ "uuid": to_hex(bytes) }),
+        Token::Ellipsis => json!({ "ellipsis": true }),
+        Token::Range => json!({ "range": read_values(reader, 3)? }),
+        Token::Slice => json!({ "slice": read_values(reader, 3)? }),
+        Token::Path => json!({ "path": read_value(reader)? }),
         Token::Text(text) => json!({ "text": text }),
         Token::Utf16(bytes) => json!({ "utf16": utf16_units(bytes).collect::<Vec<_>>() }),
         Token::Bytes(bytes) => json!({ "bytes": to_hex(bytes) }),
@@ -150,6 +173,15 @@ fn of_float(value: f64) -> Value {
     } else {
         json!(value)
     }
+}
+
+/// The float of these bits, in hexadecimal digits.
+fn double(bits: &Value) -> f64 {
+    f64::from_bits(u64::from_str_radix(bits.as_str().unwrap(), 16).unwrap())
+}
+
+fn bits_of(value: f64) -> String {
+    format!("{:016x}", value.to_bits())
 }
 
 /// Two's complement, little-endian, with room to spare: the writer trims it.

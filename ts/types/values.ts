@@ -1,0 +1,49 @@
+/* How `python` makes values of exactly the type that Python is to get. */
+import type { PyComplex } from '../values/complex'
+import type { PyDecimal } from '../values/decimal'
+import type { PyEllipsis } from '../values/ellipsis'
+import type { PyFloat } from '../values/float'
+import type { PyFraction } from '../values/fraction'
+import type { PyInt } from '../values/int'
+import type { PyPath } from '../values/path'
+import type { PyRange } from '../values/range'
+import type { PySlice } from '../values/slice'
+import type { PyTuple } from '../values/tuple'
+import type { PyUUID } from '../values/uuid'
+
+/**
+ * Values for Python types that JavaScript has no word for. None of them needs a running Python. Each throws `ERR_INVALID_ARGUMENT` for
+ * what it cannot take.
+ */
+export interface ValueMakers {
+  /** A number that is a `float` in Python, also if it is integral. */
+  float(value: number): PyFloat
+  /** An integral number or a bigint that is an `int` in Python, of any size. */
+  int(value: number | bigint): PyInt
+  /** A `tuple` of the arguments. */
+  tuple<T extends unknown[]>(...items: T): PyTuple<T>
+  /** A `set` of the items. */
+  set<T>(items?: Iterable<T>): Set<T>
+  /** `bytes`: a copy of the data. */
+  bytes(data: Uint8Array | ArrayBufferLike): Uint8Array
+  /** A `complex`. @default `im`: 0 */
+  complex(re: number, im?: number): PyComplex
+  /** A `decimal.Decimal` of its exact text or of an integer. */
+  decimal(value: string | number | bigint): PyDecimal
+  /** A `fractions.Fraction`. @default `denominator`: 1 */
+  fraction(numerator: number | bigint, denominator?: number | bigint): PyFraction
+  /** A `uuid.UUID` of its text. */
+  uuid(text: string): PyUUID
+  /** A `pathlib.Path`. */
+  path(text: string): PyPath
+  /** A `range` up to `stop`, without it. */
+  range(stop: number | bigint): PyRange
+  /** A `range` from `start` up to `stop`, without it. @default `step`: 1 */
+  range(start: number | bigint, stop: number | bigint, step?: number | bigint): PyRange
+  /** A `slice` up to `stop`, without it; `null` is `None`. */
+  slice(stop: unknown): PySlice
+  /** A `slice` from `start` up to `stop`, without it; `null` is `None`. */
+  slice(start: unknown, stop: unknown, step?: unknown): PySlice
+  /** Python's `...`. */
+  readonly ellipsis: PyEllipsis
+}
