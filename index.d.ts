@@ -18,17 +18,72 @@ export type AnyKw = Kw<object, PropertyKey>
 /** Positional arguments; the last one may be made by `kw`. */
 export type Arguments = readonly unknown[]
 
+/** A schema of zod, valibot, arktype or any other library of the specification. */
+export interface StandardSchema<Out = unknown> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => unknown
+    readonly types?:
+      | {
+          readonly input: unknown
+          readonly output: Out
+        }
+      | undefined
+  }
+}
+
+/** What a schema finds wrong with a value. */
+export interface SchemaIssue {
+  readonly message: string
+  readonly path?:
+    | readonly (
+        | PropertyKey
+        | {
+            readonly key: PropertyKey
+          }
+      )[]
+    | undefined
+}
+
 /**
  * What a call gives back.
  *
  * - `'auto'`: plain data is copied, everything else is a handle.
  * - `'value'`: plain data only; a result that holds anything else rejects with `ERR_CONVERSION` and its path.
  * - `'ref'`: always a handle, even for a number or a list.
+ * - a [Standard Schema](https://standardschema.dev) (zod, valibot, arktype, ...): plain data as with `'value'`, validated and typed by the
+ *   schema; data that does not match rejects with `ERR_CONVERSION`, whose `cause` is the schema's list of issues.
  */
-export type Returns = 'auto' | 'value' | 'ref'
+export type Returns = 'auto' | 'value' | 'ref' | StandardSchema
+
+/**
+ * Which types values get where JavaScript or Python has a choice. Given to `python.start` for everything, to `$with` for what is
+ * done through one handle, or to one call; the narrower wins, option by option.
+ */
+export interface ConvertOptions {
+  /**
+   * What a Python `int` is in JavaScript. `'auto'`: a number, or a bigint beyond 2^53 - 1; `'number'`: a number, and larger ones
+   * are refused with `ERR_CONVERSION` and their path; `'bigint'`: always a bigint.
+   * @default 'auto'
+   */
+  readonly int?: 'auto' | 'number' | 'bigint' | undefined
+  /**
+   * What a JavaScript number is in Python. `'auto'`: an `int` if it is integral, not `-0` and within 2^53 - 1, else a `float`;
+   * `'float'`: always a `float`. A bigint is an `int` in any case.
+   * @default 'auto'
+   */
+  readonly number?: 'auto' | 'float' | undefined
+  /**
+   * What a Python `dict` is in JavaScript. `'auto'`: an object if all keys are strings, else a `Map`; `'object'`: an object, and
+   * other keys are refused with `ERR_CONVERSION` and their path; `'map'`: always a `Map`.
+   * @default 'auto'
+   */
+  readonly dict?: 'auto' | 'object' | 'map' | undefined
+}
 
 /** Options of one asynchronous call. */
-export interface CallOptions {
+export interface CallOptions extends ConvertOptions {
   /**
    * Cancels the call. A call that has not started never starts; one that runs in Python goes on there, and its outcome is thrown
    * away. Either way the promise rejects at once with `ERR_CANCELLED`, name `'AbortError'`, and the reason of the signal as `cause`.
@@ -46,7 +101,7 @@ export interface CallOptions {
 }
 
 /** Options of a synchronous view: a synchronous call cannot be cancelled. */
-export interface SyncCallOptions {
+export interface SyncCallOptions extends ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
 }
@@ -110,6 +165,13 @@ export type SyncMember = unknown extends Untyped
  */
 export interface SyncMembers extends Disposable, Iterable<Untyped> {
   /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: SyncCallOptions & {
+      readonly returns: StandardSchema<Out>
+    },
+  ): Out
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
   /**
    * An attribute, with its type, or one whose name JavaScript or this interface claims. It is read anew, whereas `h.name`, once it
@@ -143,7 +205,7 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): boolean
   /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(): T
+  $value<T = Untyped>(options?: ConvertOptions): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */
@@ -199,6 +261,13 @@ export interface CommonMembers {
       readonly returns: 'ref'
     },
   ): Call<Handle>
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & {
+      readonly returns: StandardSchema<Out>
+    },
+  ): Call<Out>
   $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
   /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
   $get(name: string): Path
@@ -229,7 +298,7 @@ export interface CommonMembers {
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): Promise<boolean>
   /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(): Promise<T>
+  $value<T = Untyped>(options?: ConvertOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
   /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
@@ -244,9 +313,9 @@ export interface PathMembers extends CommonMembers {
   $with<const O extends CallOptions>(
     options: O,
   ): O extends {
-    readonly returns: 'ref'
+    readonly returns: infer R extends 'ref' | StandardSchema
   }
-    ? TypedPath<Handle>
+    ? TypedPath<ResultOf<R>>
     : Path
 }
 
@@ -256,7 +325,7 @@ export interface PathMembers extends CommonMembers {
  */
 export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
 
-/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` was given. */
+/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
 export type TypedPath<T> = {
   (...args: Arguments): Call<T>
 } & PathMembers &
@@ -288,9 +357,9 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
   $with<const O extends CallOptions>(
     options: O,
   ): O extends {
-    readonly returns: 'ref'
+    readonly returns: infer R extends 'ref' | StandardSchema
   }
-    ? RefHandle
+    ? TypedHandle<ResultOf<R>>
     : Handle
   /**
    * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
@@ -305,9 +374,12 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
 /** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
 export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
 
-/** A handle whose calls give handles, because `$with({ returns: 'ref' })` was given. */
-export type RefHandle = {
-  (...args: Arguments): Call<Handle>
+/** What a result is by the option `returns`. */
+export type ResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : Handle
+
+/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedHandle<T> = {
+  (...args: Arguments): Call<T>
 } & HandleMembers &
   DynamicAttributes &
   DynamicFunctionNames
@@ -673,6 +745,8 @@ export interface StartOptions {
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */
   readonly stderr?: Output | undefined
+  /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
+  readonly convert?: ConvertOptions | undefined
 }
 
 /** What runs. */
