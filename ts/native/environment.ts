@@ -7,7 +7,7 @@ import { Mailbox } from './mailbox'
 /** The outbox's size when nothing large is under way. */
 const outboxBytes = 64 * 1024
 /** Memory of requests that is larger than this is given back after use. */
-export const largeBytes = 1024 * 1024
+export const largeBytes = 4 * 1024 * 1024
 
 /** What comes back through the port without being asked for. */
 export interface PortListener {
