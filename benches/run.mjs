@@ -4,12 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { buildFloor } from './floor/build.mjs'
 import { chart } from './harness/chart.mjs'
+import { curveChart } from './harness/curve-chart.mjs'
 import { describeRun } from './harness/machine.mjs'
 import { runInProcess } from './harness/processes.mjs'
 import { showProgress } from './harness/progress.mjs'
-import { markdownReport, textTable } from './harness/table.mjs'
+import { curveTable, markdownReport, textTable } from './harness/table.mjs'
 
-const subjects = ['sync-calls', 'async-calls', 'values', 'errors', 'startup', 'event-loop-delay']
+const subjects = ['sync-calls', 'async-calls', 'values', 'value-sizes', 'errors', 'startup', 'event-loop-delay']
 const results = new URL('./results/', import.meta.url)
 
 const usage = `npm run bench -- [--only <subject>]... [--quick]
@@ -43,15 +44,17 @@ const run = await describeRun({ pythonVersion: chosen.version, quick: options.qu
 
 const rows = []
 const failures = []
+let curves
 for (const subject of subjects.filter((name) => options.only.length === 0 || options.only.includes(name))) {
   const progress = showProgress(subject)
   try {
     const measured = await runInProcess({
       file: new URL(`./${subject}.mjs`, import.meta.url),
-      name: 'measure',
+      name: subject === 'value-sizes' ? 'curves' : 'measure',
       context: { floor, executable: chosen.executable, quick: options.quick, onProgress: progress.update },
     })
-    rows.push(...measured.map((row) => ({ subject, ...row })))
+    if (subject === 'value-sizes') curves = measured
+    else rows.push(...measured.map((row) => ({ subject, ...row })))
     progress.end('done')
   } catch (error) {
     failures.push({ subject, message: error.message })
@@ -61,10 +64,14 @@ for (const subject of subjects.filter((name) => options.only.length === 0 || opt
 }
 
 console.log(`\n${textTable(rows)}\n`)
+if (curves !== undefined) {
+  console.log(`nanoseconds for one element, in and back\n${curveTable(curves)}\n`)
+}
 if (!options.quick && options.only.length === 0) {
   await mkdir(results, { recursive: true })
-  await writeFile(new URL('latest.json', results), `${JSON.stringify({ run, rows, failures }, null, 2)}\n`)
+  await writeFile(new URL('latest.json', results), `${JSON.stringify({ run, rows, curves, failures }, null, 2)}\n`)
   await writeFile(new URL('latest.md', results), markdownReport({ run, rows, failures }))
   await writeFile(new URL('latest.svg', results), chart(rows))
-  console.log('written: benches/results/latest.{json,md,svg}')
+  if (curves !== undefined) await writeFile(new URL('value-sizes.svg', results), curveChart(curves))
+  console.log('written: benches/results/latest.{json,md,svg} and value-sizes.svg')
 }

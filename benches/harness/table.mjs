@@ -73,3 +73,14 @@ function formatTime(time, unit) {
   if (time < 1e6) return `${(time / 1e3).toFixed(2)} µs`
   return `${(time / 1e6).toFixed(1)} ms`
 }
+
+/** What one element costs, a line for each kind of value and a column for each size. */
+export function curveTable({ sizes, nanosecondsPerElement }) {
+  const lines = [
+    ['elements', ...sizes.map((size) => size.toLocaleString('en'))],
+    ...Object.entries(nanosecondsPerElement).map(([kind, costs]) => [kind, ...costs.map((cost) => cost.toFixed(1))]),
+  ]
+  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)))
+  const pad = (cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))
+  return lines.map((line) => line.map(pad).join('  ')).join('\n')
+}
