@@ -283,7 +283,15 @@ impl Writer {
     /// # Errors
     /// [`WireErrorKind::TooLong`].
     pub fn floats(&mut self, items: impl ExactSizeIterator<Item = f64>) -> Result<(), WireError> {
-        self.packed(extension::FLOATS, items.map(f64::to_le_bytes))
+        self.floats_if_all(items.map(Some)).map(drop)
+    }
+
+    /// A list of floats, if every item turns out to be one; else `false`, and nothing is written.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn floats_if_all(&mut self, items: impl ExactSizeIterator<Item = Option<f64>>) -> Result<bool, WireError> {
+        self.packed(extension::FLOATS, items.map(|item| item.map(f64::to_le_bytes)))
     }
 
     /// A list of JavaScript numbers.
@@ -291,7 +299,8 @@ impl Writer {
     /// # Errors
     /// [`WireErrorKind::TooLong`].
     pub fn numbers(&mut self, items: impl ExactSizeIterator<Item = f64>) -> Result<(), WireError> {
-        self.packed(extension::NUMBERS, items.map(f64::to_le_bytes))
+        let items = items.map(|item| Some(item.to_le_bytes()));
+        self.packed(extension::NUMBERS, items).map(drop)
     }
 
     /// A list of integers of 32 bits.
@@ -299,7 +308,15 @@ impl Writer {
     /// # Errors
     /// [`WireErrorKind::TooLong`].
     pub fn integers(&mut self, items: impl ExactSizeIterator<Item = i32>) -> Result<(), WireError> {
-        self.packed(extension::INTEGERS, items.map(i32::to_le_bytes))
+        self.integers_if_all(items.map(Some)).map(drop)
+    }
+
+    /// A list of integers of 32 bits, if every item turns out to be one; else `false`, and nothing is written.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn integers_if_all(&mut self, items: impl ExactSizeIterator<Item = Option<i32>>) -> Result<bool, WireError> {
+        self.packed(extension::INTEGERS, items.map(|item| item.map(i32::to_le_bytes)))
     }
 
     /// One crossing of a handle, on its way to JavaScript.
@@ -321,12 +338,14 @@ impl Writer {
         self.bytes.extend_from_slice(&id.to_le_bytes());
     }
 
-    /// Items of one size, padded so that they are aligned as far as the message is.
+    /// Items of one size, padded so that they are aligned as far as the message is; `false`, and nothing, if one of them
+    /// is none.
     fn packed<const N: usize>(
         &mut self,
         code: u8,
-        items: impl ExactSizeIterator<Item = [u8; N]>,
-    ) -> Result<(), WireError> {
+        items: impl ExactSizeIterator<Item = Option<[u8; N]>>,
+    ) -> Result<bool, WireError> {
+        let before = self.bytes.len();
         let size = items.len().saturating_mul(N);
         // The longest header, so that the padding does not depend on the length, which depends on it.
         let start = self.bytes.len() + 7;
@@ -339,9 +358,13 @@ impl Writer {
         self.bytes[end - padding - 1] = u8::try_from(padding).unwrap_or_default();
         self.bytes.reserve(size);
         for item in items {
+            let Some(item) = item else {
+                self.bytes.truncate(before);
+                return Ok(false);
+            };
             self.bytes.extend_from_slice(&item);
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn container(&mut self, kind: u8) {

@@ -26,27 +26,26 @@ pub(super) fn write(list: &Bound<'_, PyList>, writer: &mut Writer) -> Result<boo
     // SAFETY: the list keeps the item.
     let class = items().next().map(|item| unsafe { ffi::Py_TYPE(item) });
     if class == Some(&raw mut ffi::PyFloat_Type) {
-        // SAFETY: as above.
-        if !items().all(|item| unsafe { ffi::Py_TYPE(item) } == &raw mut ffi::PyFloat_Type) {
-            return Ok(false);
-        }
-        // SAFETY: exactly floats.
-        writer.floats(items().map(|item| unsafe { ffi::PyFloat_AsDouble(item) }))?;
-        return Ok(true);
+        // SAFETY: the list keeps the items.
+        return writer.floats_if_all(items().map(|item| unsafe { float(item) }));
     }
     if class == Some(&raw mut ffi::PyLong_Type) {
-        let mut integers = Vec::with_capacity(length);
-        for item in items() {
-            // SAFETY: the list keeps the item.
-            let Some(integer) = (unsafe { small_integer(item) }) else {
-                return Ok(false);
-            };
-            integers.push(integer);
-        }
-        writer.integers(integers.into_iter())?;
-        return Ok(true);
+        // SAFETY: the list keeps the items.
+        return writer.integers_if_all(items().map(|item| unsafe { small_integer(item) }));
     }
     Ok(false)
+}
+
+/// # Safety
+/// `object` is alive, and the GIL is held.
+#[inline]
+unsafe fn float(object: *mut ffi::PyObject) -> Option<f64> {
+    // SAFETY: a live object.
+    if unsafe { ffi::Py_TYPE(object) } != &raw mut ffi::PyFloat_Type {
+        return None;
+    }
+    // SAFETY: exactly a float.
+    Some(unsafe { ffi::PyFloat_AsDouble(object) })
 }
 
 /// # Safety
