@@ -60,6 +60,53 @@ test("number: 'float' sends every number as a float, and bigints as integers", a
   }
 })
 
+test("number: 'float' leaves keys, indices and the parts of slices alone", async () => {
+  const list = (await handles.identity.$with({ returns: 'ref' })([1, 2, 3])) as Handle
+  const view = list.$with({ number: 'float' })
+  expect(await view.$getItem(0)).toBe(1)
+  expect(await (view as unknown as Record<number, Promise<unknown>>)[1]).toBe(2)
+  expect(await view.$getItem(python.slice(0, 2))).toEqual([1, 2])
+  await view.$setItem(0, 5)
+  expect(await list.$sync.$repr()).toBe('[5.0, 2, 3]')
+  expect(list.$sync.$with({ number: 'float' }).$getItem(2)).toBe(3)
+  await view.$delItem(0)
+  expect(await list.$len()).toBe(2)
+})
+
+test('a result that is refused gives all its handles back', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    require('node:v8').setFlagsFromString('--expose-gc')
+    const collect = require('node:vm').runInNewContext('gc')
+    async function main() {
+      const ns = python.execSync(\`
+live = 0
+class Thing:
+    def __init__(self):
+        global live
+        live += 1
+    def __del__(self):
+        global live
+        live -= 1
+def refused():
+    return [Thing(), 2 ** 60, Thing(), 'text' * 100, b'bytes', (1.5, None), {'a': [Thing()]}, {1: Thing()}]
+def count():
+    return live
+\`)
+      for (let turn = 0; turn < 100; turn++) {
+        const use = turn % 2 === 0 ? ns.refused : ns.$async.refused
+        try { await use.$with({ int: 'number' })() } catch (error) { if (error.path !== '[1]') throw error }
+      }
+      while (ns.count() > 0) {
+        collect()
+        await new Promise(setImmediate)
+      }
+      console.log('all are gone')
+    }
+    main()`)
+  expect([end.stdout, end.stderr]).toEqual(['all are gone\n', ''])
+})
+
 test("dict: 'map' makes every dict a Map", async () => {
   const rows = Array.from({ length: 20 }, (_, id) => ({ id, in: { id } }))
   for (const value of await both((view) => view.identity.$with({ dict: 'map' })({ rows, empty: {} }))) {

@@ -87,3 +87,44 @@ test('what is no schema is refused', () => {
     )
   }
 })
+
+test('in a loop it is about the items', async () => {
+  const list = (await handles.identity.$with({ returns: 'ref' })([12, 345])) as Handle
+  const items: unknown[] = []
+  for await (const item of list.$with({ returns: z.coerce.string() })) items.push(item)
+  expect(items).toEqual(['12', '345'])
+  const named = z.unknown().transform((value) => `item ${String(value)}`)
+  expect([...(list.$sync.$with({ returns: named }) as unknown as Iterable<unknown>)]).toEqual(['item 12', 'item 345'])
+  await expect(async () => {
+    for await (const item of list.$with({ returns: z.string() })) items.push(item)
+  }).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
+})
+
+test('while it takes its time, the call is what it was before', async () => {
+  let finish: (result: { value: unknown }) => void = () => undefined
+  const asked = new Promise<void>((resolve) => {
+    slow['~standard'].validate = (value) => {
+      resolve()
+      return new Promise((later) => (finish = () => later({ value })))
+    }
+  })
+  const call = handles.identity.$with({ returns: slow })([1, 2]) as unknown as Call
+  const result = call.then((value: unknown) => value)
+  await asked
+  expect(await handles.size(call)).toBe(2)
+  expect(await call.__len__()).toBe(2)
+  finish({ value: undefined })
+  expect(await result).toEqual([1, 2])
+})
+
+/** A schema whose `validate` a test sets. */
+const slow = {
+  '~standard': { version: 1 as const, vendor: 'test', validate: (_value: unknown): unknown => undefined },
+}
+
+test.each([undefined, null, 5])('a schema that answers %p is named', async (answer) => {
+  const wrong = { '~standard': { version: 1 as const, vendor: 'broken', validate: () => answer } }
+  const expected = { code: 'ERR_INVALID_ARGUMENT', message: expect.stringContaining('of broken') }
+  await expect(handles.add.$with({ returns: wrong })(1, 2)).rejects.toMatchObject(expected)
+  expect(() => sync.add.$with({ returns: wrong })(1, 2)).toThrow(expect.objectContaining(expected))
+})

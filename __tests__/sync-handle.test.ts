@@ -73,6 +73,26 @@ describe('calling', () => {
     expect(handles.identity(value)).not.toBe(value)
   })
 
+  test('an array that says another length each time does not shift what follows', () => {
+    const lying = (...lengths: number[]): unknown[] =>
+      new Proxy([1, 'b', 3], {
+        get: (target, key) => (key === 'length' ? (lengths.shift() ?? 3) : Reflect.get(target, key)),
+      })
+    for (const lengths of [
+      [1, 2, 3],
+      [3, 1],
+      [0, 5],
+      [1, 1, 1, 2],
+    ]) {
+      const [list, rest] = handles.collect<[unknown[], object]>([lying(...lengths), null], 'x')
+      expect(rest).toEqual({})
+      expect(list).toHaveLength(2)
+      expect(list[1]).toBe('x')
+      expect((list[0] as unknown[])[1]).toBeNull()
+    }
+    expect(() => handles.collect(lying(-1), 'x')).toThrow(expect.objectContaining({ code: 'ERR_CONVERSION' }))
+  })
+
   test('passes keyword arguments', () => {
     expect(handles.collect(1, kw({ a: 2, b: [3] }))).toEqual([[1], { a: 2, b: [3] }])
   })

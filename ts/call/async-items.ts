@@ -2,6 +2,7 @@
 import type { AsyncProxy } from '../handle/async-proxy'
 import { handlerOf } from '../handle/internal'
 import type { HandleState } from '../handle/state'
+import { validated } from './schema'
 import { Operation } from './operation'
 import { checkedOptions } from './options'
 import { hasState } from './subject'
@@ -45,7 +46,9 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
     try {
       const iterator = (this.#iterator ??= await openIterator(source))
       const item = (await source.context.start(Operation.next, iterator).promise) as unknown[]
-      if (item.length > 0) return { done: false, value: item[0] }
+      const { schema } = source.context.options
+      if (item.length > 0)
+        return { done: false, value: schema === undefined ? item[0] : await validated(schema, item[0]) }
     } catch (error) {
       this.#finish()
       throw error

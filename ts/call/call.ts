@@ -9,6 +9,7 @@ import { handlerOf } from '../handle/internal'
 import { callTarget } from '../handle/proxy-target'
 import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
+import type { StandardSchema } from '../types/standard-schema'
 import type { CallWatch } from './call-watch'
 import { Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
@@ -82,6 +83,9 @@ export class Call extends AsyncProxy {
     this.#want()
     return (this.#promise ??= this.#newPromise())
   }
+
+  /** Validates its outcome. */
+  schema: StandardSchema | undefined
 
   /** Which types its outcome gets. */
   get convert(): Conversion {

@@ -49,3 +49,8 @@ const giveValues: ReadonlySet<OperationNumber> = new Set([
 export function givesValue(operation: OperationNumber): boolean {
   return giveValues.has(operation)
 }
+
+/** Whether a schema is about the result; that of `next` is an envelope, and its content is validated by whoever opens it. */
+export function isValidated(operation: OperationNumber): boolean {
+  return operation !== Operation.next && giveValues.has(operation)
+}

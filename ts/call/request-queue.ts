@@ -6,7 +6,7 @@ import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
-import { givesValue, Operation, returnsNumber, type OperationNumber } from './operation'
+import { givesValue, isValidated, Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
@@ -67,6 +67,7 @@ class RequestQueue implements CallQueue {
       const resolved = target instanceof Call ? target.resolvedTarget() : target
       const convert = options.convert ?? environment.conversion
       call.givesValue = givesValue(operation)
+      if (isValidated(operation)) call.schema = options.schema
       const returns = resultIsChosen.has(operation) ? returnsNumber[options.returns] : 0
       this.#enqueue(call, {
         id: call.id,
@@ -149,7 +150,6 @@ class RequestQueue implements CallQueue {
       environment.port.guardRequest(id, call)
       if (!call.abandoned) call.keep()
     } else {
-      call.delivered()
       try {
         if (status === Status.error) {
           const value = decodeErrorValue(bytes, start, end, scope)
@@ -162,14 +162,16 @@ class RequestQueue implements CallQueue {
         // What JavaScript cannot hold is the failure of this call alone; the others of the batch have theirs.
         if (!call.abandoned) call.fail((boundary) => withStackFrom(error as Error, boundary))
       }
+      // After the schema, which may want the core to remember it.
+      call.delivered()
     }
     this.#letGo(call)
   }
 
   /** With the value, or with what the schema makes of it. */
   #fulfil(call: Call, value: unknown): void {
-    const { schema } = call.context.options
-    if (schema === undefined || !call.givesValue) {
+    const { schema } = call
+    if (schema === undefined) {
       call.fulfil(value)
       return
     }
@@ -184,8 +186,13 @@ class RequestQueue implements CallQueue {
     }
     try {
       const validated = validate(schema, value)
-      if (validated instanceof Promise) validated.then(settle, fail)
-      else settle(validated)
+      if (!(validated instanceof Promise)) {
+        settle(validated)
+        return
+      }
+      // Until then the call has not settled, and others may name it.
+      call.hold()
+      void validated.then(settle, fail).finally(() => call.letGo())
     } catch (error) {
       fail(error)
     }

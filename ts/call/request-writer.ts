@@ -9,7 +9,7 @@ import { largeBytes } from '../native/environment'
 import { nameNumber } from '../native/names'
 import { Call } from './call'
 import { keywordsOf } from './keywords'
-import type { OperationNumber } from './operation'
+import { Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
 import { hasState } from './subject'
 
@@ -26,6 +26,8 @@ export interface Request {
   readonly named: object | undefined
   readonly convert: Conversion
 }
+
+const subscripts: ReadonlySet<OperationNumber> = new Set([Operation.getItem, Operation.setItem, Operation.deleteItem])
 
 /** Where the flags are, counted from the start of a request, and the flag that says that the outcome is to be converted. */
 export const flagsOffset = 14
@@ -71,7 +73,7 @@ export class RequestWriter {
       encoder.beginMessage(request.convert.number === 'float')
       this.#target(request.target)
       this.#steps(request.steps)
-      this.#arguments(request.args)
+      this.#arguments(request.args, subscripts.has(request.operation))
       this.#keywords(request.named)
       const { view } = encoder
       view.setUint32(start, encoder.position - start - 4, true)
@@ -130,7 +132,7 @@ export class RequestWriter {
     for (const step of steps) {
       if (typeof step !== 'string') {
         encoder.arrayHeader(1)
-        encoder.value(step.key, 'key')
+        encoder.exactValue(step.key, 'key')
         continue
       }
       const number = nameNumber(step)
@@ -139,13 +141,16 @@ export class RequestWriter {
     }
   }
 
-  #arguments(args: readonly unknown[]): void {
+  /** @param subscript whether the first one is the key or index of an item */
+  #arguments(args: readonly unknown[], subscript: boolean): void {
     const { encoder } = this
     encoder.arrayHeader(args.length)
     for (let index = 0; index < args.length; index += 1) {
       const value = args[index]
       if (typeof value === 'object' && keywordsOf(value) !== undefined) throw misplacedKeywords(index)
-      encoder.value(settled(value), argumentPaths[index] ?? `args[${index}]`)
+      const path = argumentPaths[index] ?? `args[${index}]`
+      if (subscript && index === 0) encoder.exactValue(settled(value), path)
+      else encoder.value(settled(value), path)
     }
   }
 

@@ -2,6 +2,7 @@
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { ConvertingDecoder } from '../codec/converting-decoder'
 import { Decoder, type DecodeHooks } from '../codec/decoder'
+import { forEachHandle } from '../codec/handle-scan'
 import { BridgeError } from '../errors/bridge-error'
 import { stateOf, type HandleState } from '../handle/state'
 
@@ -19,8 +20,13 @@ let scope = syncScope
 
 // Decoding runs none of the program's code, so one decoder serves everybody.
 const hooks: DecodeHooks = {
-  handle: (id, typeKey) => scope.viewOf(stateOf(id, typeKey)),
+  handle(id, typeKey) {
+    handlesTaken += 1
+    return scope.viewOf(stateOf(id, typeKey))
+  },
 }
+/** How many handles of the message JavaScript has taken over. */
+let handlesTaken = 0
 const decoder = new Decoder(hooks)
 const convertingDecoder = new ConvertingDecoder(hooks)
 
@@ -33,11 +39,13 @@ export function decodeValue(
   convert: Conversion,
 ): unknown {
   scope = viewScope
+  handlesTaken = 0
   try {
     if (convert === asTheyAre) return decoder.decode(bytes, start, end)
     convertingDecoder.conversion = convert
     return convertingDecoder.decode(bytes, start, end)
   } catch (cause) {
+    takeOtherHandles(bytes, start, end)
     if (cause instanceof BridgeError) throw cause
     // An engine's own limit, such as that on the memory of one object.
     throw new BridgeError(
@@ -46,6 +54,16 @@ export function decodeValue(
       { cause },
     )
   }
+}
+
+/** Takes over the handles that come after the place where decoding ended, so that the collector gives them back. */
+function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
+  let seen = 0
+  const taken = handlesTaken
+  forEachHandle(bytes, start, end, (id, typeKey) => {
+    seen += 1
+    if (seen > taken) stateOf(id, typeKey)
+  })
 }
 
 /** A wire error value: `[code, message, details]`. */

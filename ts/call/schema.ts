@@ -1,5 +1,6 @@
 /* Validates results by a Standard Schema. */
 import { keyStep, nameStep } from '../codec/path'
+import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import type { SchemaIssue, StandardSchema } from '../types/standard-schema'
 
@@ -21,8 +22,15 @@ export function isStandardSchema(value: unknown): value is StandardSchema {
 
 /** A schema may validate at once or later. Throws, or rejects with, what the schema's own code throws. */
 export function validate(schema: StandardSchema, value: unknown): Validated | Promise<Validated> {
-  const result = schema['~standard'].validate(value) as SchemaResult | PromiseLike<SchemaResult>
-  return 'then' in result ? Promise.resolve(result).then((later) => outcome(later)) : outcome(result)
+  const result: unknown = schema['~standard'].validate(value)
+  return isThenable(result) ? Promise.resolve(result).then((later) => outcome(schema, later)) : outcome(schema, result)
+}
+
+/** For a caller that waits. */
+export async function validated(schema: StandardSchema, value: unknown): Promise<unknown> {
+  const result = await validate(schema, value)
+  if ('error' in result) throw result.error
+  return result.value
 }
 
 /** For a caller that cannot wait. */
@@ -39,21 +47,31 @@ export function validateSync(schema: StandardSchema, value: unknown): unknown {
   return validated.value
 }
 
-function outcome(result: SchemaResult): Validated {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function outcome(schema: StandardSchema, answer: unknown): Validated {
+  if (typeof answer !== 'object' || answer === null) {
+    const { vendor } = schema['~standard']
+    const message = `the schema in \`returns\` (of ${vendor}) must answer with \`value\` or \`issues\`, but gave ${described(answer)}`
+    throw new BridgeError('ERR_INVALID_ARGUMENT', message)
+  }
+  const result = answer as SchemaResult
   if (result.issues === undefined) return { value: result.value }
   const [first] = result.issues
   const texts = result.issues.map((issue) => {
     const path = pathOf(issue)
     return path === '' ? issue.message : `${path}: ${issue.message}`
   })
-  const message = `the result does not match the schema in \`returns\`: ${texts.join('; ')}`
+  const message = `the result does not match the schema in \`returns\`: ${texts.join('; ') || 'it does not say why'}`
   const path = first === undefined ? '' : pathOf(first)
   return { error: new BridgeError('ERR_CONVERSION', message, { path, cause: result.issues }) }
 }
 
 function pathOf({ path = [] }: SchemaIssue): string {
   return path
-    .map((part) => (typeof part === 'object' ? part.key : part))
+    .map((part: unknown) => (typeof part === 'object' && part !== null && 'key' in part ? part.key : part))
     .map((key) => (typeof key === 'string' ? nameStep(key) : keyStep(key, 0)))
     .join('')
 }

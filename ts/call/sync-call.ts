@@ -26,7 +26,7 @@ import {
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { noOptions, type SyncRules } from './options'
 import { splitArguments } from './keywords'
-import { givesValue, Operation, returnsNumber, type OperationNumber } from './operation'
+import { givesValue, isValidated, Operation, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { RequestWriter, type ReferenceRules } from './request-writer'
 import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
@@ -162,7 +162,7 @@ export function operateSync(
 ): unknown {
   const value = operate(target, operation, args, named, rules, steps)
   if (value === failed) throw takeFailure(operateSync)
-  return rules.schema === undefined || !givesValue(operation) ? value : validateSync(rules.schema, value)
+  return rules.schema === undefined || !isValidated(operation) ? value : validateSync(rules.schema, value)
 }
 
 function operate(

@@ -6,6 +6,9 @@ import { KeyCache } from './key-cache'
 const shortText = 24
 
 const twoTo32 = 0x1_0000_0000
+/** Memory of a message that is larger than this is not kept for the next one. */
+const largestKept = 4 * 1024 * 1024
+const nothing = new Uint8Array(0)
 /** V8's limit on the size of a bigint. */
 const longestInteger = 2 ** 27
 
@@ -34,6 +37,11 @@ export class ByteReader {
     }
     this.position = start
     this.end = Math.min(end, bytes.length)
+  }
+
+  /** Lets go of a message whose memory is large, and would live until the next one. */
+  protected close(): void {
+    if (this.bytes.length > largestKept) this.open(nothing, 0, 0)
   }
 
   /** Moves on by this many bytes; gives where they begin. */

@@ -274,8 +274,8 @@ export class ByteWriter {
   }
 
   /** A list of numbers, if all of them are, or of floats; else nothing is written. */
-  packedNumbers(items: readonly unknown[], floats: boolean): boolean {
-    const { length } = items
+  packedNumbers(items: readonly unknown[], length: number, floats: boolean): boolean {
+    if (!(length < 2 ** 29)) return false
     // A look first, since a sparse array promises far more than it has.
     for (let index = 0; index < length; index++) if (typeof items[index] !== 'number') return false
     const header = 7

@@ -51,6 +51,7 @@ export class Decoder extends ByteReader {
       return this.value()
     } finally {
       if (this.#stack.length > 0) this.#stack = []
+      this.close()
     }
   }
 

@@ -63,6 +63,17 @@ export class Encoder extends ByteWriter {
     this.#hooks = hooks
   }
 
+  /** Writes a value in which numbers are what they are, also if every other one is a float: a key or an index. */
+  exactValue(value: unknown, path: string): void {
+    const floats = this.#floats
+    this.#floats = false
+    try {
+      this.value(value, path)
+    } finally {
+      this.#floats = floats
+    }
+  }
+
   /** A new message begins, which knows no shapes yet. `floats`: every number is a float. */
   beginMessage(floats = false): void {
     this.#shapes.begin()
@@ -112,8 +123,14 @@ export class Encoder extends ByteWriter {
   }
 
   #number(value: number): void {
-    if (Number.isSafeInteger(value) && !this.#floats && (value !== 0 || 1 / value > 0)) this.integer(value)
+    if (Number.isSafeInteger(value) && (!this.#floats || this.#isSlicePart()) && (value !== 0 || 1 / value > 0))
+      this.integer(value)
     else this.float(value)
+  }
+
+  /** Those of a slice are indices, and Python takes no floats for them. */
+  #isSlicePart(): boolean {
+    return this.#depth > 0 && this.#frames[this.#depth - 1]!.kind === 'slice'
   }
 
   #object(value: object): boolean {
@@ -161,17 +178,26 @@ export class Encoder extends ByteWriter {
   }
 
   #array(items: readonly unknown[]): boolean {
-    if (items.length >= shortestPacked && typeof items[0] === 'number' && this.packedNumbers(items, this.#floats))
-      return false
-    this.#list(items)
+    // Asked once: the array may be a proxy, which says something else each time.
+    const { length } = items
+    if (!(length >= 0 && length < 2 ** 32))
+      throw this.#failure(`expected an array of a valid length, got one of ${length}`)
+    const packed = length >= shortestPacked && typeof items[0] === 'number'
+    if (packed && this.packedNumbers(items, length, this.#floats)) return false
+    this.#list(items, items, 'items', length)
     return true
   }
 
-  #list(items: readonly unknown[], source: object = items, kind: 'items' | 'set' | 'slice' = 'items'): void {
+  #list(
+    items: readonly unknown[],
+    source: object = items,
+    kind: 'items' | 'set' | 'slice' = 'items',
+    length = items.length,
+  ): void {
     // Every item takes a byte at least: this fails early for an array that is only a length.
-    this.reserve(items.length + 5)
-    this.arrayHeader(items.length)
-    this.#enter(kind, source, items)
+    this.reserve(length + 5)
+    this.arrayHeader(length)
+    this.#enter(kind, source, items, length)
   }
 
   #map(map: Map<unknown, unknown>): boolean {
@@ -226,6 +252,8 @@ export class Encoder extends ByteWriter {
         const frame = this.#enter('record', object, values.slice(0, length))
         frame.names = names
         frame.started = index
+        // The objects among them should not live on because of us.
+        values.length = 0
         return true
       }
       this.#begin(value)
@@ -245,7 +273,7 @@ export class Encoder extends ByteWriter {
     return true
   }
 
-  #enter(kind: Frame['kind'], source: object, items: readonly unknown[]): Frame {
+  #enter(kind: Frame['kind'], source: object, items: readonly unknown[], length = items.length): Frame {
     const depth = this.#depth
     for (let index = Math.min(depth, shallow) - 1; index >= 0; index--) {
       if (this.#frames[index]!.source === source) throw this.#cycle()
@@ -258,7 +286,7 @@ export class Encoder extends ByteWriter {
     frame.kind = kind
     frame.source = source
     frame.items = items
-    frame.length = items.length
+    frame.length = length
     frame.started = frame.count = 0
     this.#depth = depth + 1
     return frame

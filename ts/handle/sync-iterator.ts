@@ -1,6 +1,7 @@
 /* Iterates over a Python object on the JavaScript thread. */
 import { referenceRules, type SyncRules } from '../call/options'
 import { Operation } from '../call/operation'
+import { validateSync } from '../call/schema'
 import { operateSync } from '../call/sync-call'
 import { hasState } from '../call/subject'
 import { handlerOf } from './internal'
@@ -24,7 +25,8 @@ export class SyncIterator implements IterableIterator<unknown, void, undefined> 
       ...this.rules,
       returns: 'auto',
     }) as unknown[]
-    if (item.length > 0) return { done: false, value: item[0] }
+    const { schema } = this.rules
+    if (item.length > 0) return { done: false, value: schema === undefined ? item[0] : validateSync(schema, item[0]) }
     this.#finish()
     return { done: true, value: undefined }
   }

@@ -118,6 +118,10 @@ pub fn run<'py>(
     let subject = walk(py, target, &mut reader, references)?;
     let arguments = read_arguments(py, &mut reader, references)?;
     let keywords = read_keywords(py, &mut reader, references)?;
+    // What is left would mean that something before it was read as something else.
+    if !reader.is_at_end() {
+        return Err(malformed("there are bytes behind the keyword arguments"));
+    }
     if header.operation == 24 {
         return Ok(Outcome::Description(subject.object(py)?));
     }

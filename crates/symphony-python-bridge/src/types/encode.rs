@@ -71,6 +71,12 @@ struct Frame<'py> {
 
 enum Items<'py> {
     List(Bound<'py, PyList>),
+    /// The items that a list had; the list is kept for its identity.
+    Snapshot {
+        #[expect(dead_code, reason = "while it lives, no other object has its address")]
+        list: Bound<'py, PyList>,
+        items: Bound<'py, PyTuple>,
+    },
     Tuple(Bound<'py, PyTuple>),
     /// Start, stop and step.
     Slice(Bound<'py, PyTuple>),
@@ -205,11 +211,7 @@ impl<'py> Encoder<'py, '_> {
     /// Writes what is in the containers on the stack.
     fn contents(&mut self) -> Result<(), Failure> {
         while let Some(frame) = self.stack.last_mut() {
-            if let Items::List(list) = &frame.items
-                && list.len() == frame.length
-            {
-                frame.started = simple::write_items(list, frame.started, frame.length, self.writer);
-            }
+            frame.write_simple_items(self.writer)?;
             if let Some(item) = frame.next()? {
                 self.value(&item)?;
             } else {
@@ -299,7 +301,7 @@ impl<'py> Encoder<'py, '_> {
                 break;
             };
             match &frame.items {
-                Items::List(_) | Items::Tuple(_) => path::push_index(&mut path, index),
+                Items::List(_) | Items::Tuple(_) | Items::Snapshot { .. } => path::push_index(&mut path, index),
                 Items::Slice(_) => value_classes::push_part(&mut path, index),
                 Items::Set(_) => path::push_unnamed(&mut path, "item", index),
                 Items::Record { keys, .. } => match keys.get(index) {
@@ -316,20 +318,31 @@ impl<'py> Encoder<'py, '_> {
 }
 
 impl<'py> Frame<'py> {
+    /// Writes the next items as long as they are simple. Before the first one that is not, whose conversion may let other
+    /// code run, a list is copied: it crosses as it was at one moment, whatever becomes of it.
+    fn write_simple_items(&mut self, writer: &mut Writer) -> Result<(), Failure> {
+        if let Items::List(list) = &self.items {
+            if list.len() != self.length {
+                return Err(Failure::changed("list"));
+            }
+            self.started = simple::write_list_items(list, self.started, writer);
+            if self.started < self.length {
+                let items = list.to_tuple();
+                let list = list.clone();
+                self.items = Items::Snapshot { list, items };
+            }
+        } else if let Items::Tuple(items) | Items::Snapshot { items, .. } = &self.items {
+            self.started = simple::write_tuple_items(items, self.started, writer);
+        }
+        Ok(())
+    }
+
     /// The next value to write, or nothing at the end.
     fn next(&mut self) -> Result<Option<Bound<'py, PyAny>>, Failure> {
         match &mut self.items {
-            Items::List(list) => {
-                if list.len() != self.length {
-                    return Err(Failure::changed("list"));
-                }
-                if self.started == self.length {
-                    return Ok(None);
-                }
-                self.started += 1;
-                Ok(Some(list.get_item(self.started - 1)?))
-            }
-            Items::Tuple(tuple) | Items::Slice(tuple) => {
+            // All its items were simple: else it is a snapshot by now.
+            Items::List(_) => Ok(None),
+            Items::Tuple(tuple) | Items::Slice(tuple) | Items::Snapshot { items: tuple, .. } => {
                 if self.started == self.length {
                     return Ok(None);
                 }

@@ -7,7 +7,7 @@ use core::ffi::{c_char, c_int};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 use symphony_wire::Writer;
 
 use super::text;
@@ -78,11 +78,9 @@ unsafe fn write_text(object: *mut ffi::PyObject, writer: &mut Writer) -> bool {
     writer.text(text).is_ok()
 }
 
-/// Writes the items of a list from `start` up to the first that is not simple, and at most up to `end`; gives where it
-/// stopped.
-pub(super) fn write_items(list: &Bound<'_, PyList>, start: usize, end: usize, writer: &mut Writer) -> usize {
-    let end = end.min(list.len());
-    for index in start..end {
+/// Writes the items of a list from `start` up to the first that is not simple; gives where it stopped.
+pub(super) fn write_list_items(list: &Bound<'_, PyList>, start: usize, writer: &mut Writer) -> usize {
+    for index in start..list.len() {
         // SAFETY: within the list, which nothing below changes; a borrowed reference.
         let item = unsafe { ffi::PyList_GetItem(list.as_ptr(), index.cast_signed()) };
         // SAFETY: the list keeps the item.
@@ -90,5 +88,18 @@ pub(super) fn write_items(list: &Bound<'_, PyList>, start: usize, end: usize, wr
             return index;
         }
     }
-    end.max(start)
+    list.len().max(start)
+}
+
+/// The same for a tuple.
+pub(super) fn write_tuple_items(tuple: &Bound<'_, PyTuple>, start: usize, writer: &mut Writer) -> usize {
+    for index in start..tuple.len() {
+        // SAFETY: within the tuple; a borrowed reference.
+        let item = unsafe { ffi::PyTuple_GetItem(tuple.as_ptr(), index.cast_signed()) };
+        // SAFETY: the tuple keeps the item.
+        if !unsafe { write(item, writer) } {
+            return index;
+        }
+    }
+    tuple.len().max(start)
 }
