@@ -73,6 +73,20 @@ test("number: 'float' leaves keys, indices and the parts of slices alone", async
   expect(await list.$len()).toBe(2)
 })
 
+test('names that a frozen Object.prototype has can be keys', async () => {
+  const end = await runProgram(`
+    'use strict'
+    const { python } = require('symphony-python-bridge')
+    python.importSync('math')
+    Object.freeze(Object.prototype)
+    const rows = python.evalSync('[{"toString": i, "constructor": 2, "__proto__": 3} for i in range(40)]')
+    console.log(JSON.stringify([rows[0], rows[39], python.evalSync('{"valueOf": 1}')]))`)
+  expect(end.stderr).toBe('')
+  expect(end.stdout).toBe(
+    '[{"toString":0,"constructor":2,"__proto__":3},{"toString":39,"constructor":2,"__proto__":3},{"valueOf":1}]\n',
+  )
+})
+
 test('a result that is refused gives all its handles back', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')

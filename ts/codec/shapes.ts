@@ -119,12 +119,18 @@ export class RecordShape {
 
 /** Sets an own property, whatever its name is. */
 export function setProperty(object: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__') {
+  try {
     // An assignment would set the prototype.
-    Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true })
-  } else {
-    object[name] = value
+    if (name === '__proto__') define(object, name, value)
+    else object[name] = value
+  } catch {
+    // Nor can it add what a frozen `Object.prototype` has, such as `constructor`.
+    define(object, name, value)
   }
+}
+
+function define(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true })
 }
 
 /** An object literal is made ten times faster than an object to which names are added one by one. */
