@@ -11,7 +11,7 @@ import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import type { StandardSchema } from '../types/standard-schema'
 import type { CallWatch } from './call-watch'
-import { Operation, type OperationNumber } from './operation'
+import { givesValue, isValidated, Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
 import type { Named } from './request-writer'
 import type { CallContext } from './scope'
@@ -46,8 +46,8 @@ export class Call extends AsyncProxy {
   status: CallStatus = 'queued'
   /** Where the request begins in its batch. */
   offset = 0
-  /** Whether its outcome is a value of the program's, to which the options for results apply. */
-  givesValue = false
+  /** What it does: that decides which options its outcome is for. */
+  operation: OperationNumber = Operation.value
   /** What must live until the core is done with the request: the states and calls it names. */
   named: Named
   /** Ends the wait for a signal or a timeout. */
@@ -85,11 +85,13 @@ export class Call extends AsyncProxy {
   }
 
   /** Validates its outcome. */
-  schema: StandardSchema | undefined
+  get schema(): StandardSchema | undefined {
+    return isValidated(this.operation) ? this.context.options.schema : undefined
+  }
 
   /** Which types its outcome gets. */
   get convert(): Conversion {
-    return this.givesValue ? (this.context.options.convert ?? environment.conversion) : asTheyAre
+    return givesValue(this.operation) ? (this.context.options.convert ?? environment.conversion) : asTheyAre
   }
 
   /** Its outcome is there. */
@@ -220,7 +222,7 @@ export class Call extends AsyncProxy {
     return Path.from(context, this, undefined, undefined)
   }
 
-  override own(key: string | symbol): unknown {
+  protected override own(key: string | symbol): unknown {
     switch (key) {
       case 'then':
         // Whoever looks for `then` is about to await, and the batch may leave before `then` is called.

@@ -54,3 +54,8 @@ export function givesValue(operation: OperationNumber): boolean {
 export function isValidated(operation: OperationNumber): boolean {
   return operation !== Operation.next && giveValues.has(operation)
 }
+
+/** Whether `returns` is about the result; that of `next` is an envelope in any case, and an iterator is an object itself. */
+export function isReturned(operation: OperationNumber): boolean {
+  return operation === Operation.iterator || isValidated(operation)
+}

@@ -65,6 +65,7 @@ const conversions = {
   dict: ['auto', 'object', 'map'],
 } as const
 const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
+const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
 const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns', ...conversionNames])
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
@@ -91,13 +92,13 @@ export function checkedConvertOptions(
   base: Pick<CheckedOptions, 'convert'>,
 ): Pick<CheckedOptions, 'convert'> {
   if (options === undefined) return { convert: base.convert }
-  checkNames(options, new Set(conversionNames))
+  checkNames(options, convertOptionNames)
   return { convert: chosenConversion(options, base.convert) }
 }
 
 /** The `convert` option of `python.start`. */
 export function checkedConversion(options: ConvertOptions): Conversion {
-  checkNames(options, new Set(conversionNames))
+  checkNames(options, convertOptionNames)
   return mergedConversion(options, asTheyAre)
 }
 

@@ -49,7 +49,7 @@ export class Path extends AsyncProxy {
     return Path.from(context, this.target, this.parent, this.step)
   }
 
-  override own(key: string | symbol): unknown {
+  protected override own(key: string | symbol): unknown {
     return key === 'then' ? then : undefined
   }
 

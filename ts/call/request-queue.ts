@@ -6,7 +6,7 @@ import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
-import { givesValue, isValidated, Operation, returnsNumber, type OperationNumber } from './operation'
+import { isReturned, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
@@ -22,16 +22,6 @@ const largestId = 0xffff_ffff
 
 /** How a completion says what became of a request. */
 const Status = { value: 0, error: 1, kept: 2 } as const
-
-/** Operations whose result `returns` is about; those of the others are fixed. */
-const resultIsChosen: ReadonlySet<OperationNumber> = new Set([
-  Operation.value,
-  Operation.call,
-  Operation.getItem,
-  Operation.iterator,
-  Operation.eval,
-  Operation.enter,
-])
 
 class RequestQueue implements CallQueue {
   /** Starts Python; set by the host. */
@@ -66,9 +56,8 @@ class RequestQueue implements CallQueue {
       if (options.signal?.aborted) throw cancelled(options.signal)
       const resolved = target instanceof Call ? target.resolvedTarget() : target
       const convert = options.convert ?? environment.conversion
-      call.givesValue = givesValue(operation)
-      if (isValidated(operation)) call.schema = options.schema
-      const returns = resultIsChosen.has(operation) ? returnsNumber[options.returns] : 0
+      call.operation = operation
+      const returns = isReturned(operation) ? returnsNumber[options.returns] : 0
       this.#enqueue(call, {
         id: call.id,
         session: scope.session,

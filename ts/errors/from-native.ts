@@ -16,19 +16,7 @@ export function errorFromNative(value: ErrorValue): PythonError | BridgeError {
 
 /** The error of an exception of which only type and message are known so far; without a stack, too. */
 export function exceptionFromNative(message: string, state: HandleState, mayHaveCause: boolean): PythonError {
-  const details: ExceptionDetails = [
-    state.type.name,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    false,
-    null,
-    new Holder(state),
-    false,
-  ]
+  const details = detailsOf(state.type.name, new Holder(state), false)
   return withoutStack(() => new PythonError(message, details, mayHaveCause))
 }
 
@@ -70,19 +58,12 @@ function newError([code, message, details]: ErrorValue): PythonError | BridgeErr
 }
 
 /** For an exception that could not be described: that it was raised is still true. */
-const undescribed: ExceptionDetails = [
-  'builtins.BaseException',
-  null,
-  null,
-  null,
-  null,
-  null,
-  null,
-  false,
-  null,
-  null,
-  true,
-]
+const undescribed = detailsOf('builtins.BaseException', null, true)
+
+/** Of an exception of which only the type is known. */
+function detailsOf(qualifiedType: string, exception: object | null, complete: boolean): ExceptionDetails {
+  return [qualifiedType, null, null, null, null, null, null, false, null, exception, complete]
+}
 
 /**
  * Capturing a stack is most of what an error costs, so it is done once. With the limit 0 an error has a stack without frames;

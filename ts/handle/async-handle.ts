@@ -52,7 +52,7 @@ export class AsyncView extends AsyncProxy implements HasState {
     return AsyncView.in(context, this.state)
   }
 
-  override own(key: string | symbol, receiver: object): unknown {
+  protected override own(key: string | symbol, receiver: object): unknown {
     return key in handleMembers ? Reflect.get(handleMembers, key, receiver) : undefined
   }
 
@@ -62,7 +62,7 @@ export class AsyncView extends AsyncProxy implements HasState {
   }
 
   /** `then` would make the handle awaitable; names that libraries probe are attributes only of types that have them. */
-  override hides(name: string): boolean {
+  protected override hides(name: string): boolean {
     return name === 'then' || super.hides(name) || (isProbedName(name) && !this.state.type.names.has(name))
   }
 

@@ -45,7 +45,7 @@ export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
   abstract readonly label: string
 
   /** Members that only this kind has. */
-  abstract own(key: string | symbol, receiver: object): unknown
+  protected abstract own(key: string | symbol, receiver: object): unknown
   abstract withContext(context: CallContext): object
   abstract refuse(use: string): Error
   abstract inspected(depth: number, options: InspectOptionsStylized): string
@@ -85,7 +85,7 @@ export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
   }
 
   /** Names that look like attributes and are none. */
-  hides(name: string): boolean {
+  protected hides(name: string): boolean {
     return name === 'prototype' || name === 'asymmetricMatch'
   }
 

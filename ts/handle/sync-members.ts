@@ -4,7 +4,7 @@ import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { ConvertOptions, SyncCallOptions } from '../types/options'
-import { checkedConvertOptions, checkedSyncOptions } from '../call/options'
+import { checkedConvertOptions, checkedSyncOptions, valueRules } from '../call/options'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
 import { SyncIterator } from './sync-iterator'
@@ -80,9 +80,8 @@ export const syncMembers = Object.setPrototypeOf(
     $value(this: object, options?: ConvertOptions): unknown {
       const { state, rules } = viewOf(this)
       return operateSync(state, Operation.value, [], undefined, {
+        ...valueRules,
         ...checkedConvertOptions(options, rules),
-        returns: 'value',
-        schema: undefined,
       })
     },
     $ref(this: object): unknown {

@@ -4,9 +4,7 @@ use pyo3::PyTypeInfo;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple,
-};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple};
 use rustc_hash::FxHashSet;
 use symphony_wire::{WireError, Writer};
 
@@ -157,16 +155,14 @@ impl From<TextError> for Failure {
 impl<'py> Encoder<'py, '_> {
     /// Writes a plain value or a reference, or the header of a container, which then is on the stack.
     fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        // SAFETY: `object` is alive, and its lifetime says that the GIL is held.
+        if unsafe { simple::write(object.as_ptr(), self.writer) } {
+            return Ok(());
+        }
         if let Some(value) = exactly::<PyString>(object) {
             text::write(value, self.writer)?;
         } else if let Some(value) = exactly::<PyInt>(object) {
             integer::write(value, self.writer)?;
-        } else if let Some(value) = exactly::<PyFloat>(object) {
-            self.writer.float(value.value());
-        } else if object.is_none() {
-            self.writer.nil();
-        } else if let Some(value) = exactly::<PyBool>(object) {
-            self.writer.boolean(value.is_true());
         } else if let Some(value) = exactly::<PyDict>(object) {
             self.enter_dict(value)?;
         } else if let Some(value) = exactly::<PyList>(object) {

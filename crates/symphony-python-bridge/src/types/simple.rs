@@ -4,6 +4,7 @@
 //! saves two reference counts a value, a third of what writing a list of integers costs.
 
 use core::ffi::{c_char, c_int};
+use core::ops::Range;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -80,26 +81,23 @@ unsafe fn write_text(object: *mut ffi::PyObject, writer: &mut Writer) -> bool {
 
 /// Writes the items of a list from `start` up to the first that is not simple; gives where it stopped.
 pub(super) fn write_list_items(list: &Bound<'_, PyList>, start: usize, writer: &mut Writer) -> usize {
-    for index in start..list.len() {
-        // SAFETY: within the list, which nothing below changes; a borrowed reference.
-        let item = unsafe { ffi::PyList_GetItem(list.as_ptr(), index.cast_signed()) };
-        // SAFETY: the list keeps the item.
-        if !unsafe { write(item, writer) } {
-            return index;
-        }
-    }
-    list.len().max(start)
+    // SAFETY: within the list, which nothing changes meanwhile; a borrowed reference.
+    let item = |index: usize| unsafe { ffi::PyList_GetItem(list.as_ptr(), index.cast_signed()) };
+    write_items(start..list.len(), item, writer)
 }
 
 /// The same for a tuple.
 pub(super) fn write_tuple_items(tuple: &Bound<'_, PyTuple>, start: usize, writer: &mut Writer) -> usize {
-    for index in start..tuple.len() {
-        // SAFETY: within the tuple; a borrowed reference.
-        let item = unsafe { ffi::PyTuple_GetItem(tuple.as_ptr(), index.cast_signed()) };
-        // SAFETY: the tuple keeps the item.
-        if !unsafe { write(item, writer) } {
-            return index;
-        }
-    }
-    tuple.len().max(start)
+    // SAFETY: within the tuple; a borrowed reference.
+    let item = |index: usize| unsafe { ffi::PyTuple_GetItem(tuple.as_ptr(), index.cast_signed()) };
+    write_items(start..tuple.len(), item, writer)
+}
+
+#[inline]
+fn write_items(mut range: Range<usize>, item: impl Fn(usize) -> *mut ffi::PyObject, writer: &mut Writer) -> usize {
+    let end = range.end.max(range.start);
+    // SAFETY: the container keeps the item.
+    range
+        .find(|index| !unsafe { write(item(*index), writer) })
+        .unwrap_or(end)
 }
