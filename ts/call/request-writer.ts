@@ -150,7 +150,7 @@ export class RequestWriter {
       if (typeof value === 'object' && keywordsOf(value) !== undefined) throw misplacedKeywords(index)
       const path = argumentPaths[index] ?? `args[${index}]`
       if (subscript && index === 0) encoder.exactValue(settled(value), path)
-      else encoder.value(settled(value), path)
+      else this.#argument(value, path)
     }
   }
 
@@ -164,8 +164,15 @@ export class RequestWriter {
     encoder.mapHeader(entries.length)
     for (const [name, value] of entries) {
       encoder.text(name)
-      encoder.value(settled(value), `kwargs.${name}`)
+      this.#argument(value, `kwargs.${name}`)
     }
+  }
+
+  /** A parameter may want a `float` for a number, but never for a bigint. */
+  #argument(value: unknown, path: string): void {
+    const known = settled(value)
+    if (typeof known === 'bigint') this.encoder.exactInteger(known)
+    else this.encoder.value(known, path)
   }
 
   /** Called by the encoder for everything that is not plain data. The answer is a handle id, minus a request id, or 0. */

@@ -127,6 +127,12 @@ export class ByteWriter {
     }
   }
 
+  /** A bigint in a form that tells it from a number, whatever its size. */
+  exactInteger(value: bigint): void {
+    if (value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER) this.#hugeInteger(value)
+    else this.bigInteger(value)
+  }
+
   /** Two's complement, little-endian. A negative number is the complement of -n - 1, which saves the arithmetic. */
   #hugeInteger(value: bigint): void {
     const negative = value < 0n

@@ -74,7 +74,7 @@ export function writeValueClass(kind: Exclude<ValueKind, 'slice'>, value: object
     case 'float':
       return writer.float(checked((value as PyFloat).value, 'number'))
     case 'int':
-      return writer.bigInteger(checked((value as PyInt).value, 'bigint'))
+      return writer.exactInteger(checked((value as PyInt).value, 'bigint'))
   }
 }
 

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt};
 use pyo3::{ffi, intern};
 use symphony_python_bridge::errors::{BridgeError, Failure};
+use symphony_python_bridge::float_parameters::FloatParameters;
 use symphony_python_bridge::handles;
 use symphony_python_bridge::types;
 use symphony_wire::ErrorCode;
@@ -38,6 +39,8 @@ impl NotConverted {
 pub(crate) struct CallArguments {
     slots: [*mut ffi::PyObject; MOST_ARGUMENTS + 2],
     count: usize,
+    /// Which arguments were numbers and became an `int`, as bits.
+    integers: u32,
 }
 
 impl CallArguments {
@@ -46,6 +49,7 @@ impl CallArguments {
         Self {
             slots: [ptr::null_mut(); MOST_ARGUMENTS + 2],
             count: 0,
+            integers: 0,
         }
     }
 
@@ -66,7 +70,7 @@ impl CallArguments {
             let object = if status != sys::Status::napi_ok {
                 primitive(py, env, value)?
             } else if mask >> index & 1 == 0 {
-                made(py, from_number(number))?
+                self.made_of(py, number)?
             } else {
                 handle(py, number)?
             };
@@ -80,8 +84,48 @@ impl CallArguments {
     #[inline]
     pub(crate) fn extend_with_numbers(&mut self, py: Python<'_>, numbers: &[f64]) -> Result<(), NotConverted> {
         for &number in numbers {
-            self.slots[2 + self.count] = made(py, from_number(number))?;
+            self.slots[2 + self.count] = self.made_of(py, number)?;
             self.count += 1;
+        }
+        Ok(())
+    }
+
+    /// `int` or `float`, as the codec has it.
+    #[inline]
+    fn made_of(&mut self, py: Python<'_>, number: f64) -> Result<*mut ffi::PyObject, NotConverted> {
+        made(
+            py,
+            match types::as_integer(number) {
+                Some(integer) => {
+                    self.integers |= 1 << self.count;
+                    // SAFETY: attached.
+                    unsafe { ffi::PyLong_FromLongLong(integer) }
+                }
+                // SAFETY: attached.
+                None => unsafe { ffi::PyFloat_FromDouble(number) },
+            },
+        )
+    }
+
+    /// Whether some argument would be another object for a parameter that wants a `float`.
+    #[inline]
+    pub(crate) fn has_integers(&self) -> bool {
+        self.integers != 0
+    }
+
+    /// Makes a `float` of each number whose parameter wants one.
+    #[cold]
+    pub(crate) fn suit(&mut self, py: Python<'_>, parameters: &FloatParameters) -> Result<(), NotConverted> {
+        for (index, slot) in self.slots[2..2 + self.count].iter_mut().enumerate() {
+            if self.integers >> index & 1 == 0 || !parameters.at(index) {
+                continue;
+            }
+            // SAFETY: exactly an int that came from a number, so it has a double.
+            let number = unsafe { ffi::PyLong_AsDouble(*slot) };
+            // SAFETY: attached.
+            let float = made(py, unsafe { ffi::PyFloat_FromDouble(number) })?;
+            // SAFETY: the owned reference that the slot had.
+            unsafe { ffi::Py_DecRef(std::mem::replace(slot, float)) };
         }
         Ok(())
     }
@@ -154,17 +198,6 @@ fn made(py: Python<'_>, object: *mut ffi::PyObject) -> Result<*mut ffi::PyObject
         Err(NotConverted::failed(Failure::take(py)))
     } else {
         Ok(object)
-    }
-}
-
-/// `int` or `float`, as the codec has it.
-#[inline]
-fn from_number(number: f64) -> *mut ffi::PyObject {
-    match types::as_integer(number) {
-        // SAFETY: callers are attached.
-        Some(integer) => unsafe { ffi::PyLong_FromLongLong(integer) },
-        // SAFETY: callers are attached.
-        None => unsafe { ffi::PyFloat_FromDouble(number) },
     }
 }
 

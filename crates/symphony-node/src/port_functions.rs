@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use symphony_python_bridge::async_support::{self, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
+use symphony_python_bridge::method::Method;
 use symphony_python_bridge::operation::{self, Header};
 use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
-use symphony_python_bridge::{handles, interpreter, kinds, names};
+use symphony_python_bridge::{float_parameters, handles, interpreter, kinds, names};
 use symphony_wire::ErrorCode;
 
 use crate::arguments::{CallArguments, MOST_ARGUMENTS, NotConverted, no_handle};
@@ -112,7 +113,7 @@ unsafe extern "C" fn call_numbers(env: sys::napi_env, info: sys::napi_callback_i
         };
         let mut slots = CallArguments::new();
         let converted = slots.extend_with_numbers(py, port.numbers());
-        Ok(call_object(port, py, callable, &mut slots, converted))
+        Ok(call_object(port, py, port.target(), callable, &mut slots, converted))
     })
 }
 
@@ -130,7 +131,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         };
         let mut slots = CallArguments::new();
         let converted = slots.extend(py, env, arguments.from(1), mask);
-        Ok(call_object(port, py, callable, &mut slots, converted))
+        Ok(call_object(port, py, id, callable, &mut slots, converted))
     })
 }
 
@@ -138,10 +139,17 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
 fn call_object(
     port: &Port,
     py: Python<'_>,
+    id: u32,
     callable: NonNull<ffi::PyObject>,
     slots: &mut CallArguments,
-    converted: Result<(), NotConverted>,
+    mut converted: Result<(), NotConverted>,
 ) -> Value {
+    if slots.has_integers()
+        && converted.is_ok()
+        && let Some(parameters) = handles::float_parameters(py, id)
+    {
+        converted = slots.suit(py, &parameters);
+    }
     let result = if converted.is_ok() {
         let (first, count) = slots.for_call();
         // SAFETY: a live object (see `handles::borrowed`: JavaScript waits in this call, so it gives nothing back);
@@ -197,15 +205,29 @@ fn call_named(
     object: NonNull<ffi::PyObject>,
     name: *mut ffi::PyObject,
     slots: &mut CallArguments,
-    converted: Result<(), NotConverted>,
+    mut converted: Result<(), NotConverted>,
 ) -> Value {
-    let result = if converted.is_ok() {
-        let (first, count) = slots.for_method(object.as_ptr());
-        // SAFETY: as in `call_object`, with the borrowed object in front and a string that lives for ever.
-        unsafe { (symbols().vectorcall_method)(name, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
-    } else {
-        ptr::null_mut()
-    };
+    let mut result = ptr::null_mut();
+    if converted.is_ok() {
+        // SAFETY: a live object, as in `call_object`, and a string that lives for ever.
+        if let Some(method) = unsafe { Method::find(py, object.as_ptr(), name) } {
+            if slots.has_integers()
+                && let Some(parameters) = float_parameters::of_method(&method)
+            {
+                converted = slots.suit(py, &parameters);
+            }
+            if converted.is_ok() {
+                let (first, count) = if method.takes_object() {
+                    slots.for_method(object.as_ptr())
+                } else {
+                    slots.for_call()
+                };
+                let function = method.function().as_ptr();
+                // SAFETY: as in `call_object`; `method` owns the function.
+                result = unsafe { (symbols().vectorcall)(function, first, count | ARGUMENTS_OFFSET, ptr::null_mut()) };
+            }
+        }
+    }
     slots.release(py);
     finish(port, py, converted, result)
 }

@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
+use crate::float_parameters::{self, FloatParameters};
 use crate::gil::GilCell;
 use crate::kinds;
 
@@ -17,6 +18,8 @@ struct Entry {
     object: Option<NonNull<ffi::PyObject>>,
     crossings: u32,
     kind: u32,
+    /// Whether calls of the object have to look for parameters that want a `float`.
+    may_want_floats: bool,
 }
 
 #[derive(Default)]
@@ -37,6 +40,7 @@ fn with_table<R>(py: Python<'_>, body: impl FnOnce(&mut Table) -> R) -> R {
                 object: None,
                 crossings: 0,
                 kind: 0,
+                may_want_floats: false,
             });
             table
         }))
@@ -74,6 +78,7 @@ fn insert(object: &Bound<'_, PyAny>, kind: u32) -> (u32, u32) {
             object: NonNull::new(pointer),
             crossings: 1,
             kind,
+            may_want_floats: true,
         };
         let id = if let Some(id) = table.free.pop() {
             table.entries[id as usize] = entry;
@@ -108,6 +113,31 @@ pub fn get(py: Python<'_>, id: u32) -> Option<Bound<'_, PyAny>> {
     let pointer = borrowed(py, id)?;
     // SAFETY: the table owns a reference, and nothing ran since it was read that could have released it.
     Some(unsafe { Bound::from_borrowed_ptr(py, pointer.as_ptr()) })
+}
+
+/// Which parameters of a handle's object want a `float`, as the signature said at the first question.
+#[inline]
+pub fn float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
+    with_table(py, |table| Some(table.entries.get(id as usize)?.may_want_floats))
+        .filter(|&may| may)
+        .and_then(|_| look_for_float_parameters(py, id))
+}
+
+#[cold]
+fn look_for_float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
+    let object = get(py, id)?;
+    let found = float_parameters::of(&object);
+    if found.is_none() {
+        with_table(py, |table| {
+            // Another object may have the id by now.
+            if let Some(entry) = table.entries.get_mut(id as usize)
+                && entry.object.is_some_and(|held| held.as_ptr() == object.as_ptr())
+            {
+                entry.may_want_floats = false;
+            }
+        });
+    }
+    found
 }
 
 /// Takes back crossings; at zero the reference is dropped, which may run Python code.

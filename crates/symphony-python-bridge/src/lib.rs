@@ -10,10 +10,12 @@
 pub mod async_support;
 pub mod bindings;
 pub mod errors;
+pub mod float_parameters;
 pub mod gil;
 pub mod handles;
 pub mod interpreter;
 pub mod kinds;
+pub mod method;
 pub mod names;
 pub mod operation;
 pub mod pit_api;

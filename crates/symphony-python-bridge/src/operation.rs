@@ -3,14 +3,19 @@
 //! The same code serves synchronous calls, on the JS thread, and queued ones, on the executor's threads; the caller
 //! is attached. `docs/internal/native-interface.md` has the table of operations and the layout of a request.
 
+mod arguments;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 use symphony_wire::{ErrorCode, Reader, Token, WireError, Writer};
 
+use self::arguments::Arguments;
 use crate::async_support::Crossings;
 use crate::errors::{self, BridgeError, Failure};
+use crate::float_parameters;
+use crate::method::Method;
 use crate::names;
 use crate::runtime::{self, Function};
 use crate::symbols::{ARGUMENTS_OFFSET, symbols};
@@ -116,8 +121,7 @@ pub fn run<'py>(
     let mut reader = Reader::new(&request[HEADER_BYTES..]);
     let target = read_target(py, &mut reader, references)?;
     let subject = walk(py, target, &mut reader, references)?;
-    let arguments = read_arguments(py, &mut reader, references)?;
-    let keywords = read_keywords(py, &mut reader, references)?;
+    let arguments = Arguments::read(py, &mut reader, references)?;
     // What is left would mean that something before it was read as something else.
     if !reader.is_at_end() {
         return Err(malformed("there are bytes behind the keyword arguments"));
@@ -125,7 +129,7 @@ pub fn run<'py>(
     if header.operation == 24 {
         return Ok(Outcome::Description(subject.object(py)?));
     }
-    perform(py, header.operation, subject, &arguments, keywords.as_ref()).map(Outcome::Object)
+    perform(py, header.operation, subject, arguments).map(Outcome::Object)
 }
 
 /// The object an operation applies to; the last attribute step is kept apart, so that a call of it needs no bound
@@ -149,15 +153,16 @@ fn perform<'py>(
     py: Python<'py>,
     operation: u8,
     subject: Subject<'py>,
-    arguments: &[Bound<'py, PyAny>],
-    keywords: Option<&Bound<'py, PyDict>>,
+    arguments: Arguments<'py>,
 ) -> Result<Bound<'py, PyAny>, Failure> {
-    let argument = |index: usize| arguments.get(index).ok_or_else(|| malformed("an argument is missing"));
+    if operation == 1 {
+        return call(py, subject, arguments);
+    }
+    let argument = |index| arguments.at(index);
     let helper = |function: Function| runtime::function(py, function);
     let none = || py.None().into_bound(py);
     let flag = |value: bool| pyo3::types::PyBool::new(py, value).to_owned().into_any();
     match operation {
-        1 => return call(py, subject, arguments, keywords),
         18 => {
             let name = argument(0)?.cast::<PyString>().map_err(PyErr::from)?;
             return Ok(PyModule::import(py, name)?.into_any());
@@ -203,41 +208,42 @@ fn name_argument<'a, 'py>(name: &'a Bound<'py, PyAny>) -> Result<&'a Bound<'py, 
 fn call<'py>(
     py: Python<'py>,
     subject: Subject<'py>,
-    arguments: &[Bound<'py, PyAny>],
-    keywords: Option<&Bound<'py, PyDict>>,
+    mut arguments: Arguments<'py>,
 ) -> Result<Bound<'py, PyAny>, Failure> {
     let target = subject.target.ok_or_else(|| malformed("a call needs a target"))?;
-    let symbols = symbols();
-    // One slot in front for the callee (see `ARGUMENTS_OFFSET`), one for `self`.
-    let mut slots: Vec<*mut ffi::PyObject> = Vec::with_capacity(arguments.len() + 2);
-    slots.push(std::ptr::null_mut());
-    let result = if let (Some(name), None) = (&subject.last, keywords) {
-        slots.push(target.as_ptr());
-        slots.extend(arguments.iter().map(Bound::as_ptr));
-        let count = arguments.len() + 1;
-        let (_, rest) = slots.split_at_mut(1);
-        // SAFETY: `rest` are `count` borrowed references that outlive the call; the slot before it is the callee's to use.
-        unsafe {
-            (symbols.vectorcall_method)(
-                name.as_ptr(),
-                rest.as_ptr(),
-                count | ARGUMENTS_OFFSET,
-                std::ptr::null_mut(),
-            )
+    let method = match &subject.last {
+        None => None,
+        Some(name) => {
+            // SAFETY: two live objects, the second a string.
+            let found = unsafe { Method::find(py, target.as_ptr(), name.as_ptr()) };
+            Some(found.ok_or_else(|| Failure::take(py))?)
         }
-    } else {
-        let callable = match &subject.last {
-            Some(name) => attribute(py, &target, name.as_ptr())?,
-            None => target,
-        };
-        slots.extend(arguments.iter().map(Bound::as_ptr));
-        let count = arguments.len() | ARGUMENTS_OFFSET;
-        let keywords = keywords.map_or(std::ptr::null_mut(), Bound::as_ptr);
-        let (_, rest) = slots.split_at_mut(1);
-        // SAFETY: as above; the keyword dictionary is a real dict with string keys.
-        unsafe { (symbols.vectorcall_dict)(callable.as_ptr(), rest.as_ptr(), count, keywords) }
     };
-    owned(py, result)
+    if arguments.has_integers() {
+        let parameters = match &method {
+            Some(method) => float_parameters::of_method(method),
+            None => float_parameters::of(&target),
+        };
+        if let Some(parameters) = parameters {
+            arguments.suit(&parameters)?;
+        }
+    }
+    let callable = method.as_ref().map_or(&target, Method::function);
+    // One slot in front for the callee (see `ARGUMENTS_OFFSET`), one for `self`.
+    let mut slots: Vec<*mut ffi::PyObject> = Vec::with_capacity(arguments.positional().len() + 2);
+    slots.push(std::ptr::null_mut());
+    if method.as_ref().is_some_and(Method::takes_object) {
+        slots.push(target.as_ptr());
+    }
+    slots.extend(arguments.positional().map(Bound::as_ptr));
+    let (_, rest) = slots.split_at_mut(1);
+    let count = rest.len() | ARGUMENTS_OFFSET;
+    let keywords = arguments.keywords.as_ref().map_or(std::ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: a live callable; `rest` are as many borrowed references as `count` says, which outlive the call; the slot before
+    // them is the callee's to use; the keywords are null or a real dict with string keys.
+    owned(py, unsafe {
+        (symbols().vectorcall_dict)(callable.as_ptr(), rest.as_ptr(), count, keywords)
+    })
 }
 
 fn attribute<'py>(
@@ -339,38 +345,6 @@ fn walk<'py>(
         }
     }
     Ok(Subject { target, last })
-}
-
-fn read_arguments<'py>(
-    py: Python<'py>,
-    reader: &mut Reader<'_>,
-    references: &dyn References,
-) -> Result<Vec<Bound<'py, PyAny>>, Failure> {
-    let Token::Array(count) = reader.token()? else {
-        return Err(malformed("the arguments are not an array"));
-    };
-    (0..count)
-        .map(|index| Ok(types::decode(py, reader, &|| format!("args[{index}]"), references)?))
-        .collect()
-}
-
-fn read_keywords<'py>(
-    py: Python<'py>,
-    reader: &mut Reader<'_>,
-    references: &dyn References,
-) -> Result<Option<Bound<'py, PyDict>>, Failure> {
-    let count = match reader.token()? {
-        Token::Nil | Token::Map(0) => return Ok(None),
-        Token::Map(count) => count,
-        token => return Err(malformed(&format!("the keyword arguments are a {}", token.kind()))),
-    };
-    let keywords = PyDict::new(py);
-    for _ in 0..count {
-        let name = types::decode(py, reader, &|| "kw".to_owned(), references)?;
-        let value = types::decode(py, reader, &|| format!("kw.{name}"), references)?;
-        keywords.set_item(name, value)?;
-    }
-    Ok(Some(keywords))
 }
 
 fn malformed(detail: &str) -> Failure {

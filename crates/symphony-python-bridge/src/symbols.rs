@@ -16,6 +16,9 @@ pub type Vectorcall = unsafe extern "C" fn(
     *mut ffi::PyObject,
 ) -> *mut ffi::PyObject;
 
+/// See [`Symbols::get_method`].
+pub type GetMethod = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject, *mut *mut ffi::PyObject) -> c_int;
+
 /// Lets the callee borrow the slot before the first argument, which saves bound methods a copy.
 pub const ARGUMENTS_OFFSET: usize = 1 << (usize::BITS - 1);
 
@@ -26,20 +29,26 @@ pub struct Symbols {
     pub vectorcall: Vectorcall,
     /// Call with a keyword dictionary as the last parameter.
     pub vectorcall_dict: Vectorcall,
-    /// Call a method by name: name, `[self, args…]`, count including self, null.
-    pub vectorcall_method: Vectorcall,
+    /// `_PyObject_GetMethod(object, name, &found)`: 1 if `found` is a function to be called with the object in front, 0 if it
+    /// is the attribute itself, or null with an exception set. The first half of `PyObject_VectorcallMethod`; not public,
+    /// hence optional.
+    pub get_method: Option<GetMethod>,
     /// `PyContext_CopyCurrent()`.
     pub context_copy: unsafe extern "C" fn() -> *mut ffi::PyObject,
     /// `PyContext_Enter(context)`.
     pub context_enter: unsafe extern "C" fn(*mut ffi::PyObject) -> c_int,
     /// `PyContext_Exit(context)`.
     pub context_exit: unsafe extern "C" fn(*mut ffi::PyObject) -> c_int,
+    /// The type of functions written in Python.
+    pub function_type: *mut ffi::PyTypeObject,
     /// The type of bound methods of Python functions.
     pub method_type: *mut ffi::PyTypeObject,
     /// The type of functions and bound methods written in C.
     pub builtin_type: *mut ffi::PyTypeObject,
     /// `PyMethod_Self` and `PyCFunction_GetSelf`: what a bound method is bound to.
     pub method_self: unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject,
+    /// `PyMethod_Function`: the function of a bound method, borrowed.
+    pub method_function: unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject,
 }
 
 // SAFETY: function addresses and the addresses of immortal static types do not change once libpython is loaded, and
@@ -68,9 +77,8 @@ pub fn symbols() -> &'static Symbols {
                     find(c"PyObject_Vectorcall").unwrap_or(vectorcall_dict),
                 ),
                 vectorcall_dict: std::mem::transmute::<*mut c_void, Vectorcall>(vectorcall_dict),
-                vectorcall_method: std::mem::transmute::<*mut c_void, Vectorcall>(required(
-                    c"PyObject_VectorcallMethod",
-                )),
+                get_method: find(c"_PyObject_GetMethod")
+                    .map(|found| std::mem::transmute::<*mut c_void, GetMethod>(found)),
                 context_copy: std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *mut ffi::PyObject>(
                     required(c"PyContext_CopyCurrent"),
                 ),
@@ -80,12 +88,17 @@ pub fn symbols() -> &'static Symbols {
                 context_exit: std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut ffi::PyObject) -> c_int>(
                     required(c"PyContext_Exit"),
                 ),
+                function_type: required(c"PyFunction_Type").cast(),
                 method_type: required(c"PyMethod_Type").cast(),
                 builtin_type: required(c"PyCFunction_Type").cast(),
                 method_self: std::mem::transmute::<
                     *mut c_void,
                     unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject,
                 >(required(c"PyMethod_Self")),
+                method_function: std::mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*mut ffi::PyObject) -> *mut ffi::PyObject,
+                >(required(c"PyMethod_Function")),
             }
         }
     })

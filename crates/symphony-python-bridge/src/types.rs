@@ -27,7 +27,7 @@ use pyo3::prelude::*;
 pub use conversion_error::ConversionError;
 pub use decode::decode;
 pub use encode::encode;
-pub use number::as_integer;
+pub use number::{SAFE, as_integer};
 pub use numpy_scalar::plain as plain_numpy_scalar;
 pub use value_classes::is_value_class;
 

@@ -45,6 +45,20 @@ impl<'a> Reader<'a> {
         self.position == self.bytes.len()
     }
 
+    /// Whether the next value is an integer in one of `MessagePack`'s own forms.
+    pub fn is_at_integer(&self) -> bool {
+        matches!(
+            self.rest(),
+            [
+                0..=lead::POSITIVE_FIXINT_MAX
+                | lead::NEGATIVE_FIXINT..
+                | lead::UINT8..=lead::UINT64
+                | lead::INT8..=lead::INT64,
+                ..,
+            ]
+        )
+    }
+
     /// Whether a header has promised values that have not been read.
     pub fn is_promised(&self) -> bool {
         self.promised > 0

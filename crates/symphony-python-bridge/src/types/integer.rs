@@ -46,6 +46,12 @@ fn write_big(integer: &Bound<'_, PyInt>, writer: &mut Writer) -> Result<(), Inte
 
 /// The integer of two's complement, little-endian.
 pub(super) fn read_big<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    if bytes.len() <= size_of::<i64>() {
+        let negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
+        let mut extended = [if negative { 0xff } else { 0 }; size_of::<i64>()];
+        extended[..bytes.len()].copy_from_slice(bytes);
+        return Ok(PyInt::new(py, i64::from_le_bytes(extended)).into_any());
+    }
     let signed = [(intern!(py, "signed"), true)].into_py_dict(py)?;
     let arguments = (PyBytes::new(py, bytes), intern!(py, "little"));
     py.get_type::<PyInt>()

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
 /// Integral numbers below this magnitude are `int`: every one of them has exactly one `number`.
-const SAFE: f64 = 9_007_199_254_740_992.0;
+pub const SAFE: f64 = 9_007_199_254_740_992.0;
 
 /// The integer that a number is, if it is integral, of safe magnitude and not -0.
 #[inline]
