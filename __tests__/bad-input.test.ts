@@ -145,8 +145,8 @@ describe('arguments that cannot cross', () => {
     ['a symbol inside', { rows: [1, { price: Symbol('s') }] }, 'args[0].rows[1].price', 'Symbol(s)'],
     ['a WeakMap', [new WeakMap()], 'args[0][0]', 'WeakMap'],
     ['a WeakSet', new WeakSet(), 'args[0]', 'WeakSet'],
-    ['a function', { callback: () => 1 }, 'args[0].callback', 'function'],
-    ['an instance of a class', new (class Dog {})(), 'args[0]', 'Dog'],
+    ['a subclass of Array', { rows: new (class Rows extends Array {})() }, 'args[0].rows', 'Rows'],
+    ['a boxed number', Object(1), 'args[0]', 'Number'],
     ['a promise', Promise.resolve(1), 'args[0]', 'Promise'],
     ['a cycle', cycle, 'args[0].self', 'itself'],
     [

@@ -5,7 +5,7 @@ import { Decoder } from '../ts/codec/decoder'
 import { PyFrozenSet } from '../ts/values/frozen-set'
 import { PyTuple } from '../ts/values/tuple'
 
-const decoder = new Decoder({ handle: (id, typeKey) => ({ id, typeKey }) })
+const decoder = new Decoder({ handle: (id, typeKey) => ({ id, typeKey }), jsObject: (id) => ({ id }) })
 
 function decode(hex: string): unknown {
   const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex')

@@ -2,12 +2,13 @@
 import { runInNewContext } from 'node:vm'
 
 import { Decoder } from '../ts/codec/decoder'
+import type { ByteWriter } from '../ts/codec/byte-writer'
 import { Encoder } from '../ts/codec/encoder'
 import { BridgeError } from '../ts/errors/bridge-error'
 import { PyFrozenSet } from '../ts/values/frozen-set'
 import { PyTuple } from '../ts/values/tuple'
 
-const noReference = { reference: () => 0 }
+const noReference = { reference: () => false }
 
 function bytesOf(value: unknown, hooks: ConstructorParameters<typeof Encoder>[2] = noReference): Buffer {
   const encoder = new Encoder(new ArrayBuffer(8), (bytes) => new ArrayBuffer(bytes), hooks)
@@ -69,7 +70,7 @@ describe('undefined', () => {
     for (const size of [15, 16, 70_000]) {
       const object = Object.fromEntries(Array.from({ length: size }, (_, index) => [`key${index}`, index]))
       const bytes = bytesOf({ ...object, key0: undefined })
-      const decoded = new Decoder({ handle: () => null }).decode(bytes, 0, bytes.length)
+      const decoded = new Decoder({ handle: () => null, jsObject: () => null }).decode(bytes, 0, bytes.length)
       expect(Object.keys(decoded as object)).toHaveLength(size - 1)
     }
   })
@@ -181,7 +182,13 @@ describe('collections and bytes', () => {
 describe('references', () => {
   const known = Object.assign(() => null, { id: 5 })
   const pending = new (class Pending {})()
-  const hooks = { reference: (value: object) => (value === known ? 5 : value === pending ? -7 : 0) }
+  const hooks = {
+    reference: (value: object, writer: ByteWriter) => {
+      if (value === known) writer.handle(5)
+      else if (value === pending) writer.request(7)
+      return value === known || value === pending
+    },
+  }
 
   test('handles and requests are written as such', () => {
     expect(bytesOf([known, { a: pending }], hooks).toString('hex')).toBe('92d6040500000081a161d60507000000')
@@ -190,7 +197,7 @@ describe('references', () => {
   test('what the hook throws passes through', () => {
     const disposed = new BridgeError('ERR_HANDLE_DISPOSED', 'disposed')
     const throwing = {
-      reference: (_: object, path: () => string): number => {
+      reference: (_: object, _writer: ByteWriter, path: () => string): boolean => {
         expect(path()).toBe('args[0][1]')
         throw disposed
       },
@@ -199,7 +206,7 @@ describe('references', () => {
   })
 
   test('plain data is not asked for', () => {
-    const reference = jest.fn(() => 0)
+    const reference = jest.fn(() => false)
     bytesOf([{}, [], new Map(), new Set(), new PyTuple(), Buffer.alloc(0)], { reference })
     expect(reference).not.toHaveBeenCalled()
   })
@@ -263,7 +270,7 @@ describe('depth and cycles', () => {
     ['tuples', (inner) => new PyTuple(inner)],
   ])('100,000 nested %s survive', (_, wrap) => {
     const bytes = bytesOf(nested(100_000, wrap))
-    const decoder = new Decoder({ handle: () => null })
+    const decoder = new Decoder({ handle: () => null, jsObject: () => null })
     let value = decoder.decode(bytes, 0, bytes.length)
     let depth = 0
     for (; value !== null; depth++) {

@@ -36,7 +36,8 @@ const fixture = JSON.parse(readFileSync(join(__dirname, '../crates/symphony-wire
 class Reference {
   constructor(
     readonly kind: string,
-    readonly id: number,
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what it is depends on the kind
+    readonly content: any,
     readonly typeKey?: number,
   ) {}
 }
@@ -119,9 +120,23 @@ const doubleOf = (bits: string): number => Buffer.from(bits, 'hex').readDoubleBE
 const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 
 const encoder = new Encoder(new ArrayBuffer(16), (bytes) => new ArrayBuffer(bytes), {
-  reference: (value) => (value instanceof Reference ? (value.kind === 'request' ? -value.id : value.id) : 0),
+  reference(value, writer) {
+    if (!(value instanceof Reference)) return false
+    if (value.kind === 'request') writer.request(value.content)
+    else if (value.kind === 'jsObject') writer.jsObject(...jsObjectOf(value.content))
+    else writer.handle(value.content)
+    return true
+  },
 })
-const decoder = new Decoder({ handle: (id, typeKey) => new Reference('handle', id, typeKey) })
+const jsObjectOf = ([id, parameters, name]: [number, number | null, string]): [number, number | undefined, string] => [
+  id,
+  parameters ?? undefined,
+  name,
+]
+const decoder = new Decoder({
+  handle: (id, typeKey) => new Reference('handle', id, typeKey),
+  jsObject: (id) => new Reference('jsObjectReference', id),
+})
 
 const holds = (vector: Vector, ...kinds: string[]): boolean => {
   const text = JSON.stringify(vector.value)
@@ -133,8 +148,10 @@ test('the fixture is of this version', () => {
 })
 
 describe('every value that JavaScript can send is written to its bytes', () => {
-  // A bytearray comes to JavaScript only, as does a crossing of a handle, and a list that is known to be of one type.
-  const sent = fixture.vectors.filter((vector) => !holds(vector, 'bytearray', 'handle', 'floats', 'integers'))
+  // A bytearray comes to JavaScript only, as does a crossing of a handle or of an object of JavaScript's, and a list that is known to be of one type.
+  const sent = fixture.vectors.filter(
+    (vector) => !holds(vector, 'bytearray', 'handle', 'floats', 'integers', 'jsObjectReference'),
+  )
   test.each(sent.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
     const value = valueOf(vector.value)
     // JavaScript has one number type: an integral float is an int, and an int in float's range stays one.
@@ -149,7 +166,7 @@ describe('every value that JavaScript can send is written to its bytes', () => {
 })
 
 describe('every value that JavaScript can receive is read from its bytes', () => {
-  const received = fixture.vectors.filter((vector) => !holds(vector, 'handleReference', 'request'))
+  const received = fixture.vectors.filter((vector) => !holds(vector, 'handleReference', 'request', 'jsObject'))
   test.each(received.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
     const bytes = bytesOf(vector.hex)
     const value = decoder.decode(bytes, 0, bytes.length)

@@ -15,10 +15,9 @@ beforeAll(async () => {
 
 /** What a callable gives in each way to call it; the ways agree. */
 async function called(owner: SyncHandle, name: string, args: readonly unknown[]): Promise<unknown> {
-  const { named, positional } =
-    typeof args.at(-1) === 'object' && args.at(-1) !== null && 'named' in args.at(-1)!
-      ? { named: (args.at(-1) as { named: object }).named, positional: args.slice(0, -1) }
-      : { named: undefined, positional: args }
+  const last = args.at(-1) as { named?: object } | null
+  const named = typeof last === 'object' && last !== null ? last.named : undefined
+  const positional = named === undefined ? args : args.slice(0, -1)
   const all = named === undefined ? positional : [...positional, kw(named)]
   const member = (owner as unknown as Record<string, Call>)[name]!
   const results = [

@@ -8,7 +8,7 @@ import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
 import { isReturned, returnsNumber, type OperationNumber } from './operation'
 import type { Step } from './path'
-import { convertFlag, flagsOffset, RequestWriter, type Named, type Request } from './request-writer'
+import { convertFlag, flagsOffset, RequestWriter, type Named, type NamedOne, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
 import { validate, type Validated } from './schema'
 import type { CallContext } from './scope'
@@ -68,6 +68,7 @@ class RequestQueue implements CallQueue {
         args,
         named,
         convert,
+        scope,
       })
     } catch (error) {
       const refusal = relocated(error, this.start) as Error
@@ -353,7 +354,7 @@ function namesQueued(named: Named): boolean {
   return named !== undefined && isQueued(named)
 }
 
-function isQueued(named: HandleState | Call): boolean {
+function isQueued(named: NamedOne): boolean {
   return named instanceof Call && named.status === 'queued'
 }
 

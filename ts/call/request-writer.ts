@@ -1,5 +1,7 @@
 /* Writes requests into memory, and collects what must stay alive until each is done. */
 import { asTheyAre, type Conversion } from '../codec/conversion'
+import { ByReference, crossesByReference, heldObject, type HeldObject } from '../callback/held-object'
+import type { ByteWriter } from '../codec/byte-writer'
 import { Encoder } from '../codec/encoder'
 import { BridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
@@ -11,6 +13,7 @@ import { Call } from './call'
 import { keywordsOf } from './keywords'
 import { Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
+import { syncScope, type ViewScope } from './result-decoder'
 import { hasState } from './subject'
 
 /** One request, before it is bytes. */
@@ -25,6 +28,8 @@ export interface Request {
   readonly args: readonly unknown[]
   readonly named: object | undefined
   readonly convert: Conversion
+  /** Which views a function among the arguments gets of what Python passes to it. */
+  readonly scope: ViewScope
 }
 
 const subscripts: ReadonlySet<OperationNumber> = new Set([Operation.getItem, Operation.setItem, Operation.deleteItem])
@@ -45,7 +50,8 @@ export interface ReferenceRules {
 }
 
 /** The states and calls that a request names. */
-export type Named = HandleState | Call | readonly (HandleState | Call)[] | undefined
+export type Named = NamedOne | readonly NamedOne[] | undefined
+export type NamedOne = HandleState | Call | HeldObject
 
 /** An encoder for requests. */
 export class RequestWriter {
@@ -54,9 +60,11 @@ export class RequestWriter {
    * What the last request names, held from the moment it is written: a getter of a later argument may dispose it. Whoever wrote
    * the request takes it over with `takeNamed`, or ends it with `letGo`.
    */
-  readonly #named: (HandleState | Call | undefined)[] = []
+  readonly #named: (NamedOne | undefined)[] = []
   #namedCount = 0
   readonly #rules: ReferenceRules
+  #scope: ViewScope = syncScope
+  #convert = asTheyAre
 
   constructor(rules: ReferenceRules) {
     this.#rules = rules
@@ -67,6 +75,8 @@ export class RequestWriter {
   write(request: Request): void {
     const { encoder } = this
     const start = encoder.position
+    this.#scope = request.scope
+    this.#convert = request.convert
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
@@ -88,6 +98,25 @@ export class RequestWriter {
     }
   }
 
+  /** Writes an answer to Python: a status and a value. When it throws, the writer is as it was before. */
+  writeAnswer(status: number, value: unknown, { scope, convert }: Pick<Request, 'scope' | 'convert'>): void {
+    const { encoder } = this
+    const start = encoder.position
+    this.#scope = scope
+    this.#convert = convert
+    try {
+      encoder.reserve(1)
+      encoder.bytes[start] = status
+      encoder.position = start + 1
+      encoder.beginMessage(convert.number === 'float')
+      encoder.value(settled(value), 'result')
+    } catch (error) {
+      encoder.position = start
+      this.letGo()
+      throw error
+    }
+  }
+
   /** The core is done with the last request. */
   letGo(): void {
     const named = this.#named
@@ -102,7 +131,7 @@ export class RequestWriter {
   takeNamed(): Named {
     const count = this.#namedCount
     if (count === 0) return undefined
-    const named = count === 1 ? this.#named[0] : (this.#named.slice(0, count) as (HandleState | Call)[])
+    const named = count === 1 ? this.#named[0] : (this.#named.slice(0, count) as NamedOne[])
     for (let index = 0; index < count; index += 1) this.#named[index] = undefined
     this.#namedCount = 0
     return named
@@ -116,7 +145,7 @@ export class RequestWriter {
 
   #newEncoder(): Encoder {
     return new Encoder(new ArrayBuffer(initialBytes), (bytes) => new ArrayBuffer(bytes), {
-      reference: (value, path) => this.#reference(value, path),
+      reference: (value, writer, path) => this.#reference(value, writer, path),
     })
   }
 
@@ -175,25 +204,50 @@ export class RequestWriter {
     else this.encoder.value(known, path)
   }
 
-  /** Called by the encoder for everything that is not plain data. The answer is a handle id, minus a request id, or 0. */
-  #reference(value: object, path: () => string): number {
+  /** Called by the encoder for everything that is not plain data. */
+  #reference(value: object, writer: ByteWriter, path: () => string): boolean {
     const handler = handlerOf(value)
-    if (hasState(handler)) return this.#state(handler.state)
-    if (handler instanceof Call) return this.#call(handler, path)
-    if (handler instanceof Path) {
+    if (hasState(handler)) {
+      writer.handle(this.#state(handler.state))
+    } else if (handler instanceof Call) {
+      this.#call(handler, writer, path)
+    } else if (handler instanceof Path) {
       this.#mayWait(path)
-      return this.#call(handler.read(), path)
+      this.#call(handler.read(), writer, path)
+    } else if (handler !== undefined) {
+      throw foreignHandle(path())
+    } else {
+      return this.#object(value, writer, path)
     }
-    if (keywordsOf(value) !== undefined) throw nestedKeywords(path())
-    const exception = exceptionState(value)
-    return exception === undefined ? 0 : this.#state(exception)
+    return true
   }
 
-  #call(call: Call, path: () => string): number {
+  /** What is not behind a proxy of ours. */
+  #object(value: object, writer: ByteWriter, path: () => string): boolean {
+    if (keywordsOf(value) !== undefined) throw nestedKeywords(path())
+    const exception = exceptionState(value)
+    if (exception !== undefined) writer.handle(this.#state(exception))
+    else if (value instanceof ByReference) this.#hold(value.object).write(writer)
+    else if (crossesByReference(value)) this.#hold(value).write(writer)
+    else return false
+    return true
+  }
+
+  #call(call: Call, writer: ByteWriter, path: () => string): void {
     const reference = call.reference(path)
-    if (reference instanceof HandleState) return this.#state(reference)
+    if (reference instanceof HandleState) {
+      writer.handle(this.#state(reference))
+      return
+    }
     this.#mayWait(path)
-    return -this.#request(reference)
+    writer.request(this.#request(reference))
+  }
+
+  #hold(object: object): HeldObject {
+    const held = heldObject(object, this.#scope, this.#convert)
+    held.hold()
+    this.#named[this.#namedCount++] = held
+    return held
   }
 
   #state(state: HandleState): number {
@@ -221,6 +275,14 @@ function settled(value: unknown): unknown {
 }
 
 const argumentPaths = Array.from({ length: 8 }, (_, index) => `args[${index}]`)
+
+function foreignHandle(path: string): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `${path}: the handle is one of another copy of symphony-python-bridge in this process, or of another sandbox, and can only be used there`,
+    { path },
+  )
+}
 
 function misplacedKeywords(index: number): BridgeError {
   return new BridgeError('ERR_INVALID_ARGUMENT', `\`kw(…)\` must be the last argument, but it is argument ${index + 1}`)

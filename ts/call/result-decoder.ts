@@ -3,8 +3,10 @@ import { asTheyAre, type Conversion } from '../codec/conversion'
 import { ConvertingDecoder } from '../codec/converting-decoder'
 import { Decoder, type DecodeHooks } from '../codec/decoder'
 import { forEachHandle } from '../codec/handle-scan'
+import { heldById } from '../callback/held-object'
 import { BridgeError } from '../errors/bridge-error'
 import { stateOf, type HandleState } from '../handle/state'
+import { environment } from '../native/environment'
 
 /** Who asked for a result decides which view a handle in it has. */
 export interface ViewScope {
@@ -24,7 +26,17 @@ const hooks: DecodeHooks = {
     handlesTaken += 1
     return scope.viewOf(stateOf(id, typeKey))
   },
+  jsObject(id) {
+    jsObjectsTaken += 1
+    const held = heldById(id)
+    environment.port.objectArrived(id)
+    if (held === undefined) throw new BridgeError('ERR_PROTOCOL', `Python gave back the unknown object ${id}`)
+    held.forgetUnlessHeld()
+    return held.object
+  },
 }
+/** The same of JavaScript's own objects. */
+let jsObjectsTaken = 0
 /** How many handles of the message JavaScript has taken over. */
 let handlesTaken = 0
 const decoder = new Decoder(hooks)
@@ -39,7 +51,7 @@ export function decodeValue(
   convert: Conversion,
 ): unknown {
   scope = viewScope
-  handlesTaken = 0
+  handlesTaken = jsObjectsTaken = 0
   try {
     if (convert === asTheyAre) return decoder.decode(bytes, start, end)
     convertingDecoder.conversion = convert
@@ -58,12 +70,19 @@ export function decodeValue(
 
 /** Takes over the handles that come after the place where decoding ended, so that the collector gives them back. */
 function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
-  let seen = 0
-  const taken = handlesTaken
-  forEachHandle(bytes, start, end, (id, typeKey) => {
-    seen += 1
-    if (seen > taken) stateOf(id, typeKey)
-  })
+  let handles = handlesTaken
+  let jsObjects = jsObjectsTaken
+  forEachHandle(
+    bytes,
+    start,
+    end,
+    (id, typeKey) => {
+      if (handles-- <= 0) stateOf(id, typeKey)
+    },
+    (id) => {
+      if (jsObjects-- <= 0) environment.port.objectArrived(id)
+    },
+  )
 }
 
 /** A wire error value: `[code, message, details]`. */

@@ -180,19 +180,15 @@ function operate(
   depth += 1
   try {
     const returns = returnsNumber[rules.returns]
-    writer.write({ id: 0, session: 0, operation, returns, target, steps, args, named, convert })
-  } catch (error) {
-    writer.clear()
-    return failWith(error)
-  } finally {
-    depth -= 1
-  }
-  try {
+    writer.write({ id: 0, session: 0, operation, returns, target, steps, args, named, convert, scope: syncScope })
     const { encoder } = writer
     result = environment.port.operate(environment.fillOutbox(encoder.bytes, encoder.position))
+  } catch (error) {
+    return failWith(error)
   } finally {
     writer.clear()
     writer.letGo()
+    depth -= 1
   }
   environment.trimOutbox()
   return resultOf(result, givesValue(operation) ? convert : asTheyAre)
@@ -349,7 +345,10 @@ function directArguments(args: readonly unknown[]): DirectArguments | undefined 
   return { values, states, mask }
 }
 
-/** Writers by depth: reading the properties of an argument can run a getter that calls Python, in the middle of a request. */
+/**
+ * Writers by depth: reading the properties of an argument can run a getter that calls Python, in the middle of a request; and Python can
+ * call JavaScript that calls Python.
+ */
 const writers: RequestWriter[] = []
 let depth = 0
 

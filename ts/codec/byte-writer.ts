@@ -314,6 +314,19 @@ export class ByteWriter {
     this.#reference(Extension.request, id)
   }
 
+  /** A JavaScript object for Python to hold. `parameters` is the number of a function's, or `undefined` for any other object. */
+  jsObject(id: number, parameters: number | undefined, name: string): void {
+    const text = Buffer.from(name)
+    const payload = new Uint8Array(6 + text.length)
+    new DataView(payload.buffer).setUint32(0, id, true)
+    if (parameters !== undefined) {
+      payload[4] = 1
+      payload[5] = Math.min(parameters, 255)
+    }
+    payload.set(text, 6)
+    this.extension(Extension.jsObject, payload)
+  }
+
   #reference(code: number, id: number): void {
     this.reserve(6)
     this.bytes[this.position] = Lead.fixext4

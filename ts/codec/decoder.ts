@@ -10,6 +10,8 @@ import { compoundOf, valueOfExtension } from './value-classes'
 export interface DecodeHooks {
   /** The JavaScript side of a handle, to which this adds one crossing. */
   handle(id: number, typeKey: number): unknown
+  /** The JavaScript object that Python held under this id; one crossing, which this gives back. */
+  jsObject(id: number): unknown
 }
 
 /** Containers that lie deeper are read with a stack of the decoder's own; up to here the engine's is faster. */
@@ -177,6 +179,7 @@ export class Decoder extends ByteReader {
     if (code === Extension.handle && length === 8) {
       return this.#hooks.handle(this.payloadUint32(start), this.payloadUint32(start + 4))
     }
+    if (code === Extension.jsObject && length === 4) return this.#hooks.jsObject(this.payloadUint32(start))
     if (code === Extension.record && length === 1) return this.#enterRecord(this.#shapes[this.bytes[start]!])
     if (code === Extension.shape && length === 1) return this.#enterShape(this.bytes[start]!)
     if (code === Extension.floats || code === Extension.numbers) return this.packedNumbers(start, length)

@@ -12,10 +12,10 @@ import { sliceParts, writeValueClass } from './value-classes'
 
 export interface EncodeHooks {
   /**
-   * Above 0: a handle id; below 0: minus a request id; 0: not a reference of this bridge. May throw (disposed, another
-   * environment). `path` is for messages.
+   * Writes a value that crosses by reference; `false` if it is none. May throw (disposed, another environment). `path` is for
+   * messages.
    */
-  reference(value: object, path: () => string): number
+  reference(value: object, writer: ByteWriter, path: () => string): boolean
 }
 
 /** Shorter lists of numbers take less room item by item. */
@@ -171,10 +171,7 @@ export class Encoder extends ByteWriter {
   }
 
   #reference(value: object): void {
-    const id = this.#hooks.reference(value, this.#path)
-    if (id > 0) this.handle(id)
-    else if (id < 0) this.request(-id)
-    else throw this.#failure(unsupported(value))
+    if (!this.#hooks.reference(value, this, this.#path)) throw this.#failure(unsupported(value))
   }
 
   #array(items: readonly unknown[]): boolean {

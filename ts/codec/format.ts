@@ -49,6 +49,8 @@ export const Extension = {
   byteArray: 0x03,
   handle: 0x04,
   request: 0x05,
+  /** A JavaScript object that Python holds. */
+  jsObject: 0x07,
   /** One byte long: it says what the array or map header right after it stands for. */
   container: 0x06,
   /** One byte long: the number of a shape, whose names and first object follow. */

@@ -1,4 +1,4 @@
-/* Finds the handles in a message without decoding it, for a message that could not be decoded to its end. */
+/* Finds the handles and the JavaScript objects in a message without decoding it, for a message that could not be decoded to its end. */
 import { Extension, Lead } from './format'
 
 /** Bytes of a fixed payload behind a lead byte. */
@@ -22,7 +22,7 @@ const payloads: ReadonlyMap<number, number> = new Map([
 const sized = [Lead.bin8, Lead.ext8, Lead.str8]
 
 /**
- * Calls `visit` for each crossing of a handle, in order. Containers are headers, so the message is a flat row of values, and none of them
+ * Calls `visit` for each crossing of a handle, and `visitJsObject` for each of a JavaScript object, in order. Containers are headers, so the message is a flat row of values, and none of them
  * has to be understood.
  */
 export function forEachHandle(
@@ -30,6 +30,7 @@ export function forEachHandle(
   start: number,
   end: number,
   visit: (id: number, typeKey: number) => void,
+  visitJsObject: (id: number) => void,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, Math.min(end, bytes.length))
   let position = start
@@ -40,8 +41,11 @@ export function forEachHandle(
       position += lead & 0x1f
     } else if (lead >= Lead.fixext1 && lead <= Lead.fixext16) {
       const length = 1 << (lead - Lead.fixext1)
-      if (view.getUint8(position) === Extension.handle && length === 8) {
+      const code = view.getUint8(position)
+      if (code === Extension.handle && length === 8) {
         visit(view.getUint32(position + 1, true), view.getUint32(position + 5, true))
+      } else if (code === Extension.jsObject && length === 4) {
+        visitJsObject(view.getUint32(position + 1, true))
       }
       position += 1 + length
     } else {

@@ -24,11 +24,12 @@ export function described(value: unknown): string {
     const name: unknown = value.name
     return typeof name === 'string' && name !== '' ? `the function \`${name}\`` : 'a function'
   }
-  const name = className(value)
+  const name = classNameOf(value)
   return name === undefined ? 'an object with an unknown prototype' : `an instance of \`${name}\``
 }
 
-function className(value: object): string | undefined {
+/** The name of an object's class, if it has one. */
+export function classNameOf(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === null) return undefined
   const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value

@@ -10,7 +10,7 @@ import { PythonError, type ExceptionDetails } from './python-error'
 export type StackBoundary = (...args: never[]) => unknown
 
 /** The error that an error value describes; it has no stack until `withStackFrom` gives it one. */
-export function errorFromNative(value: ErrorValue): PythonError | BridgeError {
+export function errorFromNative(value: ErrorValue): Error {
   return withoutStack(() => newError(value))
 }
 
@@ -28,6 +28,7 @@ class Holder implements HasState {
 
 /** Lets the stack of an error begin at the caller of `boundary`. */
 export function withStackFrom<E extends Error>(error: E, boundary: StackBoundary): E {
+  if (ofTheProgram.has(error)) return error
   if (error instanceof PythonError) PythonError.captureStack(error, boundary)
   else Error.captureStackTrace(error, boundary)
   return error
@@ -43,19 +44,31 @@ export function relocated(error: unknown, boundary: StackBoundary): unknown {
 }
 
 /** The error that an error value describes, for one that was never thrown in JavaScript. */
-export function nestedErrorFromNative(value: ErrorValue): PythonError | BridgeError {
+export function nestedErrorFromNative(value: ErrorValue): Error {
   return withoutStack(() => newError(value), 0)
 }
 
-function newError([code, message, details]: ErrorValue): PythonError | BridgeError {
+function newError([code, message, details]: ErrorValue): Error {
   if (code === 'ERR_PYTHON_EXCEPTION') {
-    return new PythonError(message, Array.isArray(details) ? (details as unknown as ExceptionDetails) : undescribed)
+    if (!Array.isArray(details)) return new PythonError(message, undescribed)
+    const [thrown] = details.slice(thrownDetail) as unknown[]
+    if ((typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function') {
+      ofTheProgram.add(thrown)
+      return thrown as Error
+    }
+    return new PythonError(message, details as unknown as ExceptionDetails)
   }
   if (!isErrorCode(code))
     return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
   const path = (details as { path?: unknown } | null)?.path
   return new BridgeError(code as BridgeErrorCode, message, typeof path === 'string' ? { path } : undefined)
 }
+
+/** Where the details have what JavaScript threw, if that is what the exception is about. */
+const thrownDetail = 11
+
+/** What the program threw in a callback and now comes back through Python: the very same, with the stack that it has. */
+const ofTheProgram = new WeakSet<object>()
 
 /** For an exception that could not be described: that it was raised is still true. */
 const undescribed = detailsOf('builtins.BaseException', null, true)

@@ -32,6 +32,8 @@ export type ExceptionDetails = readonly [
   errors: readonly ErrorValue[] | null,
   exception: object | null,
   complete: boolean,
+  /** What JavaScript threw; then there is no `PythonError`. */
+  thrown?: object | null,
 ]
 
 /** Registered for the whole process, so that another copy of the package, or of its modules, knows the errors of this one. */

@@ -67,6 +67,9 @@ export interface Port {
   closeSession(id: number): void
   listen(): void
   deliverOutput(): void
+  holdsObject(id: number): boolean
+  objectArrived(id: number): void
+  deliverForgotten(): void
   detach(): void
 }
 
@@ -80,6 +83,8 @@ export interface NativeCore {
     mailbox: ArrayBuffer,
     onCompletions: (batch: Uint8Array) => void,
     onOutput: (stream: 1 | 2, text: string) => void,
+    onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean) => number,
+    onForgotten: (kind: Forgotten, number: number) => void,
   ): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void
@@ -88,6 +93,10 @@ export interface NativeCore {
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
 }
+
+/** What `onForgotten` says: Python dropped an object, or has read the answer to a question. */
+export const Forgotten = { dropped: 0, read: 1 } as const
+export type Forgotten = (typeof Forgotten)[keyof typeof Forgotten]
 
 /** The version of this package; the core must carry the same one. */
 export const bridgeVersion = // Not `require`: tools that compile on the fly take JSON for code.

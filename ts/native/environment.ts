@@ -1,7 +1,7 @@
 /* This environment's share of the core: its port, its mailbox and its outbox. There is one a module registry (a thread, a Jest sandbox). */
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
-import type { NativeCore, Port } from './core'
+import type { Forgotten, NativeCore, Port } from './core'
 import { Mailbox } from './mailbox'
 
 /** The outbox's size when nothing large is under way. */
@@ -13,6 +13,9 @@ export const largeBytes = 4 * 1024 * 1024
 export interface PortListener {
   completed(batch: Uint8Array): void
   printed(stream: 1 | 2, text: string): void
+  /** Answers a question of Python's; see callback/answer.ts. */
+  asked(large: boolean, length: number, number: number, outboxInUse: boolean): number
+  forgotten(kind: Forgotten, number: number): void
 }
 
 class Environment {
@@ -68,6 +71,8 @@ class Environment {
       this.#mailbox.buffer,
       (batch) => listener.completed(batch),
       (stream, text) => listener.printed(stream, text),
+      (large, length, number, outboxInUse) => listener.asked(large, length, number, outboxInUse),
+      (kind, number) => listener.forgotten(kind, number),
     )
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
     this.port = { ...port }
@@ -136,6 +141,9 @@ function unusablePort(
     closeSession: ignore,
     listen: refuse,
     deliverOutput: ignore,
+    holdsObject: () => false,
+    objectArrived: ignore,
+    deliverForgotten: ignore,
     detach: ignore,
   }
 }

@@ -14,7 +14,7 @@ use symphony_python_bridge::symbols::is_real_python;
 use symphony_wire::ErrorCode;
 
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
-use crate::port::Port;
+use crate::port::{Listeners, Port};
 use crate::port_functions;
 
 /// Defines the members.
@@ -72,9 +72,15 @@ fn plain<const N: usize>(
 }
 
 unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<3>(env, info, |arguments| {
-        let [mailbox, on_completions, on_output] = arguments.values;
-        let port = Port::leak(env, mailbox, on_completions, on_output)?;
+    plain::<5>(env, info, |arguments| {
+        let [mailbox, completions, output, question, forgotten] = arguments.values;
+        let listeners = Listeners {
+            completions: js::reference(env, completions),
+            output: js::reference(env, output),
+            question: js::reference(env, question),
+            forgotten: js::reference(env, forgotten),
+        };
+        let port = Port::leak(env, mailbox, listeners)?;
         let mut object = ptr::null_mut();
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(env, &raw mut object) };

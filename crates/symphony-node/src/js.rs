@@ -227,6 +227,30 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     }
 }
 
+/// Calls a function that gives a number; nothing if that failed: what this is used for never throws, so the environment is ending.
+pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<f64> {
+    let mut this = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_get_undefined(env, &raw mut this) };
+    let mut result = ptr::null_mut();
+    // SAFETY: a function and values of this environment, inside an open handle scope.
+    let status = unsafe {
+        sys::napi_call_function(
+            env,
+            this,
+            function,
+            arguments.len(),
+            arguments.as_ptr(),
+            &raw mut result,
+        )
+    };
+    let mut number = 0.0;
+    // SAFETY: a value of this environment.
+    let is_number = status == sys::Status::napi_ok
+        && unsafe { sys::napi_get_value_double(env, result, &raw mut number) } == sys::Status::napi_ok;
+    is_number.then_some(number)
+}
+
 /// A strong or weak reference to a value.
 pub(crate) fn reference(env: sys::napi_env, value: Value) -> sys::napi_ref {
     let mut reference = ptr::null_mut();

@@ -13,6 +13,7 @@ use symphony_python_bridge::async_support::Channel;
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{Attached, ThreadState};
 use symphony_python_bridge::interpreter;
+use symphony_python_bridge::javascript::Answer;
 use symphony_wire::{ErrorCode, Writer};
 
 use crate::adopted::Adopted;
@@ -92,18 +93,28 @@ pub(crate) struct Port {
     kept: RefCell<Vec<u32>>,
     batch: RefCell<Vec<u8>>,
     delivering: Cell<bool>,
-    on_completions: sys::napi_ref,
-    on_output: sys::napi_ref,
+    listeners: Listeners,
+    /// Whether a request in the outbox is being read.
+    reading: Cell<bool>,
+    /// Outboxes that were replaced meanwhile.
+    retired: RefCell<Vec<sys::napi_ref>>,
+}
+
+/// The functions of JavaScript's that the port calls.
+pub(crate) struct Listeners {
+    /// `(batch: Uint8Array)`
+    pub(crate) completions: sys::napi_ref,
+    /// `(stream, text)`
+    pub(crate) output: sys::napi_ref,
+    /// `(kind, length, number, outboxInUse): number`
+    pub(crate) question: sys::napi_ref,
+    /// `(kind: 0 dropped | 1 read, number)`
+    pub(crate) forgotten: sys::napi_ref,
 }
 
 impl Port {
     /// A port that lives for ever.
-    pub(crate) fn leak(
-        env: sys::napi_env,
-        mailbox: Value,
-        on_completions: Value,
-        on_output: Value,
-    ) -> Result<&'static Self, BridgeError> {
+    pub(crate) fn leak(env: sys::napi_env, mailbox: Value, listeners: Listeners) -> Result<&'static Self, BridgeError> {
         let mailbox = shared(env, mailbox)?;
         if mailbox.bytes < 1 << 16 {
             return Err(BridgeError::new(
@@ -128,8 +139,9 @@ impl Port {
             kept: RefCell::default(),
             batch: RefCell::default(),
             delivering: Cell::new(false),
-            on_completions: js::reference(env, on_completions),
-            on_output: js::reference(env, on_output),
+            listeners,
+            reading: Cell::new(false),
+            retired: RefCell::default(),
         }));
         if !FIRST_MADE.swap(true, Ordering::Relaxed) {
             FIRST.store(ptr::from_ref(port).cast_mut(), Ordering::Release);
@@ -210,10 +222,28 @@ impl Port {
             reference: js::reference(self.env, value),
         };
         if let Some(old) = self.outbox.replace(Some(new)) {
-            // SAFETY: a reference of this environment, deleted once.
-            unsafe { sys::napi_delete_reference(self.env, old.reference) };
+            if self.reading.get() {
+                self.retired.borrow_mut().push(old.reference);
+            } else {
+                // SAFETY: a reference of this environment, deleted once.
+                unsafe { sys::napi_delete_reference(self.env, old.reference) };
+            }
         }
         Ok(value)
+    }
+
+    /// Runs `body`, which reads the outbox. That may run Python code, which may call JavaScript, which gets another outbox.
+    pub(crate) fn while_reading<R>(&self, body: impl FnOnce() -> R) -> R {
+        let outer = self.reading.replace(true);
+        let result = body();
+        self.reading.set(outer);
+        if !outer {
+            for reference in self.retired.take() {
+                // SAFETY: a reference of this environment, deleted once.
+                unsafe { sys::napi_delete_reference(self.env, reference) };
+            }
+        }
+        result
     }
 
     /// Says in the mailbox that the result is a new handle.
@@ -231,7 +261,7 @@ impl Port {
     /// Says in the mailbox that Python raised this exception, if the message fits: its type is known by the key, and the
     /// rest is fetched when somebody asks.
     pub(crate) fn announce_exception(&self, message: &str, id: u32, type_key: u32, has_cause: bool) -> bool {
-        let mut writer = self.writer.borrow_mut();
+        let mut writer = self.writer.take();
         writer.clear();
         let fits = writer.text(message).is_ok() && writer.len() <= self.mailbox.bytes - register::END;
         if fits {
@@ -239,18 +269,19 @@ impl Port {
             let length = u32::try_from(writer.len()).unwrap_or_default();
             self.write_words(Kind::Exception, [length, id, type_key, u32::from(has_cause)]);
         }
+        self.writer.replace(writer);
         fits
     }
 
     /// Writes a result, of which `body` says the kind, to the mailbox or, if it is large, aside.
     pub(crate) fn write_result(&self, body: impl FnOnce(&mut Writer) -> Kind) -> Value {
-        let mut writer = self.writer.borrow_mut();
+        // Out of its place, because `body` may run Python code that calls JavaScript that calls Python.
+        let mut writer = self.writer.take();
         writer.clear();
         let kind = body(&mut writer);
         let bytes = writer.as_slice();
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        if bytes.len() <= self.mailbox.bytes - register::END {
-            self.write_value(bytes);
+        if self.write_value_if_it_fits(bytes) {
             self.write_words(kind, [length, 0, 0, 0]);
         } else {
             let large = if kind == Kind::Error {
@@ -261,6 +292,7 @@ impl Port {
             // The bytes stay in the writer until JavaScript takes them, which it does next.
             self.write_words(large, [length, 0, 0, 0]);
         }
+        self.writer.replace(writer);
         UNDEFINED
     }
 
@@ -302,6 +334,14 @@ impl Port {
             }
         }
         Ok((value, data))
+    }
+
+    fn write_value_if_it_fits(&self, bytes: &[u8]) -> bool {
+        let fits = bytes.len() <= self.mailbox.bytes - register::END;
+        if fits {
+            self.write_value(bytes);
+        }
+        fits
     }
 
     /// `bytes` must fit behind the words.
@@ -450,10 +490,76 @@ impl Port {
             self.forget_delivered(&batch);
             batch.clear();
         }
+        self.deliver_forgotten();
+        self.answer_questions();
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.
         if batch.capacity() <= 1 << 20 {
             self.batch.replace(batch);
         }
+    }
+
+    /// Says which of its objects Python dropped, and which of its answers were read.
+    pub(crate) fn deliver_forgotten(&self) {
+        const DROPPED: u32 = 0;
+        const READ: u32 = 1;
+        let (mut dropped, mut read) = (Vec::new(), Vec::new());
+        self.channel.objects().take_dropped(&mut dropped);
+        self.channel.take_read_answers(&mut read);
+        for (kind, numbers) in [(DROPPED, dropped), (READ, read)] {
+            for number in numbers {
+                js::scope(self.env, || {
+                    let arguments = [js::number(self.env, kind), js::number(self.env, number)];
+                    js::call(self.env, js::referenced(self.env, self.listeners.forgotten), &arguments);
+                });
+            }
+        }
+    }
+
+    /// Answers the questions that wait now. Those that come meanwhile wait for the next turn of the event loop.
+    fn answer_questions(&self) {
+        for _ in 0..self.channel.waiting_questions() {
+            let Some(question) = self.channel.next_question() else {
+                break;
+            };
+            if question.begin() {
+                question.settle(self.answer(question.number(), question.bytes()));
+            }
+        }
+        if self.channel.waiting_questions() > 0 {
+            self.channel.wake();
+        }
+    }
+
+    /// Lets JavaScript answer a question; nothing if it cannot run any more.
+    pub(crate) fn answer(&self, number: u32, question: &[u8]) -> Option<Answer> {
+        let large = !self.write_value_if_it_fits(question);
+        if large {
+            let mut writer = self.writer.take();
+            writer.clear();
+            writer.raw(question);
+            self.writer.replace(writer);
+        }
+        let mut length = None;
+        js::scope(self.env, || {
+            let arguments = [
+                js::boolean(self.env, large),
+                js::number(self.env, u32::try_from(question.len()).unwrap_or(u32::MAX)),
+                js::number(self.env, number),
+                js::boolean(self.env, self.reading.get()),
+            ];
+            let function = js::referenced(self.env, self.listeners.question);
+            length = js::call_for_number(self.env, function, &arguments);
+        });
+        let length = length?;
+        // The sign says whether the answer names anything that has to be kept.
+        let pinned = length < 0.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a length, which `requests` compares with the memory that there is"
+        )]
+        let bytes = self.requests(length.abs() as usize).ok()?.to_vec();
+        Some(Answer { bytes, pinned })
     }
 
     /// Hands over what Python wrote.
@@ -461,7 +567,7 @@ impl Port {
         for (stream, text) in self.channel.take_output() {
             js::scope(self.env, || {
                 let arguments = [js::number(self.env, stream.into()), js::string(self.env, &text)];
-                js::call(self.env, js::referenced(self.env, self.on_output), &arguments);
+                js::call(self.env, js::referenced(self.env, self.listeners.output), &arguments);
             });
         }
     }
@@ -500,7 +606,7 @@ impl Port {
                 &raw mut view,
             );
         }
-        js::call(self.env, js::referenced(self.env, self.on_completions), &[view]);
+        js::call(self.env, js::referenced(self.env, self.listeners.completions), &[view]);
         true
     }
 

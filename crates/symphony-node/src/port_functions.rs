@@ -22,7 +22,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 23] = [
+    let functions: [(&str, Callback); 26] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -45,6 +45,9 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("closeSession", close_session),
         ("listen", listen),
         ("deliverOutput", deliver_output),
+        ("holdsObject", holds_object),
+        ("objectArrived", object_arrived),
+        ("deliverForgotten", deliver_forgotten),
         ("detach", detach),
     ];
     for (name, callback) in functions {
@@ -334,7 +337,7 @@ unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) 
         let attached = port.attach()?;
         Python::attach(|py| {
             let _keep = &attached;
-            let references = Crossings::default();
+            let references = Crossings::of(port.channel());
             Ok(
                 match run_here(port, py, &header, &request[..header.total()], &references) {
                     Ok(operation::Outcome::Object(object)) if header.is_auto() => {
@@ -354,9 +357,11 @@ fn run_here<'py>(
     py: Python<'py>,
     header: &Header,
     request: &[u8],
-    references: &Crossings,
+    references: &Crossings<'_>,
 ) -> Result<operation::Outcome<'py>, Failure> {
-    let result = operation::run(py, header, request, references);
+    let result = port
+        .while_reading(|| operation::read(py, header, request, references))
+        .and_then(|operation| operation.perform(py));
     async_support::end_child(py, port.process(), &result);
     result
 }
@@ -466,6 +471,27 @@ unsafe extern "C" fn close_session(env: sys::napi_env, info: sys::napi_callback_
 unsafe extern "C" fn listen(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |port, _| {
         async_support::listen_to_output(port.channel());
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn holds_object(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let holds = port.channel().objects().holds(arguments.u32(0));
+        Ok(js::boolean(arguments.env, holds))
+    })
+}
+
+unsafe extern "C" fn object_arrived(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.channel().objects().arrived(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn deliver_forgotten(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, _| {
+        port.deliver_forgotten();
         Ok(UNDEFINED)
     })
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use symphony_python_bridge::async_support::Crossings;
 use symphony_python_bridge::errors::Failure;
 use symphony_python_bridge::handles;
+use symphony_python_bridge::javascript;
 use symphony_python_bridge::operation::Outcome;
 use symphony_python_bridge::types::{self, Returns};
 
@@ -61,7 +62,7 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
         // SAFETY: `True` is an immortal static object.
         port.announce_boolean(ptr::eq(pointer, unsafe { ffi::Py_True() }));
         return UNDEFINED;
-    } else if !is_plain_container(class) && !types::is_value_class(&object) {
+    } else if !is_plain_container(class) && !types::is_value_class(&object) && !javascript::is_reference(&object) {
         return match types::plain_numpy_scalar(&object) {
             None => handle(port, &object),
             Some(Ok(plain)) => from_object(port, py, plain),
@@ -74,13 +75,13 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
 /// The result of an operation.
 pub(crate) fn from_outcome(port: &Port, py: Python<'_>, outcome: &Outcome<'_>, returns: Returns) -> Value {
     port.write_result(|writer| {
-        let mut crossings = Crossings::default();
+        let mut crossings = Crossings::of(port.channel());
         match outcome.write(returns, writer, &mut crossings) {
             Ok(()) => Kind::Value,
             Err(failure) => {
                 crossings.give_back(py);
                 writer.clear();
-                failure.write(py, false, writer, &mut Crossings::default());
+                failure.write(py, false, writer, &mut Crossings::of(port.channel()));
                 Kind::Error
             }
         }
@@ -96,14 +97,17 @@ pub(crate) fn from_failure(port: &Port, py: Python<'_>, failure: &Failure) -> Va
         return UNDEFINED;
     }
     port.write_result(|writer| {
-        failure.write(py, false, writer, &mut Crossings::default());
+        failure.write(py, false, writer, &mut Crossings::of(port.channel()));
         Kind::Error
     })
 }
 
 /// The short form of an exception: its message, a handle and its type. Not for a message without a UTF-8 form, nor for
-/// an exception whose `__str__` fails.
+/// an exception whose `__str__` fails, nor for one that JavaScript threw.
 fn announce(port: &Port, exception: &Bound<'_, PyAny>) -> bool {
+    if javascript::carries_thrown(exception) {
+        return false;
+    }
     let Ok(message) = exception.str() else { return false };
     let Ok(message) = message.to_cow() else { return false };
     let (id, type_key) = handles::export(exception);

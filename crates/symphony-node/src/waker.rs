@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
 use symphony_python_bridge::async_support::Wake;
+use symphony_python_bridge::javascript::Answer;
 
 use crate::js;
 use crate::port::Port;
@@ -21,7 +23,11 @@ pub(crate) struct Waker {
 
 /// The channel's end, used by any thread. Empty once the environment ended: calling the function then would be an error.
 #[derive(Clone, Default)]
-pub(crate) struct Remote(Arc<Mutex<Option<Function>>>);
+pub(crate) struct Remote {
+    function: Arc<Mutex<Option<Function>>>,
+    /// For the environment's own thread.
+    port: Arc<AtomicPtr<Port>>,
+}
 
 #[derive(Clone, Copy)]
 struct Function(sys::napi_threadsafe_function);
@@ -60,6 +66,7 @@ impl Waker {
             // SAFETY: the function made above, on the environment's thread.
             unsafe { sys::napi_unref_threadsafe_function(env, function) };
             self.function.set(Some(Function(function)));
+            self.shared.port.store(port.cast(), Ordering::Release);
             *self.shared.lock() = Some(Function(function));
         }
     }
@@ -91,11 +98,16 @@ impl Waker {
 
 impl Remote {
     fn lock(&self) -> MutexGuard<'_, Option<Function>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.function.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Wake for Remote {
+    fn answer(&self, number: u32, question: &[u8]) -> Option<Answer> {
+        // SAFETY: a port is never freed, and the caller is its thread, the only one that uses it.
+        unsafe { self.port.load(Ordering::Acquire).as_ref() }?.answer(number, question)
+    }
+
     fn wake(&self) {
         // Held during the call, so that `disconnect` cannot release the function under it.
         let function = self.lock();

@@ -25,8 +25,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use symphony_wire::{ErrorCode, Writer};
+use symphony_wire::{ErrorCode, JsObject, Writer};
 
+pub(crate) use channel::Closed;
 pub use channel::{Channel, Wake, emit_output, listen_to_output};
 pub use forked::end_child;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
@@ -35,6 +36,7 @@ pub(crate) use queue::{close, set_threads};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::Held;
 use crate::handles;
+use crate::javascript;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
@@ -143,7 +145,7 @@ fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announc
             Some(failure) => Err(failure),
             None => operate(py, &job, queue),
         };
-        report(py, &job.header, result, writer)
+        report(py, &job, result, writer)
     }));
     let (status, stage) = reported.unwrap_or_else(|panic| {
         let error = BridgeError::from_panic(panic.as_ref());
@@ -166,12 +168,13 @@ fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py
 
 fn report(
     py: Python<'_>,
-    header: &Header,
+    job: &Job,
     result: Result<Outcome<'_>, Failure>,
     writer: &mut Writer,
 ) -> (Status, channel::Stage) {
+    let header = &job.header;
     let failed = |failure: Failure, writer: &mut Writer| {
-        let mut crossings = Crossings::default();
+        let mut crossings = Crossings::of(job.channel());
         writer.clear();
         failure.write(py, true, writer, &mut crossings);
         if writer.len() > LONGEST_VALUE {
@@ -188,7 +191,7 @@ fn report(
         }
         Ok(outcome) => {
             let status = if header.converts() {
-                let mut crossings = Crossings::default();
+                let mut crossings = Crossings::of(job.channel());
                 let written = outcome.write(header.returns(), writer, &mut crossings);
                 match written {
                     Ok(()) if writer.len() <= LONGEST_VALUE => Status::Value,
@@ -214,33 +217,61 @@ fn too_long() -> BridgeError {
 
 /// The crossings of a message under construction. For results, which name no references of their own.
 #[derive(Default)]
-pub struct Crossings(Vec<u32>);
+pub struct Crossings<'a> {
+    handles: Vec<u32>,
+    /// Of JavaScript objects.
+    js_objects: Vec<u32>,
+    /// The environment of the message, whose own objects go back as what they are.
+    channel: Option<&'a Arc<Channel>>,
+}
 
-impl Crossings {
+impl<'a> Crossings<'a> {
+    /// Those of a message to, or from, this environment.
+    pub fn of(channel: &'a Arc<Channel>) -> Self {
+        Self {
+            channel: Some(channel),
+            ..Self::default()
+        }
+    }
     /// Gives everything back: the message will not be sent.
     pub fn give_back(&mut self, py: Python<'_>) {
-        self.give_back_from(py, 0);
+        self.give_back_from(py, Count::default());
     }
 
     /// How many there are.
-    pub fn count(&self) -> usize {
-        self.0.len()
+    pub fn count(&self) -> Count {
+        Count {
+            handles: self.handles.len(),
+            js_objects: self.js_objects.len(),
+        }
     }
 
     /// Gives back all but the first `count`: what was written since then is taken out of the message.
-    pub fn give_back_from(&mut self, py: Python<'_>, count: usize) {
-        while self.0.len() > count
-            && let Some(id) = self.0.pop()
+    pub fn give_back_from(&mut self, py: Python<'_>, count: Count) {
+        while self.handles.len() > count.handles
+            && let Some(id) = self.handles.pop()
         {
             handles::release(py, id, 1);
+        }
+        let Some(channel) = self.channel else { return };
+        let from = count.js_objects.min(self.js_objects.len());
+        for id in self.js_objects.drain(from..) {
+            channel.objects().arrived(id);
         }
     }
 }
 
-impl References for Crossings {
+/// How many crossings a message had at some point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    handles: usize,
+    js_objects: usize,
+}
+
+impl References for Crossings<'_> {
     fn export(&mut self, object: &Bound<'_, PyAny>) -> (u32, u32) {
         let (id, kind) = handles::export(object);
-        self.0.push(id);
+        self.handles.push(id);
         (id, kind)
     }
 
@@ -251,11 +282,21 @@ impl References for Crossings {
     fn request<'py>(&self, _py: Python<'py>, _id: u32) -> Option<Bound<'py, PyAny>> {
         None
     }
+
+    fn export_js_object(&mut self, object: &Bound<'_, PyAny>) -> Option<u32> {
+        let id = javascript::reference(object)?.leave_for(self.channel?)?;
+        self.js_objects.push(id);
+        Some(id)
+    }
+
+    fn import_js_object<'py>(&self, py: Python<'py>, object: JsObject<'_>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        Some(javascript::object_for(py, self.channel?, object))
+    }
 }
 
 /// What a queued request may name: handles, and outcomes of requests of the same channel, which are there by now.
 struct JobReferences<'a> {
-    channel: &'a Channel,
+    channel: &'a Arc<Channel>,
 }
 
 impl References for JobReferences<'_> {
@@ -272,6 +313,10 @@ impl References for JobReferences<'_> {
             channel::Known::Done(object) => Some(object),
             _ => None,
         }
+    }
+
+    fn import_js_object<'py>(&self, py: Python<'py>, object: JsObject<'_>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        Some(javascript::object_for(py, self.channel, object))
     }
 }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::{async_support, interpreter};
+use crate::{async_support, interpreter, javascript};
 
 /// The version of the bridge.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -28,6 +28,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         build.set_item(name, value)?;
     }
     module.add("BUILD_INFO", build)?;
+    javascript::fill(module)?;
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(emit_output, module)?)?;
     module.add_function(wrap_pyfunction!(poison_after_fork, module)?)

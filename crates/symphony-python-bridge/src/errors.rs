@@ -146,7 +146,7 @@ impl Failure {
 
     /// Writes the error value that `docs/internal/native-interface.md` describes. With `complete` it holds everything;
     /// without, JavaScript asks for the rest when somebody looks.
-    pub fn write(&self, py: Python<'_>, complete: bool, writer: &mut Writer, crossings: &mut Crossings) {
+    pub fn write(&self, py: Python<'_>, complete: bool, writer: &mut Writer, crossings: &mut Crossings<'_>) {
         match self {
             Self::Bridge(error) => error.write(writer),
             Self::Python(exception) if complete => write_described(&exception.bind(py), writer, crossings),

@@ -14,6 +14,7 @@ pub mod float_parameters;
 pub mod gil;
 pub mod handles;
 pub mod interpreter;
+pub mod javascript;
 pub mod kinds;
 pub mod method;
 pub mod names;

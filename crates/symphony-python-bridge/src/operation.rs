@@ -98,7 +98,7 @@ impl Outcome<'_> {
     /// # Errors
     ///
     /// When the object cannot be converted as asked; the writer then ends in the middle of a value.
-    pub fn write(&self, returns: Returns, writer: &mut Writer, crossings: &mut Crossings) -> Result<(), Failure> {
+    pub fn write(&self, returns: Returns, writer: &mut Writer, crossings: &mut Crossings<'_>) -> Result<(), Failure> {
         match self {
             Self::Object(object) => types::encode(object, returns, writer, crossings)?,
             Self::Description(exception) => errors::write_described(exception, writer, crossings),
@@ -118,6 +118,27 @@ pub fn run<'py>(
     request: &[u8],
     references: &dyn References,
 ) -> Result<Outcome<'py>, Failure> {
+    read(py, header, request, references)?.perform(py)
+}
+
+/// A request that has been read: its bytes are not needed any more.
+pub struct Operation<'py> {
+    number: u8,
+    subject: Subject<'py>,
+    arguments: Arguments<'py>,
+}
+
+/// Reads a request. That may run Python code: the path is followed, and keys are hashed.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn read<'py>(
+    py: Python<'py>,
+    header: &Header,
+    request: &[u8],
+    references: &dyn References,
+) -> Result<Operation<'py>, Failure> {
     let mut reader = Reader::new(&request[HEADER_BYTES..]);
     let target = read_target(py, &mut reader, references)?;
     let subject = walk(py, target, &mut reader, references)?;
@@ -126,10 +147,25 @@ pub fn run<'py>(
     if !reader.is_at_end() {
         return Err(malformed("there are bytes behind the keyword arguments"));
     }
-    if header.operation == 24 {
-        return Ok(Outcome::Description(subject.object(py)?));
+    Ok(Operation {
+        number: header.operation,
+        subject,
+        arguments,
+    })
+}
+
+impl<'py> Operation<'py> {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`].
+    pub fn perform(self, py: Python<'py>) -> Result<Outcome<'py>, Failure> {
+        if self.number == 24 {
+            return Ok(Outcome::Description(self.subject.object(py)?));
+        }
+        perform(py, self.number, self.subject, self.arguments).map(Outcome::Object)
     }
-    perform(py, header.operation, subject, arguments).map(Outcome::Object)
 }
 
 /// The object an operation applies to; the last attribute step is kept apart, so that a call of it needs no bound

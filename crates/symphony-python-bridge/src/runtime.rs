@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 12] = [
+const SOURCES: [(&str, &str, bool); 13] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -42,6 +42,11 @@ const SOURCES: [(&str, &str, bool); 12] = [
     (
         "symphony_bridge._imports",
         include_str!("../python/symphony_bridge/_imports.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._javascript",
+        include_str!("../python/symphony_bridge/_javascript.py"),
         false,
     ),
     (
@@ -93,9 +98,11 @@ pub(crate) enum Function {
     Describe,
     MessageOf,
     FloatParameters,
+    JsError,
+    SignatureOf,
 }
 
-const FUNCTIONS: [(&str, &str); 10] = [
+const FUNCTIONS: [(&str, &str); 12] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -106,6 +113,8 @@ const FUNCTIONS: [(&str, &str); 10] = [
     ("symphony_bridge._describe", "describe"),
     ("symphony_bridge._describe", "message_of"),
     ("symphony_bridge._annotations", "float_parameters"),
+    ("symphony_bridge.errors", "JsError"),
+    ("symphony_bridge._javascript", "signature_of"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

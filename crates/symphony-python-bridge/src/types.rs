@@ -23,6 +23,7 @@ mod text;
 mod value_classes;
 
 use pyo3::prelude::*;
+use symphony_wire::JsObject;
 
 pub use conversion_error::ConversionError;
 pub use decode::decode;
@@ -43,6 +44,17 @@ pub trait References {
 
     /// The outcome of a request, if it has one.
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
+
+    /// Registers one crossing of a JavaScript object that goes back to its own environment: its number there. Nothing for any
+    /// other object, and from a side that no environment of JavaScript's is behind.
+    fn export_js_object(&mut self, _object: &Bound<'_, PyAny>) -> Option<u32> {
+        None
+    }
+
+    /// The Python object that stands for a JavaScript object, where there can be one.
+    fn import_js_object<'py>(&self, _py: Python<'py>, _object: JsObject<'_>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        None
+    }
 }
 
 /// What the receiver of a value wants.

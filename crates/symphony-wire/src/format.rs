@@ -50,6 +50,7 @@ pub(crate) mod extension {
     pub(crate) const BYTE_ARRAY: u8 = 0x03;
     pub(crate) const HANDLE: u8 = 0x04;
     pub(crate) const REQUEST: u8 = 0x05;
+    pub(crate) const JS_OBJECT: u8 = 0x07;
     /// One byte long: it says what the array or map header right after it stands for.
     pub(crate) const CONTAINER: u8 = 0x06;
     /// One byte long: the number of a shape, whose keys and first record follow.

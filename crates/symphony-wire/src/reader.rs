@@ -2,7 +2,7 @@
 
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
-use crate::token::Packed;
+use crate::token::{JsObject, Packed};
 use crate::{Token, WireError, WireErrorKind, value_class};
 
 /// A message being read.
@@ -203,6 +203,10 @@ impl<'a> Reader<'a> {
                 _ => Err(bad),
             },
             extension::REQUEST => Ok(Token::Request(u32::from_le_bytes(payload.try_into().map_err(|_| bad)?))),
+            extension::JS_OBJECT => match payload.try_into() {
+                Ok(id) => Ok(Token::JsObjectReference(u32::from_le_bytes(id))),
+                Err(_) => JsObject::read(payload).map(Token::JsObject).ok_or(bad),
+            },
             // Whoever reads tells integers apart by their token, so a form that is longer than it need be must not matter.
             extension::BIG_INTEGER if !payload.is_empty() => Ok(match AnyInteger::from(payload) {
                 AnyInteger::Signed(value) => Token::Integer(value),

@@ -87,6 +87,50 @@ pub enum Token<'a> {
     HandleReference(u32),
     /// The outcome of a request: its id.
     Request(u32),
+    /// A JavaScript object on its way to Python.
+    JsObject(JsObject<'a>),
+    /// A JavaScript object on its way back: its id.
+    JsObjectReference(u32),
+}
+
+/// What Python is told of a JavaScript object that it is to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsObject<'a> {
+    /// Its number among those of its environment.
+    pub id: u32,
+    /// If it is a function: how many parameters it says it has, at most 255.
+    pub parameters: Option<u8>,
+    /// The name of its class, or of the function.
+    pub name: &'a str,
+}
+
+impl<'a> JsObject<'a> {
+    const OBJECT: u8 = 0;
+    const FUNCTION: u8 = 1;
+
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        let (id, rest) = payload.split_first_chunk()?;
+        let (&[kind, parameters], name) = rest.split_first_chunk()?;
+        let parameters = match kind {
+            Self::FUNCTION => Some(parameters),
+            Self::OBJECT if parameters == 0 => None,
+            _ => return None,
+        };
+        Some(Self {
+            id: u32::from_le_bytes(*id),
+            parameters,
+            name: core::str::from_utf8(name).ok()?,
+        })
+    }
+
+    /// What comes before the name.
+    pub(crate) fn head(&self) -> [u8; 6] {
+        let [a, b, c, d] = self.id.to_le_bytes();
+        match self.parameters {
+            Some(parameters) => [a, b, c, d, Self::FUNCTION, parameters],
+            None => [a, b, c, d, Self::OBJECT, 0],
+        }
+    }
 }
 
 impl Token<'_> {
@@ -127,6 +171,7 @@ impl Token<'_> {
             Self::Path => "path",
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
+            Self::JsObject(_) | Self::JsObjectReference(_) => "JavaScript object",
         }
     }
 }

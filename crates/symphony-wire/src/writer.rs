@@ -2,7 +2,7 @@
 
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
-use crate::{WireError, WireErrorKind};
+use crate::{JsObject, WireError, WireErrorKind};
 
 /// A message under construction.
 ///
@@ -335,6 +335,24 @@ impl Writer {
     /// The outcome of a request.
     pub fn request(&mut self, id: u32) {
         self.bytes.extend_from_slice(&[lead::FIXEXT4, extension::REQUEST]);
+        self.bytes.extend_from_slice(&id.to_le_bytes());
+    }
+
+    /// A JavaScript object on its way to Python.
+    ///
+    /// # Errors
+    /// The name is longer than 2^32 - 1 bytes.
+    pub fn js_object(&mut self, object: JsObject<'_>) -> Result<(), WireError> {
+        let head = object.head();
+        self.extension_header(extension::JS_OBJECT, head.len() + object.name.len())?;
+        self.bytes.extend_from_slice(&head);
+        self.bytes.extend_from_slice(object.name.as_bytes());
+        Ok(())
+    }
+
+    /// A JavaScript object on its way back.
+    pub fn js_object_reference(&mut self, id: u32) {
+        self.bytes.extend_from_slice(&[lead::FIXEXT4, extension::JS_OBJECT]);
         self.bytes.extend_from_slice(&id.to_le_bytes());
     }
 

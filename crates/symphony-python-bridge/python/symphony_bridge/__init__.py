@@ -4,7 +4,7 @@ Inside a Node process this package is built into the core binary and is imported
 installed wheel of the same name can never load a second copy.
 """
 
-from symphony_bridge._native import BUILD_INFO, VERSION, get_system_info
+from symphony_bridge._native import BUILD_INFO, VERSION, JsFunction, JsMethod, JsObject, get_system_info
 
 # For type checkers only: the interpreter starts without the modules that few programs need.
 TYPE_CHECKING = False
@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from symphony_bridge.errors import JsError
     from symphony_bridge.generated.error_codes import ERROR_CODES
 
-__all__ = ["BUILD_INFO", "ERROR_CODES", "VERSION", "JsError", "get_system_info"]
+__all__ = [
+    "BUILD_INFO",
+    "ERROR_CODES",
+    "VERSION",
+    "JsError",
+    "JsFunction",
+    "JsMethod",
+    "JsObject",
+    "get_system_info",
+]
 __version__ = VERSION
 
 

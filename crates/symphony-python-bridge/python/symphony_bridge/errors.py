@@ -4,19 +4,23 @@ from __future__ import annotations
 
 
 class JsError(Exception):
-    """A JavaScript error that reached Python.
+    """What JavaScript code threw. Where nothing handles it in Python, JavaScript catches the very object that was thrown.
 
     Attributes:
         name: the JavaScript error's ``name``, such as ``TypeError``.
         message: its ``message``.
         stack: its ``stack``, or an empty string.
+        error: the object that was thrown, as a ``JsObject``, or the string or number if that is what was thrown.
     """
 
-    def __init__(self, name: str, message: str, stack: str = "") -> None:
+    __module__ = "symphony_bridge"
+
+    def __init__(self, name: str, message: str, stack: str = "", error: object = None) -> None:
         super().__init__(f"{name}: {message}" if message else name)
         self.name = name
         self.message = message
         self.stack = stack
+        self.error = error
 
     def __reduce__(self) -> tuple[type[JsError], tuple[str, str, str]]:
         return type(self), (self.name, self.message, self.stack)

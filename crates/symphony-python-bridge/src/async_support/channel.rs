@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::ThreadId;
 
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
@@ -9,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::{Batch, Job};
 use crate::errors::Failure;
 use crate::gil::Held;
+use crate::javascript::{Answer, Objects, Question, Questions};
 use crate::releases;
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
@@ -16,7 +18,16 @@ use crate::releases;
 pub trait Wake: Send + Sync {
     /// Wakes it.
     fn wake(&self);
+
+    /// Lets JavaScript answer a question of Python's. Called on the environment's own thread only, while that runs Python for
+    /// JavaScript; it is not attached meanwhile. `None` says that JavaScript cannot run any more.
+    fn answer(&self, _number: u32, _question: &[u8]) -> Option<Answer> {
+        None
+    }
 }
+
+/// The environment has ended.
+pub(crate) struct Closed;
 
 /// How far a request has come. `Pending` becomes one of the other three, which are final.
 pub(super) enum Stage {
@@ -46,6 +57,10 @@ pub(super) enum Known<'py> {
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
+    /// The environment's thread: the one that made the channel.
+    thread: ThreadId,
+    objects: Objects,
+    questions: Questions,
     state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
     closed: AtomicBool,
@@ -63,10 +78,58 @@ impl Channel {
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
         Arc::new(Self {
             wake,
+            thread: std::thread::current().id(),
+            objects: Objects::default(),
+            questions: Questions::default(),
             state: Mutex::default(),
             output: Mutex::default(),
             closed: AtomicBool::new(false),
         })
+    }
+
+    /// The JavaScript objects that Python holds.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Whether the environment has to hear of something: Python asks, has read an answer, or has dropped an object.
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// The next question that waits for an answer.
+    pub fn next_question(&self) -> Option<Arc<Question>> {
+        self.questions.next()
+    }
+
+    /// How many questions wait for an answer.
+    pub fn waiting_questions(&self) -> usize {
+        self.questions.waiting()
+    }
+
+    /// Moves the numbers of questions whose answers pinned something and were read into `numbers`, which must be empty.
+    pub fn take_read_answers(&self, numbers: &mut Vec<u32>) {
+        self.questions.take_read(numbers);
+    }
+
+    /// Whether the calling thread is the environment's own.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        std::thread::current().id() == self.thread
+    }
+
+    /// Lets JavaScript answer on the calling thread, which is the environment's own.
+    pub(crate) fn answer_here(&self, number: u32, question: &[u8]) -> Result<Option<Answer>, Closed> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Closed);
+        }
+        Ok(self.wake.answer(number, question))
+    }
+
+    /// Wakes the environment, unless it ended.
+    pub fn wake(&self) {
+        if !self.closed.load(Ordering::Acquire) {
+            self.wake.wake();
+        }
     }
 
     /// Takes a request out of its queue; `true` if it will never start.
@@ -124,6 +187,7 @@ impl Channel {
             request.batch.taken[request.index].store(true, Ordering::Release);
         }
         drop(released);
+        self.questions.close();
     }
 
     /// How many requests are known.

@@ -10,12 +10,13 @@ use symphony_wire::{ErrorCode, WireError, Writer};
 
 use super::Failure;
 use crate::async_support::Crossings;
+use crate::javascript;
 use crate::kinds;
 use crate::runtime::{self, Function};
 use crate::types::{self, References, Returns};
 
-/// The eleven members of an exception's details, of which a brief error fills three.
-const DETAILS: usize = 11;
+/// The twelve members of an exception's details, of which a brief error fills four.
+const DETAILS: usize = 12;
 
 /// Writes what is known without asking for a description: type, message and the exception itself. `complete` says that
 /// there is no use in asking for one.
@@ -23,7 +24,7 @@ pub(super) fn write_brief(
     exception: &Bound<'_, PyAny>,
     complete: bool,
     writer: &mut Writer,
-    crossings: &mut Crossings,
+    crossings: &mut Crossings<'_>,
 ) {
     let start = writer.len();
     let name = kinds::qualified_name(exception.get_type().as_any());
@@ -43,7 +44,7 @@ fn write_brief_with(
     name: &str,
     complete: bool,
     writer: &mut Writer,
-    crossings: &mut Crossings,
+    crossings: &mut Crossings<'_>,
 ) -> Result<(), WireError> {
     writer.array(3)?;
     writer.text(ErrorCode::PythonException.as_str())?;
@@ -61,6 +62,7 @@ fn write_brief_with(
     let (id, type_key) = crossings.export(exception);
     writer.handle(id, type_key);
     writer.boolean(complete);
+    write_thrown(exception, writer, crossings);
     Ok(())
 }
 
@@ -79,7 +81,7 @@ fn message_of<'py>(exception: &Bound<'py, PyAny>) -> Bound<'py, PyString> {
 }
 
 /// Writes the error value of an exception with everything known of it; only the brief one if that fails.
-pub(crate) fn write_described(exception: &Bound<'_, PyAny>, writer: &mut Writer, crossings: &mut Crossings) {
+pub(crate) fn write_described(exception: &Bound<'_, PyAny>, writer: &mut Writer, crossings: &mut Crossings<'_>) {
     let py = exception.py();
     let (start, count) = (writer.len(), crossings.count());
     let written = runtime::function(py, Function::Describe)
@@ -96,7 +98,7 @@ pub(crate) fn write_described(exception: &Bound<'_, PyAny>, writer: &mut Writer,
 fn write_description(
     description: &Bound<'_, PyAny>,
     writer: &mut Writer,
-    crossings: &mut Crossings,
+    crossings: &mut Crossings<'_>,
 ) -> Result<(), Failure> {
     let parts = description.cast::<PyTuple>().map_err(PyErr::from)?;
     let part = |index: usize| parts.get_item(index);
@@ -129,12 +131,22 @@ fn write_description(
     } else {
         writer.nil();
     }
-    types::encode(&part(10)?, Returns::Reference, writer, crossings)?;
+    let exception = part(10)?;
+    types::encode(&exception, Returns::Reference, writer, crossings)?;
     writer.boolean(true);
+    write_thrown(&exception, writer, crossings);
     Ok(())
 }
 
-fn write_linked(linked: &Bound<'_, PyAny>, writer: &mut Writer, crossings: &mut Crossings) -> Result<(), Failure> {
+/// The JavaScript object that was thrown and became this exception, or nothing.
+fn write_thrown(exception: &Bound<'_, PyAny>, writer: &mut Writer, crossings: &mut Crossings<'_>) {
+    match javascript::thrown(exception).and_then(|thrown| crossings.export_js_object(&thrown)) {
+        Some(id) => writer.js_object_reference(id),
+        None => writer.nil(),
+    }
+}
+
+fn write_linked(linked: &Bound<'_, PyAny>, writer: &mut Writer, crossings: &mut Crossings<'_>) -> Result<(), Failure> {
     if linked.is_none() {
         writer.nil();
         Ok(())

@@ -167,6 +167,19 @@ impl<'py> Decoder<'py, '_> {
             Token::Range => return self.enter(Kind::Compound(Compound::Range), token).map(|()| None),
             Token::Slice => return self.enter(Kind::Compound(Compound::Slice), token).map(|()| None),
             Token::Path => return self.enter(Kind::Compound(Compound::Path), token).map(|()| None),
+            Token::JsObject(object) => match self.references.import_js_object(py, object) {
+                Some(made) => made?,
+                None => {
+                    return Err(Failure::Protocol(
+                        "expected a message of a JavaScript environment".to_owned(),
+                    ));
+                }
+            },
+            Token::JsObjectReference(id) => {
+                return Err(Failure::Protocol(format!(
+                    "expected a JavaScript object on its way to Python, got object {id} on its way back"
+                )));
+            }
             Token::Handle { id, .. } => {
                 return Err(Failure::Protocol(format!(
                     "expected a handle on its way back, got the crossing of handle {id}"

@@ -185,6 +185,8 @@ impl<'py> Encoder<'py, '_> {
             if let Written::Slice(parts) = written {
                 self.enter(object, parts.len(), Items::Slice(parts))?;
             }
+        } else if let Some(id) = self.references.export_js_object(object) {
+            self.writer.js_object_reference(id);
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.
             return self.value(&plain?);

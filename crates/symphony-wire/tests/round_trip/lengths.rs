@@ -92,7 +92,9 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         | OwnedToken::Integers(_)
         | OwnedToken::Handle(..)
         | OwnedToken::HandleReference(_)
-        | OwnedToken::Request(_) => return None,
+        | OwnedToken::Request(_)
+        | OwnedToken::JsObject(..)
+        | OwnedToken::JsObjectReference(_) => return None,
     };
     Some(Spelled {
         token,

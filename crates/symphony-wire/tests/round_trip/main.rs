@@ -69,6 +69,9 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
         1 => any::<(u32, u32)>().prop_map(|(id, key)| OwnedToken::Handle(id, key)),
         1 => any::<u32>().prop_map(OwnedToken::HandleReference),
         1 => any::<u32>().prop_map(OwnedToken::Request),
+        1 => (any::<u32>(), any::<Option<u8>>(), ".{0,20}")
+            .prop_map(|(id, parameters, name)| OwnedToken::JsObject(id, parameters, name)),
+        1 => any::<u32>().prop_map(OwnedToken::JsObjectReference),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! A token that owns its content: what property tests and fuzz targets generate, write and compare.
 
-use symphony_wire::{Reader, Token, WireError, Writer, fraction_parts, utf16_units};
+use symphony_wire::{JsObject, Reader, Token, WireError, Writer, fraction_parts, utf16_units};
 
 /// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
 /// until it is written, read and named here, and the tests ask for it to be generated.
@@ -41,6 +41,9 @@ pub(crate) enum OwnedToken {
     Handle(u32, u32),
     HandleReference(u32),
     Request(u32),
+    /// Id, parameters of a function, name.
+    JsObject(u32, Option<u8>, String),
+    JsObjectReference(u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,6 +114,8 @@ names! {
     Self::Handle(..) => "handle",
     Self::HandleReference(_) => "handle reference",
     Self::Request(_) => "request",
+    Self::JsObject(..) => "js object",
+    Self::JsObjectReference(_) => "js object reference",
 }
 
 impl From<Token<'_>> for OwnedToken {
@@ -151,6 +156,8 @@ impl From<Token<'_>> for OwnedToken {
             Token::Handle { id, type_key } => Self::Handle(id, type_key),
             Token::HandleReference(id) => Self::HandleReference(id),
             Token::Request(id) => Self::Request(id),
+            Token::JsObject(JsObject { id, parameters, name }) => Self::JsObject(id, parameters, name.to_owned()),
+            Token::JsObjectReference(id) => Self::JsObjectReference(id),
         }
     }
 }
@@ -202,6 +209,8 @@ impl OwnedToken {
             Self::Handle(id, type_key) => writer.handle(id, type_key),
             Self::HandleReference(id) => writer.handle_reference(id),
             Self::Request(id) => writer.request(id),
+            Self::JsObject(id, parameters, ref name) => writer.js_object(JsObject { id, parameters, name })?,
+            Self::JsObjectReference(id) => writer.js_object_reference(id),
         }
         Ok(())
     }
@@ -257,7 +266,9 @@ impl OwnedToken {
             | Self::Ellipsis
             | Self::Handle(..)
             | Self::HandleReference(_)
-            | Self::Request(_) => 0,
+            | Self::Request(_)
+            | Self::JsObject(..)
+            | Self::JsObjectReference(_) => 0,
         }
     }
 

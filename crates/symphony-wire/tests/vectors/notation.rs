@@ -2,7 +2,7 @@
 
 use super::fixture::hex;
 use serde_json::{Value, json};
-use symphony_wire::{Reader, Token, WireError, Writer, utf16_units};
+use symphony_wire::{JsObject, Reader, Token, WireError, Writer, utf16_units};
 
 fn to_hex(bytes: &[u8]) -> String {
     bytes
@@ -66,6 +66,17 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         "handle" => writer.handle(id(&content[0]), id(&content[1])),
         "handleReference" => writer.handle_reference(id(content)),
         "request" => writer.request(id(content)),
+        "jsObject" => {
+            let parameters = content[1].as_u64().map(|count| u8::try_from(count).unwrap());
+            let name = content[2].as_str().unwrap();
+            let object = JsObject {
+                id: id(&content[0]),
+                parameters,
+                name,
+            };
+            writer.js_object(object).unwrap();
+        }
+        "jsObjectReference" => writer.js_object_reference(id(content)),
         other => panic!("unknown notation {other}"),
     }
     match kind.as_str() {
@@ -151,6 +162,8 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::Handle { id, type_key } => json!({ "handle": [id, type_key] }),
         Token::HandleReference(id) => json!({ "handleReference": id }),
         Token::Request(id) => json!({ "request": id }),
+        Token::JsObject(JsObject { id, parameters, name }) => json!({ "jsObject": [id, parameters, name] }),
+        Token::JsObjectReference(id) => json!({ "jsObjectReference": id }),
     })
 }
 

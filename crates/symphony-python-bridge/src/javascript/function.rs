@@ -1,0 +1,203 @@
+//! `JsFunction` and `JsMethod`: JavaScript functions as Python callables.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::object::{self, JsObject};
+use super::objects::Reference;
+use super::question::{Draft, Operation, Outcome, too_large};
+use crate::runtime::{self, Function};
+
+/// A function of JavaScript's.
+///
+/// Called from any thread, it runs on the JavaScript thread, and the caller waits for its result. Keyword arguments arrive as one
+/// `kw(…)` behind the others. What it throws is raised as `JsError`. There is one for each JavaScript function, and going back it is
+/// that very function.
+#[pyclass(frozen, weakref, module = "symphony_bridge")]
+pub(crate) struct JsFunction {
+    reference: Reference,
+    name: String,
+    parameters: u8,
+}
+
+impl JsFunction {
+    pub(super) fn new(reference: Reference, name: String, parameters: u8) -> Self {
+        Self {
+            reference,
+            name,
+            parameters,
+        }
+    }
+
+    pub(super) fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    fn call<'py>(
+        &self,
+        this: Option<&Reference>,
+        arguments: &Bound<'py, PyTuple>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = arguments.py();
+        let mut draft = Draft::new(&self.reference, Operation::Call, 3)?;
+        match this {
+            Some(this) => draft.writer().unsigned(this.id().into()),
+            None => draft.writer().nil(),
+        }
+        draft.writer().array(arguments.len()).map_err(too_large)?;
+        for (index, argument) in arguments.iter().enumerate() {
+            draft.value(&argument, &|| format!("args[{index}]"))?;
+        }
+        match keywords.filter(|keywords| !keywords.is_empty()) {
+            None => draft.writer().nil(),
+            // The names of keywords are strings, and none of them is `then` with a callable: a list of pairs says so more simply.
+            Some(keywords) => {
+                let pairs = keywords.items();
+                draft.writer().array(2 * pairs.len()).map_err(too_large)?;
+                for (name, value) in keywords.iter() {
+                    draft.value(&name, &|| "kw".to_owned())?;
+                    draft.value(&value, &|| format!("kw.{name}"))?;
+                }
+            }
+        }
+        Ok(match draft.ask(py)? {
+            Outcome::Value(value) => value,
+            Outcome::Missing => py.None().into_bound(py),
+        })
+    }
+
+    fn shown_name(&self) -> &str {
+        if self.name.is_empty() {
+            "<anonymous>"
+        } else {
+            &self.name
+        }
+    }
+}
+
+#[pymethods]
+impl JsFunction {
+    #[pyo3(signature = (*arguments, **keywords))]
+    fn __call__<'py>(
+        &self,
+        arguments: &Bound<'py, PyTuple>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call(None, arguments, keywords)
+    }
+
+    fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        object::attribute(&self.reference, &|| self.shown_name().to_owned(), name)
+    }
+
+    fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
+        object::names(&slf.get().reference, &slf.get_type())
+    }
+
+    /// The function's name.
+    #[getter]
+    fn __name__(&self) -> &str {
+        &self.name
+    }
+
+    /// The function's name.
+    #[getter]
+    fn __qualname__(&self) -> &str {
+        &self.name
+    }
+
+    /// What `inspect.signature` gives.
+    #[getter]
+    fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        runtime::function(py, Function::SignatureOf)?.call1((self.parameters,))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<JsFunction {}>", self.shown_name())
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(object::not_pickled(self.shown_name()))
+    }
+}
+
+/// A JavaScript function read from an object, called with that object as `this`.
+#[pyclass(frozen, weakref, module = "symphony_bridge")]
+pub(crate) struct JsMethod {
+    function: Py<JsFunction>,
+    this: Py<JsObject>,
+}
+
+impl JsMethod {
+    pub(super) fn bind<'py>(
+        function: &Bound<'py, JsFunction>,
+        this: &Bound<'py, JsObject>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let method = Self {
+            function: function.clone().unbind(),
+            this: this.clone().unbind(),
+        };
+        Ok(Bound::new(function.py(), method)?.into_any())
+    }
+}
+
+#[pymethods]
+impl JsMethod {
+    #[pyo3(signature = (*arguments, **keywords))]
+    fn __call__<'py>(
+        &self,
+        arguments: &Bound<'py, PyTuple>,
+        keywords: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.function
+            .get()
+            .call(Some(self.this.get().reference()), arguments, keywords)
+    }
+
+    fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.function.bind(name.py()).getattr(name)
+    }
+
+    /// The function.
+    #[getter]
+    fn __func__(&self, py: Python<'_>) -> Py<JsFunction> {
+        self.function.clone_ref(py)
+    }
+
+    /// The object.
+    #[getter]
+    fn __self__(&self, py: Python<'_>) -> Py<JsObject> {
+        self.this.clone_ref(py)
+    }
+
+    /// The function's name.
+    #[getter]
+    fn __name__(&self) -> &str {
+        &self.function.get().name
+    }
+
+    /// What `inspect.signature` gives.
+    #[getter]
+    fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.function.get().__signature__(py)
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other
+            .cast_exact::<Self>()
+            .is_ok_and(|other| other.get().function.is(&self.function) && other.get().this.is(&self.this))
+    }
+
+    fn __hash__(&self) -> usize {
+        self.function.as_ptr() as usize ^ (self.this.as_ptr() as usize).rotate_left(7)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<JsMethod {} of {}>",
+            self.function.get().shown_name(),
+            self.this.get().spelled()
+        )
+    }
+}

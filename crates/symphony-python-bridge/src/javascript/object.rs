@@ -1,0 +1,208 @@
+//! `JsObject`: an instance of a JavaScript class, as a mapping with attributes.
+
+use pyo3::exceptions::{PyAttributeError, PyKeyError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyString, PyType};
+
+use super::function::{JsFunction, JsMethod};
+use super::objects::Reference;
+use super::question::{Draft, Operation, Outcome};
+
+/// An object of JavaScript's that is not plain data: an instance of a class, an `Error`, a `URL`.
+///
+/// Its attributes are the properties that `object.name` has in JavaScript, methods and getters included; its items are what
+/// `{ ...object }` would copy, so that `Model(**item)` works. Everything is asked when it is used, on the JavaScript thread: at once
+/// in a synchronous call from there; from any other thread it waits for JavaScript's event loop.
+///
+/// There is one for each JavaScript object, and going back it is that very object. It is always true, equal to itself only, and
+/// hashable.
+#[pyclass(frozen, weakref, module = "symphony_bridge")]
+pub(crate) struct JsObject {
+    reference: Reference,
+    name: String,
+}
+
+static REGISTERED: PyOnceLock<()> = PyOnceLock::new();
+
+impl JsObject {
+    pub(super) fn new(reference: Reference, name: String) -> Self {
+        Self { reference, name }
+    }
+
+    pub(super) fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// Makes the class one of those that `collections.abc.Mapping` counts in.
+    pub(super) fn be_a_mapping(py: Python<'_>) -> PyResult<()> {
+        REGISTERED
+            .get_or_try_init(py, || {
+                let mapping = py.import("collections.abc")?.getattr("Mapping")?;
+                mapping.call_method1("register", (py.get_type::<Self>(),))?;
+                Ok(())
+            })
+            .copied()
+    }
+
+    pub(super) fn spelled(&self) -> String {
+        format!("<JsObject {}>", self.name)
+    }
+
+    fn ask_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        match Draft::new(&self.reference, Operation::Keys, 0)?.ask(py)? {
+            Outcome::Value(keys) => Ok(keys.cast_into::<PyList>()?),
+            Outcome::Missing => Ok(PyList::empty(py)),
+        }
+    }
+
+    fn ask_items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let items = PyDict::new(py);
+        if let Outcome::Value(pairs) = Draft::new(&self.reference, Operation::Items, 0)?.ask(py)? {
+            for pair in pairs.try_iter()? {
+                let pair = pair?;
+                items.set_item(pair.get_item(0)?, pair.get_item(1)?)?;
+            }
+        }
+        Ok(items)
+    }
+
+    fn ask_item<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // Other keys than strings there are none, and asking for one might find the string that it spells.
+        let Ok(key) = key.cast::<PyString>() else {
+            return Ok(None);
+        };
+        let mut draft = Draft::new(&self.reference, Operation::Item, 1)?;
+        draft.value(key, &|| "key".to_owned())?;
+        Ok(match draft.ask(key.py())? {
+            Outcome::Value(value) => Some(value),
+            Outcome::Missing => None,
+        })
+    }
+}
+
+/// The property of an object; `AttributeError` if there is none.
+pub(super) fn attribute<'py>(
+    reference: &Reference,
+    owner: &dyn Fn() -> String,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let missing = || {
+        Err(PyAttributeError::new_err(format!(
+            "`{}` has no attribute '{name}'",
+            owner()
+        )))
+    };
+    let text = name.to_cow()?;
+    // Protocols of Python's, which many libraries look for in everything.
+    if text.starts_with("__") && text.ends_with("__") {
+        return missing();
+    }
+    let mut draft = Draft::new(reference, Operation::Attribute, 1)?;
+    draft.value(name, &|| "name".to_owned())?;
+    match draft.ask(name.py())? {
+        Outcome::Value(value) => Ok(value),
+        Outcome::Missing => missing(),
+    }
+}
+
+/// The names of an object's properties.
+pub(super) fn names(reference: &Reference, class: &Bound<'_, PyType>) -> PyResult<Vec<String>> {
+    let py = class.py();
+    let mut names: Vec<String> = class.dir()?.extract()?;
+    if let Outcome::Value(own) = Draft::new(reference, Operation::Names, 0)?.ask(py)? {
+        names.extend(own.extract::<Vec<String>>()?);
+    }
+    Ok(names)
+}
+
+#[pymethods]
+impl JsObject {
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let value = attribute(&this.reference, &|| this.name.clone(), name)?;
+        match value.cast_exact::<JsFunction>() {
+            Ok(function) => JsMethod::bind(function, slf),
+            Err(_) => Ok(value),
+        }
+    }
+
+    fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.ask_item(key)?
+            .ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
+    }
+
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Ok(key) = key.cast::<PyString>() else {
+            return Ok(false);
+        };
+        let mut draft = Draft::new(&self.reference, Operation::Contains, 1)?;
+        draft.value(key, &|| "key".to_owned())?;
+        match draft.ask(key.py())? {
+            Outcome::Value(value) => value.is_truthy(),
+            Outcome::Missing => Ok(false),
+        }
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.ask_keys(py)?.len())
+    }
+
+    /// As in JavaScript, where an object without properties is true as well.
+    #[expect(clippy::unused_self, reason = "Python passes it")]
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.ask_keys(py)?.try_iter()?.into_any())
+    }
+
+    /// The keys as they are now.
+    fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let keys = self.ask_keys(py)?;
+        py.get_type::<PyDict>()
+            .call_method1(intern!(py, "fromkeys"), (keys,))?
+            .call_method0(intern!(py, "keys"))
+    }
+
+    /// The values as they are now.
+    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.ask_items(py)?.call_method0(intern!(py, "values"))
+    }
+
+    /// The keys and values as they are now.
+    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.ask_items(py)?.call_method0(intern!(py, "items"))
+    }
+
+    /// The value of a key, or `default`.
+    #[pyo3(signature = (key, default=None))]
+    fn get<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.ask_item(key)?.or(default))
+    }
+
+    fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
+        names(&slf.get().reference, &slf.get_type())
+    }
+
+    fn __repr__(&self) -> String {
+        self.spelled()
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(not_pickled(&self.name))
+    }
+}
+
+/// It lives in one process, in one JavaScript environment.
+pub(super) fn not_pickled(name: &str) -> PyErr {
+    pyo3::exceptions::PyTypeError::new_err(format!(
+        "cannot pickle the JavaScript object `{name}`; make a dict of it first"
+    ))
+}

@@ -1,0 +1,170 @@
+//! Which JavaScript objects of one environment Python holds.
+
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use rustc_hash::FxHashMap;
+use symphony_wire::JsObject as Token;
+
+use super::{JsFunction, JsObject};
+use crate::async_support::Channel;
+
+/// The objects of one environment that Python holds, by their numbers. The lock is held for a few instructions and never
+/// while Python code runs.
+#[derive(Default)]
+pub struct Objects(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    entries: FxHashMap<u32, Entry>,
+    /// The numbers of those that Python does not hold any more, until the environment takes them.
+    dropped: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// The Python object and the reference inside it; the object is not owned, and takes itself out when it goes.
+    object: Option<(NonNull<ffi::PyObject>, *const Reference)>,
+    /// How often it is on its way to JavaScript.
+    crossings: usize,
+}
+
+// SAFETY: the pointers are dereferenced only by threads that hold the GIL, and only while the entry has them, which is for the
+// life of the object that they point to.
+unsafe impl Send for Entry {}
+
+impl Objects {
+    /// Whether Python holds the object, or it is on its way back.
+    pub fn holds(&self, id: u32) -> bool {
+        self.lock().entries.contains_key(&id)
+    }
+
+    /// The object of that number arrived in JavaScript.
+    pub fn arrived(&self, id: u32) {
+        let mut state = self.lock();
+        if let Some(entry) = state.entries.get_mut(&id) {
+            entry.crossings = entry.crossings.saturating_sub(1);
+            if entry.crossings == 0 && entry.object.is_none() {
+                state.entries.remove(&id);
+            }
+        }
+    }
+
+    /// Moves the numbers of dropped objects into `ids`, which must be empty.
+    pub fn take_dropped(&self, ids: &mut Vec<u32>) {
+        std::mem::swap(&mut self.lock().dropped, ids);
+    }
+
+    /// The object is on its way to JavaScript once more.
+    fn leaves(&self, id: u32) {
+        self.lock().entries.entry(id).or_default().crossings += 1;
+    }
+
+    fn find<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
+        let state = self.lock();
+        let (object, _) = state.entries.get(&id)?.object?;
+        // SAFETY: alive, since it would have taken itself out, for which it needs the GIL, which is held here.
+        Some(unsafe { Bound::from_borrowed_ptr(py, object.as_ptr()) })
+    }
+
+    /// Enters a new object; gives the one that another thread entered meanwhile, if there is one.
+    fn enter<'py>(&self, id: u32, object: Bound<'py, PyAny>, reference: *const Reference) -> Bound<'py, PyAny> {
+        let mut state = self.lock();
+        let entry = state.entries.entry(id).or_default();
+        if let Some((known, _)) = entry.object {
+            drop(state);
+            // SAFETY: as in `find`; the GIL was held all the time.
+            return unsafe { Bound::from_borrowed_ptr(object.py(), known.as_ptr()) };
+        }
+        entry.object = NonNull::new(object.as_ptr()).map(|pointer| (pointer, reference));
+        drop(state);
+        object
+    }
+
+    /// Takes an object out; whether the environment is to be told.
+    fn leave(&self, id: u32, reference: *const Reference) -> bool {
+        let mut state = self.lock();
+        let Some(entry) = state.entries.get_mut(&id) else {
+            return false;
+        };
+        // One that came too late to be entered takes nothing out.
+        if !entry.object.is_some_and(|(_, entered)| ptr::eq(entered, reference)) {
+            return false;
+        }
+        entry.object = None;
+        if entry.crossings == 0 {
+            state.entries.remove(&id);
+        }
+        let was_empty = state.dropped.is_empty();
+        state.dropped.push(id);
+        was_empty
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A JavaScript object of one environment, held. Lives inside the Python object that stands for it.
+pub(crate) struct Reference {
+    channel: Arc<Channel>,
+    id: u32,
+}
+
+impl Reference {
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The number, for a message to this environment; counts one crossing. Nothing for an object of another one.
+    pub(crate) fn leave_for(&self, channel: &Arc<Channel>) -> Option<u32> {
+        if !Arc::ptr_eq(&self.channel, channel) {
+            return None;
+        }
+        channel.objects().leaves(self.id);
+        Some(self.id)
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        if self.channel.objects().leave(self.id, self) {
+            self.channel.wake();
+        }
+    }
+}
+
+/// The Python object that stands for a JavaScript object of the channel's environment.
+pub(crate) fn object_for<'py>(
+    py: Python<'py>,
+    channel: &Arc<Channel>,
+    token: Token<'_>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let objects = channel.objects();
+    if let Some(known) = objects.find(py, token.id) {
+        return Ok(known);
+    }
+    let reference = Reference {
+        channel: Arc::clone(channel),
+        id: token.id,
+    };
+    // Without the lock: making an object may collect garbage, and so drop references.
+    let name = token.name.to_owned();
+    let (object, reference) = if let Some(parameters) = token.parameters {
+        let function = Bound::new(py, JsFunction::new(reference, name, parameters))?;
+        let reference = ptr::from_ref(function.get().reference());
+        (function.into_any(), reference)
+    } else {
+        JsObject::be_a_mapping(py)?;
+        let object = Bound::new(py, JsObject::new(reference, name))?;
+        let reference = ptr::from_ref(object.get().reference());
+        (object.into_any(), reference)
+    };
+    Ok(objects.enter(token.id, object, reference))
+}

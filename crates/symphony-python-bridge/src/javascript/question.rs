@@ -1,0 +1,330 @@
+//! What Python asks JavaScript, and how the answer comes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyTypeError};
+use pyo3::prelude::*;
+use symphony_wire::{Reader, Writer};
+
+use super::objects::Reference;
+use super::thrown;
+use crate::async_support::{Channel, Closed, Crossings};
+use crate::types::{self, Returns};
+
+/// How long a thread waits until JavaScript's thread begins to answer. It may be in a synchronous call that waits for the very
+/// thread that asks, and then nobody else would end this.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The operations, as `docs/internal/native-interface.md` lists them.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Operation {
+    Attribute = 0,
+    Call = 1,
+    Keys = 2,
+    Item = 3,
+    Contains = 4,
+    Items = 5,
+    Names = 6,
+}
+
+/// The first byte of an answer.
+mod status {
+    pub(super) const VALUE: u8 = 0;
+    pub(super) const THROWN: u8 = 1;
+    pub(super) const MISSING: u8 = 2;
+}
+
+/// What JavaScript answered: a status and a wire value.
+pub struct Answer {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Whether the environment keeps what the answer names until it hears that it was read.
+    pub pinned: bool,
+}
+
+/// A question under way, asked by a thread that waits for it.
+pub struct Question {
+    number: u32,
+    bytes: Vec<u8>,
+    stage: Mutex<Stage>,
+    changed: Condvar,
+}
+
+enum Stage {
+    /// Nobody has begun to answer.
+    Asked,
+    Begun,
+    /// `None`: JavaScript could not run to the end.
+    Answered(Option<Answer>),
+    /// Nobody waits any more, or nobody will answer; the question was not begun.
+    Refused(Refusal),
+}
+
+/// Why a question was not begun.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// JavaScript's thread did not come to it in time.
+    Overdue,
+    /// The environment ended.
+    Closed,
+}
+
+impl Question {
+    fn new(number: u32, bytes: Vec<u8>) -> Self {
+        Self {
+            number,
+            bytes,
+            stage: Mutex::new(Stage::Asked),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The number by which the environment hears that its answer was read.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The operation, the number of the object, and an array of what the operation needs.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Somebody begins to answer; `false` if nobody waits for that any more.
+    pub fn begin(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let waits = matches!(*stage, Stage::Asked);
+        if waits {
+            *stage = Stage::Begun;
+        }
+        waits
+    }
+
+    /// Ends the wait. `None` says that JavaScript cannot run any more.
+    pub fn settle(&self, answer: Option<Answer>) {
+        *lock(&self.stage) = Stage::Answered(answer);
+        self.changed.notify_all();
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        *lock(&self.stage) = Stage::Refused(refusal);
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) -> Result<Option<Answer>, Refusal> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut stage = lock(&self.stage);
+        loop {
+            match &mut *stage {
+                Stage::Answered(answer) => return Ok(answer.take()),
+                Stage::Asked => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        *stage = Stage::Refused(Refusal::Overdue);
+                        continue;
+                    }
+                    let waited = self.changed.wait_timeout(stage, left);
+                    stage = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Stage::Refused(refusal) => return Err(*refusal),
+                Stage::Begun => {
+                    stage = self.changed.wait(stage).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+}
+
+/// The questions of one environment that nobody has begun to answer, and the answers that were read.
+#[derive(Default)]
+pub(crate) struct Questions(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    asked: VecDeque<Arc<Question>>,
+    read: Vec<u32>,
+    last: u32,
+    closed: bool,
+}
+
+impl Questions {
+    /// Numbers of questions that pinned something and were read.
+    pub(crate) fn take_read(&self, numbers: &mut Vec<u32>) {
+        std::mem::swap(&mut lock(&self.0).read, numbers);
+    }
+
+    /// The next question to be answered.
+    pub(crate) fn next(&self) -> Option<Arc<Question>> {
+        lock(&self.0).asked.pop_front()
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.0).asked.len()
+    }
+
+    /// Nobody answers any more.
+    pub(crate) fn close(&self) {
+        let asked = {
+            let mut state = lock(&self.0);
+            state.closed = true;
+            std::mem::take(&mut state.asked)
+        };
+        for question in asked {
+            question.refuse(Refusal::Closed);
+        }
+    }
+
+    fn number(&self) -> u32 {
+        let mut state = lock(&self.0);
+        state.last = state.last.wrapping_add(1);
+        state.last
+    }
+
+    /// Queues a question; whether the environment has to be woken, or nothing if nobody will answer.
+    fn ask(&self, question: &Arc<Question>) -> Option<bool> {
+        let mut state = lock(&self.0);
+        if state.closed {
+            return None;
+        }
+        state.asked.push_back(Arc::clone(question));
+        Some(state.asked.len() == 1)
+    }
+
+    fn was_read(&self, number: u32) -> bool {
+        let mut state = lock(&self.0);
+        state.read.push(number);
+        state.read.len() == 1
+    }
+}
+
+/// What JavaScript gave.
+pub(super) enum Outcome<'py> {
+    Value(Bound<'py, PyAny>),
+    /// There is no such attribute, or key.
+    Missing,
+}
+
+/// A question under construction.
+pub(super) struct Draft<'a> {
+    reference: &'a Reference,
+    writer: Writer,
+    crossings: Crossings<'a>,
+}
+
+impl<'a> Draft<'a> {
+    /// `parts` counts what will be written behind it.
+    pub(super) fn new(reference: &'a Reference, operation: Operation, parts: usize) -> PyResult<Self> {
+        let mut writer = Writer::new();
+        writer.raw(&[operation as u8]);
+        writer.raw(&reference.id().to_le_bytes());
+        writer.array(parts).map_err(too_large)?;
+        Ok(Self {
+            reference,
+            writer,
+            crossings: Crossings::of(reference.channel()),
+        })
+    }
+
+    pub(super) fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+
+    /// Writes a value; `root` spells where it stands.
+    pub(super) fn value(&mut self, value: &Bound<'_, PyAny>, root: &dyn Fn() -> String) -> PyResult<()> {
+        types::encode(value, Returns::Auto, &mut self.writer, &mut self.crossings).map_err(|error| {
+            self.crossings.give_back(value.py());
+            match error.exception() {
+                Some(exception) => exception.clone_ref(value.py()),
+                None => PyTypeError::new_err(format!("{}{error}", root())),
+            }
+        })
+    }
+
+    /// Asks, and waits for the answer without the GIL.
+    pub(super) fn ask(self, py: Python<'_>) -> PyResult<Outcome<'_>> {
+        let Self {
+            reference,
+            writer,
+            mut crossings,
+        } = self;
+        let channel = reference.channel();
+        let number = channel.questions().number();
+        let asked = py.detach(|| ask(channel, number, writer.into_vec()));
+        match asked {
+            Ok(Some(answer)) => read(py, channel, number, &answer),
+            // What the question named has been taken over.
+            Ok(None) => Err(ended()),
+            Err(Refusal::Closed) => {
+                crossings.give_back(py);
+                Err(ended())
+            }
+            Err(Refusal::Overdue) => {
+                crossings.give_back(py);
+                Err(PyTimeoutError::new_err(format!(
+                    "JavaScript's thread did not come to this call within {} seconds; a synchronous call from JavaScript may be waiting \
+                     for this thread: make it an asynchronous one",
+                    PATIENCE.as_secs()
+                )))
+            }
+        }
+    }
+}
+
+fn ended() -> PyErr {
+    PyRuntimeError::new_err("the JavaScript environment of this object has ended")
+}
+
+fn ask(channel: &Arc<Channel>, number: u32, bytes: Vec<u8>) -> Result<Option<Answer>, Refusal> {
+    if channel.is_own_thread() {
+        return channel.answer_here(number, &bytes).map_err(|Closed| Refusal::Closed);
+    }
+    let question = Arc::new(Question::new(number, bytes));
+    match channel.questions().ask(&question) {
+        None => return Err(Refusal::Closed),
+        Some(true) => channel.wake(),
+        Some(false) => {}
+    }
+    question.wait()
+}
+
+fn read<'py>(py: Python<'py>, channel: &Arc<Channel>, number: u32, answer: &Answer) -> PyResult<Outcome<'py>> {
+    let outcome = read_answer(py, channel, &answer.bytes);
+    if answer.pinned && channel.questions().was_read(number) {
+        channel.wake();
+    }
+    outcome
+}
+
+fn read_answer<'py>(py: Python<'py>, channel: &Arc<Channel>, bytes: &[u8]) -> PyResult<Outcome<'py>> {
+    let Some((&status, value)) = bytes.split_first() else {
+        return Err(PyRuntimeError::new_err("JavaScript gave an answer without a status"));
+    };
+    if status == status::MISSING {
+        return Ok(Outcome::Missing);
+    }
+    let mut reader = Reader::new(value);
+    let references = Crossings::of(channel);
+    let decoded = types::decode(py, &mut reader, &|| "result".to_owned(), &references);
+    let value = decoded.map_err(|error| match error.exception() {
+        Some(exception) => exception.clone_ref(py),
+        None => PyTypeError::new_err(error.to_string()),
+    })?;
+    match status {
+        status::VALUE => Ok(Outcome::Value(value)),
+        status::THROWN => Err(thrown::raised(&value)),
+        other => Err(PyRuntimeError::new_err(format!(
+            "JavaScript gave an answer of the unknown status {other}"
+        ))),
+    }
+}
+
+pub(super) fn too_large(error: symphony_wire::WireError) -> PyErr {
+    PyTypeError::new_err(format!("the value is too large: {error}"))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,174 @@
+/* Answers what Python asks of JavaScript: it calls a function, or looks at an object. native-interface.md describes the questions. */
+import { asTheyAre } from '../codec/conversion'
+import { BridgeError } from '../errors/bridge-error'
+import { exceptionState } from '../errors/python-error'
+import { kw } from '../call/keywords'
+import { RequestWriter, type Named } from '../call/request-writer'
+import { decodeValue, syncScope } from '../call/result-decoder'
+import { environment } from '../native/environment'
+import { valueStart } from '../native/mailbox'
+import { PyTuple } from '../values/tuple'
+import { ByReference, heldById, type HeldObject } from './held-object'
+
+/** What Python asks; `crates/symphony-python-bridge/src/javascript/question.rs` has the same. */
+const Operation = { attribute: 0, call: 1, keys: 2, item: 3, contains: 4, items: 5, names: 6 } as const
+
+/** The first byte of an answer. */
+const Status = { value: 0, thrown: 1, missing: 2 } as const
+
+/** There is no such attribute or key. */
+const missing = Symbol('missing')
+
+type Properties = Readonly<Record<string, unknown>>
+
+/** Writers by depth: answering one question may ask Python, which asks again. */
+const writers: RequestWriter[] = []
+let depth = 0
+
+/** What answers name, by the number of the question, until Python has read them. */
+const pinned = new Map<number, Named>()
+
+/**
+ * Answers one question. The answer is in the outbox: gives its length, negative if it names something that must live until Python
+ * has read it. Never throws.
+ *
+ * @param large whether the question is in `takeLarge` rather than in the mailbox
+ * @param outboxInUse whether a request in the outbox is still being read
+ */
+export function answerQuestion(large: boolean, length: number, number: number, outboxInUse: boolean): number {
+  if (outboxInUse) environment.outbox = new Uint8Array(environment.port.outbox(initialOutbox))
+  const writer = (writers[depth] ??= new RequestWriter({ mayWait: false }))
+  depth += 1
+  try {
+    writeAnswer(writer, large, length)
+    const { bytes, position } = writer.encoder
+    const size = environment.fillOutbox(bytes, position)
+    const named = writer.takeNamed()
+    if (named === undefined) return size
+    pinned.set(number, named)
+    return -size
+  } finally {
+    writer.clear()
+    depth -= 1
+  }
+}
+
+/** Python has read the answer to a question. */
+export function answerWasRead(number: number): void {
+  const named = pinned.get(number)
+  pinned.delete(number)
+  if (named instanceof Array) for (const one of named) one.letGo()
+  else named?.letGo()
+}
+
+const initialOutbox = 64 * 1024
+
+function writeAnswer(writer: RequestWriter, large: boolean, length: number): void {
+  let held: HeldObject | undefined
+  try {
+    const question = readQuestion(large, length)
+    held = question.held
+    if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
+    const value = answer(held.object, question)
+    writer.writeAnswer(value === missing ? Status.missing : Status.value, value === missing ? null : value, held)
+  } catch (error) {
+    writeThrown(writer, error, held)
+  }
+}
+
+interface Question {
+  readonly operation: number
+  /** The object that it is about. */
+  readonly held: HeldObject | undefined
+  readonly parts: readonly unknown[]
+}
+
+/** The operation and the number of the object. */
+const headBytes = 5
+
+/** Decodes the whole question, before any of the program's code runs. */
+function readQuestion(large: boolean, length: number): Question {
+  const bytes = large ? new Uint8Array(environment.port.takeLarge()) : environment.mailbox
+  const start = large ? 0 : valueStart
+  const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(start + 1, true)
+  const held = heldById(id)
+  const [scope, convert] = [held?.scope ?? syncScope, held?.convert ?? asTheyAre]
+  const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert) as unknown[]
+  return { operation: bytes[start]!, held, parts }
+}
+
+function answer(object: object, { operation, parts }: Question): unknown {
+  switch (operation) {
+    case Operation.attribute:
+      return (parts[0] as string) in object ? (object as Properties)[parts[0] as string] : missing
+    case Operation.call:
+      return call(object, parts)
+    case Operation.keys:
+      return Object.keys(object)
+    case Operation.item:
+      return isKey(object, parts[0]) ? (object as Properties)[parts[0]] : missing
+    case Operation.contains:
+      return isKey(object, parts[0])
+    case Operation.items:
+      return Object.entries(object)
+    case Operation.names:
+      return namesOf(object)
+    default:
+      throw new BridgeError('ERR_PROTOCOL', `Python asked for the unknown operation ${operation}`)
+  }
+}
+
+function isKey(object: object, key: unknown): key is string {
+  return typeof key === 'string' && Object.prototype.propertyIsEnumerable.call(object, key)
+}
+
+function call(callee: object, [thisId, positional, named]: readonly unknown[]): unknown {
+  const args = positional as unknown[]
+  const pairs = named as unknown[] | null
+  if (pairs !== null) {
+    const keywords: Record<string, unknown> = {}
+    for (let index = 0; index < pairs.length; index += 2) {
+      const value = { value: pairs[index + 1], enumerable: true, writable: true, configurable: true }
+      Object.defineProperty(keywords, pairs[index] as string, value)
+    }
+    args.push(kw(keywords))
+  }
+  const receiver = thisId === null ? undefined : heldById(thisId as number)?.object
+  return Reflect.apply(callee as (...args: unknown[]) => unknown, receiver, args)
+}
+
+/** What a person would look for: properties of the object and of its class. */
+function namesOf(object: object): string[] {
+  const names = new Set<string>()
+  for (let level: object | null = object; level !== null && level !== Object.prototype;) {
+    for (const name of Object.getOwnPropertyNames(level))
+      if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(name)) names.add(name)
+    level = Object.getPrototypeOf(level) as object | null
+  }
+  names.delete('constructor')
+  return [...names]
+}
+
+/** What was thrown: Python's own exception as itself, anything else as name, message, stack and the object. */
+function writeThrown(writer: RequestWriter, thrown: unknown, held: HeldObject | undefined): void {
+  const rules = { scope: held?.scope ?? syncScope, convert: asTheyAre }
+  const exception = typeof thrown === 'object' && thrown !== null ? exceptionState(thrown) : undefined
+  try {
+    writer.writeAnswer(Status.thrown, exception === undefined ? described(thrown) : thrown, rules)
+  } catch {
+    // A value that cannot cross, or an error whose properties throw: what can be said of it is that it was thrown.
+    writer.writeAnswer(
+      Status.thrown,
+      PyTuple.of('Error', 'JavaScript threw a value that cannot be described', ''),
+      rules,
+    )
+  }
+}
+
+function described(thrown: unknown): PyTuple {
+  const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function'
+  if (!isObject) return PyTuple.of('Error', String(thrown), '', thrown)
+  const { name, message, stack } = thrown as { name?: unknown; message?: unknown; stack?: unknown }
+  const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise)
+  return PyTuple.of(text(name, 'Error'), text(message, ''), text(stack, ''), new ByReference(thrown))
+}

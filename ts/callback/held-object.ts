@@ -1,0 +1,119 @@
+/* JavaScript objects and functions that Python holds, or that are on their way to it. */
+import { types } from 'node:util'
+import type { ByteWriter } from '../codec/byte-writer'
+import type { Conversion } from '../codec/conversion'
+import { classNameOf } from '../codec/unsupported'
+import { environment } from '../native/environment'
+import type { ViewScope } from '../call/result-decoder'
+
+/**
+ * One object that crossed to Python.
+ *
+ * It is kept as long as a message that names it is under way, or the core says that Python holds it. What Python does with it has
+ * the options of the last call that passed it.
+ */
+export class HeldObject {
+  #pending = 0
+
+  constructor(
+    readonly id: number,
+    readonly object: object,
+    /** Which views the handles among the arguments of a callback have. */
+    public scope: ViewScope,
+    public convert: Conversion,
+  ) {}
+
+  /** A message that names the object is under way. */
+  hold(): void {
+    this.#pending += 1
+  }
+
+  /** A message that named the object is done. */
+  letGo(): void {
+    this.#pending -= 1
+    this.forgetUnlessHeld()
+  }
+
+  /** Ends its life if nobody needs it. */
+  forgetUnlessHeld(): void {
+    if (this.#pending > 0 || environment.port.holdsObject(this.id)) return
+    byId.delete(this.id)
+    if (byObject.get(this.object) === this) byObject.delete(this.object)
+  }
+
+  /** Writes it as a value. */
+  write(writer: ByteWriter): void {
+    const { object } = this
+    if (typeof object !== 'function') {
+      writer.jsObject(this.id, undefined, classNameOf(object) ?? 'Object')
+      return
+    }
+    const { name, length } = object as { name?: unknown; length?: unknown }
+    const parameters = typeof length === 'number' && length >= 0 ? Math.min(Math.trunc(length), 255) : 0
+    writer.jsObject(this.id, parameters, typeof name === 'string' ? name : '')
+  }
+}
+
+const byId = new Map<number, HeldObject>()
+const byObject = new WeakMap<object, HeldObject>()
+const largestId = 0xffff_ffff
+let lastId = 0
+/** How many were added since the last look at what Python dropped: one long synchronous job never comes to the event loop. */
+let added = 0
+const mostAdded = 1000
+
+/** The entry of an object that is about to cross. Whoever asks holds it. */
+export function heldObject(object: object, scope: ViewScope, convert: Conversion): HeldObject {
+  const known = byObject.get(object)
+  if (known !== undefined) {
+    known.scope = scope
+    known.convert = convert
+    return known
+  }
+  added += 1
+  if (added >= mostAdded) {
+    added = 0
+    environment.port.deliverForgotten()
+  }
+  do lastId = lastId === largestId ? 1 : lastId + 1
+  while (byId.has(lastId))
+  const held = new HeldObject(lastId, object, scope, convert)
+  byId.set(lastId, held)
+  byObject.set(object, held)
+  return held
+}
+
+/** The entry of that number; there is one as long as Python holds the object. */
+export function heldById(id: number): HeldObject | undefined {
+  return byId.get(id)
+}
+
+/** The object came back, or Python dropped it. */
+export function forgetUnlessHeld(id: number): void {
+  byId.get(id)?.forgetUnlessHeld()
+}
+
+/** An object that is to cross by reference whatever it is. */
+export class ByReference {
+  constructor(readonly object: object) {}
+}
+
+/**
+ * Whether a value crosses by reference: a function, or an instance of a class. Not what has, or will have, a form of its own in Python, nor
+ * what only looks like data.
+ */
+export function crossesByReference(value: object): boolean {
+  if (typeof value === 'function') return true
+  return !(
+    types.isPromise(value) ||
+    types.isDate(value) ||
+    types.isAnyArrayBuffer(value) ||
+    ArrayBuffer.isView(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    Array.isArray(value)
+  )
+}
