@@ -405,6 +405,24 @@ describe('how long it lives', () => {
   })
 })
 
+test('an atexit handler that calls JavaScript fails at once', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    const module = python.execSync(${JSON.stringify(`
+import atexit
+def at_exit(function):
+    @atexit.register
+    def handler():
+        try:
+            function()
+        except Exception as error:
+            print(type(error).__name__, error)
+`)})
+    module.at_exit(() => 1)`)
+  expect(end.stderr).toBe('')
+  expect(end.stdout).toBe('RuntimeError the JavaScript environment of this object has ended\n')
+})
+
 describe('environments', () => {
   const shared = `
 kept = {}

@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 
 const expected =
-  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array or a Python object'
+  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array, a function, an instance of a class or a Python object'
 
 const longestText = 60
 

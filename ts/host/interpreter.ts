@@ -155,6 +155,7 @@ class Interpreter {
     requests.flush()
     environment.close()
     requests.failAll(closedError)
+    port.refuseQuestions()
     await new Promise<void>((resolve) => core.shutdownAsync(shutdownMilliseconds, resolve))
     // What Python wrote to the very end, before the lines end; and a call that still runs must not keep the process alive.
     port.deliverOutput()
@@ -164,6 +165,8 @@ class Interpreter {
 
   /** A worker thread or a sandbox leaves; only the main thread takes the interpreter with it. */
   #exit(core: NativeCore): void {
+    // An `atexit` handler that calls JavaScript would wait for this thread.
+    environment.port.refuseQuestions()
     if (core.isMainThread) core.shutdown(shutdownMilliseconds)
     environment.port.deliverOutput()
     environment.port.detach()

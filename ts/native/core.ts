@@ -70,6 +70,7 @@ export interface Port {
   holdsObject(id: number): boolean
   objectArrived(id: number): void
   deliverForgotten(): void
+  refuseQuestions(): void
   detach(): void
 }
 

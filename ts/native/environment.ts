@@ -144,6 +144,7 @@ function unusablePort(
     holdsObject: () => false,
     objectArrived: ignore,
     deliverForgotten: ignore,
+    refuseQuestions: ignore,
     detach: ignore,
   }
 }

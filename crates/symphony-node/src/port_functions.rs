@@ -22,7 +22,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 26] = [
+    let functions: [(&str, Callback); 27] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -48,6 +48,7 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("holdsObject", holds_object),
         ("objectArrived", object_arrived),
         ("deliverForgotten", deliver_forgotten),
+        ("refuseQuestions", refuse_questions),
         ("detach", detach),
     ];
     for (name, callback) in functions {
@@ -492,6 +493,13 @@ unsafe extern "C" fn object_arrived(env: sys::napi_env, info: sys::napi_callback
 unsafe extern "C" fn deliver_forgotten(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |port, _| {
         port.deliver_forgotten();
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn refuse_questions(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, _| {
+        port.channel().refuse_questions();
         Ok(UNDEFINED)
     })
 }

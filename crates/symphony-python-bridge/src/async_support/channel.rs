@@ -119,7 +119,7 @@ impl Channel {
 
     /// Lets JavaScript answer on the calling thread, which is the environment's own.
     pub(crate) fn answer_here(&self, number: u32, question: &[u8]) -> Result<Option<Answer>, Closed> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.questions.is_closed() {
             return Err(Closed);
         }
         Ok(self.wake.answer(number, question))
@@ -187,6 +187,11 @@ impl Channel {
             request.batch.taken[request.index].store(true, Ordering::Release);
         }
         drop(released);
+        self.refuse_questions();
+    }
+
+    /// From now on JavaScript answers no questions; those that wait fail.
+    pub fn refuse_questions(&self) {
         self.questions.close();
     }
 

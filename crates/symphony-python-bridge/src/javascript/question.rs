@@ -177,6 +177,11 @@ impl Questions {
         }
     }
 
+    /// Whether nobody answers any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.0).closed
+    }
+
     fn number(&self) -> u32 {
         let mut state = lock(&self.0);
         state.last = state.last.wrapping_add(1);

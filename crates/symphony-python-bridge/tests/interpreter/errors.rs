@@ -82,7 +82,7 @@ fn read(value: &[u8]) -> (Told, Vec<u32>) {
     assert_eq!(reader.token().unwrap(), Token::Array(3));
     assert_eq!(reader.token().unwrap(), Token::Text("ERR_PYTHON_EXCEPTION"));
     let message = text(reader.token().unwrap());
-    assert_eq!(reader.token().unwrap(), Token::Array(11), "{message}");
+    assert_eq!(reader.token().unwrap(), Token::Array(12), "{message}");
     let name = text(reader.token().unwrap());
     for _ in 1..9 {
         skip(&mut reader, &mut crossings);
@@ -92,8 +92,9 @@ fn read(value: &[u8]) -> (Told, Vec<u32>) {
     };
     crossings.push(handle);
     let Token::Boolean(complete) = reader.token().unwrap() else {
-        panic!("the last member is no boolean");
+        panic!("the member before the last is no boolean");
     };
+    assert_eq!(reader.token().unwrap(), Token::Nil);
     assert!(reader.is_at_end());
     let told = Told {
         message,
