@@ -243,6 +243,7 @@ function shown(value) {
 /** Without what is another one each time (addresses, the numbers of handles) and without the repr that only a synchronous handle prints. */
 function masked(text) {
   return text
+    .replaceAll(/(PyFrozenSet\(\d+\)) \[Set\]/g, '$1') // Node 20 adds what newer ones do not
     .replaceAll(/(\[Python [\w.]+) #\d+\](?: (?:<[^>]*>|[\w.]+))?/g, '$1]')
     .replaceAll(/0x[0-9a-f]{6,}/g, '0x…')
 }

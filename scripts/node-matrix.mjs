@@ -1,4 +1,4 @@
-// Runs the smoke test and the conversion matrix of the documentation in other Node versions, installed from the npm registry into the cache folder.
+// Runs the smoke test and the conversion matrix of the documentation in other Node versions, which npm installs into the cache folder.
 //   node scripts/node-matrix.mjs [version ...]
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
