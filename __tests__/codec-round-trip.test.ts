@@ -68,6 +68,15 @@ test('plain values come back equal and of the same type', () => {
   )
 })
 
+test.each([8, 100, 8191, 8192, 20_000])('packed lists of %i numbers come back, without holes', (length) => {
+  const integers = Array.from({ length }, (_, index) => index - 5)
+  for (const list of [integers, integers.map((item) => item / 4), integers.map((item) => item * 2 ** 40 + 0.5)]) {
+    const copy = decode(encode(list)) as number[]
+    expect(copy).toStrictEqual(list)
+    expect(Object.keys(copy).length).toBe(length)
+  }
+})
+
 test('no bytes do anything but decode or be refused', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

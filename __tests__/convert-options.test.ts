@@ -49,6 +49,27 @@ test("int: 'number' refuses what a number does not hold, with its path", async (
   expect(() => sync.identity.$with({ int: 'number' })(big)).toThrow('expected an integer')
 })
 
+test("int: 'bigint' tells the integers of a list from its floats, however it was packed", async () => {
+  const lists: [string, unknown[]][] = [
+    ['[1, 0.5, -2, 3, 4, 5, 6, 2**53 - 1]', [1n, 0.5, -2n, 3n, 4n, 5n, 6n, 2n ** 53n - 1n]],
+    ['[1, 0.5, 2.0, 3, 4, 5, 6, 7.0]', [1n, 0.5, 2, 3n, 4n, 5n, 6n, 7]],
+    ['[0, -0.0, 0.5, 1e300, 2.0**53, float("nan"), 6, 7]', [0n, -0, 0.5, 1e300, 2 ** 53, NaN, 6n, 7n]],
+    ['[0.5, 1, 2, 3, 4, 5, 6, 2**53]', [0.5, 1n, 2n, 3n, 4n, 5n, 6n, 2n ** 53n]],
+    ['[2**40] * 8', Array.from({ length: 8 }, () => 2n ** 40n)],
+    ['[2.0] * 8', Array.from({ length: 8 }, () => 2)],
+  ]
+  for (const [code, expected] of lists) {
+    const list = await python.eval<Handle>(code, {}, { returns: 'ref' })
+    for (const value of await both((view) => view.identity.$with({ int: 'bigint' })(list))) {
+      expect(value).toStrictEqual(expected)
+    }
+    const numbers = expected.map((item) => (typeof item === 'bigint' && item < 2n ** 53n ? Number(item) : item))
+    for (const value of await both((view) => view.identity.$with({ dict: 'map' })(list))) {
+      expect(value).toStrictEqual(numbers)
+    }
+  }
+})
+
 test("number: 'float' sends every number as a float, and bigints as integers", async () => {
   for (const value of await both((view) => view.representation.$with({ number: 'float' })(1, [2, 3n], { a: -4 }))) {
     expect(value).toBe("1.0, [2.0, 3], {'a': -4.0}")

@@ -49,6 +49,8 @@ const bodies: [name: string, body: string][] = [
   ['methods', 'thing.method(call)'],
   ['attributes', 'thing.value'],
   ['strings', "echo('text ' + call)"],
+  ['bigints', 'echo(2n ** 70n + BigInt(call))'],
+  ['None and booleans', 'echo(null); echo(call % 2 === 0)'],
   ['new objects', 'make()'],
   ['handles as arguments', 'echo(thing)'],
   ['structured data', 'echo([call, { a: 1 }])'],
@@ -87,3 +89,27 @@ test('a million handles in one synchronous job are freed during the job', async 
   expect(end.stderr).toBe('')
   expect(Number(end.stdout)).toBeLessThan(300_000)
 }, 120_000)
+
+test('the result of the last asynchronous call does not live on', async () => {
+  const end = await runProgram(
+    `
+    const { python } = require('symphony-python-bridge')
+    const bridge = python.importSync('symphony_bridge')
+    const handleCount = () => bridge.get_system_info().handles
+    const { make } = python.execSync('class Thing: pass\\ndef make(): return [Thing() for _ in range(1000)]').$async
+    async function main() {
+      const before = handleCount()
+      if ((await make()).length !== 1000) throw new Error('no result')
+      // Collected handles are given back in turns of the event loop.
+      for (let turn = 0; turn < 1000 && handleCount() > before + 10; turn++) {
+        globalThis.gc()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      console.log(handleCount() - before)
+    }
+    main()`,
+    { node: ['--expose-gc'] },
+  )
+  expect(end.stderr).toBe('')
+  expect(Number(end.stdout)).toBeLessThanOrEqual(10)
+})

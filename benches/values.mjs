@@ -26,6 +26,8 @@ export async function measure({ floor, quick, onProgress }) {
     row('1000 dicts, in', 'rowsIn', 'stringify, orjson.loads', 'jsonRowsIn', 0.9),
     row('1000 dicts, out', 'rowsOut', 'orjson.dumps, parse', 'jsonRowsOut', 0.5),
     row('10^5 floats, in and back', 'floatsBoth', 'floor element loop', 'floorFloatsBoth', 0.2),
+    row('10^5 integers and floats, in and back', 'mixedBoth', 'floor element loop', 'floorMixedBoth', 0.25),
+    row('10^5 times in milliseconds, in and back', 'timesBoth', 'floor element loop', 'floorTimesBoth', 0.25),
     row('100 integers, in and back', 'numbersBoth', 'floor element loop', 'floorNumbersBoth', 0.5),
     row('a dict of 5 fields as argument', 'rowIn', 'floor tree walk', 'floorRowIn', 1.1),
     row('1 MB of mixed text, in', 'textIn', 'floor string', 'floorTextIn', 1.2),
@@ -36,7 +38,8 @@ export async function measure({ floor, quick, onProgress }) {
 /** Each side's loops, on the same data. */
 function pairs(module, addon) {
   const { identity, consume, produce } = module
-  const [rows, row, floats, numbers, text] = ['rows', 'row', 'floats', 'numbers', 'text'].map((name) => produce(name))
+  const names = ['rows', 'row', 'floats', 'mixed', 'times', 'numbers', 'text']
+  const [rows, row, floats, mixed, times, numbers, text] = names.map((name) => produce(name))
   return {
     rowsBoth: () => identity(rows),
     floorRowsBoth: () => addon.echoValue(rows),
@@ -46,6 +49,10 @@ function pairs(module, addon) {
     jsonRowsOut: () => JSON.parse(addon.produceJson('rows')),
     floatsBoth: () => identity(floats),
     floorFloatsBoth: () => addon.echoValue(floats),
+    mixedBoth: () => identity(mixed),
+    floorMixedBoth: () => addon.echoValue(mixed),
+    timesBoth: () => identity(times),
+    floorTimesBoth: () => addon.echoValue(times),
     numbersBoth: () => identity(numbers),
     floorNumbersBoth: () => addon.echoValue(numbers),
     rowIn: () => consume(row),

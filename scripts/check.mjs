@@ -2,7 +2,7 @@
 //   node scripts/check.mjs [name of a check ...]
 import { join } from 'node:path'
 import { attempt, step } from './command.mjs'
-import { root, run, Stop } from './project.mjs'
+import { environmentFolder, root, run, Stop } from './project.mjs'
 import { setUp } from './set-up.mjs'
 
 const rust = { advice: 'install Rust from https://rustup.rs' }
@@ -58,8 +58,11 @@ function checkTypes() {
 
 /** Every generator of committed files says, with `--check`, whether a file differs from what it would write. */
 function checkGenerated() {
-  const statuses = ['generate-error-codes.mjs', 'generate-declarations.mjs'].map((name) =>
-    attempt(process.execPath, [join(root, 'scripts', name), '--check']),
+  const names = ['generate-error-codes.mjs', 'generate-declarations.mjs', 'generate-conversion-matrix.mjs']
+  const statuses = names.map((name) =>
+    attempt(process.execPath, [join(root, 'scripts', name), '--check'], {
+      environment: { VIRTUAL_ENV: environmentFolder },
+    }),
   )
   return statuses.find((status) => status !== 0) ?? 0
 }

@@ -12,6 +12,17 @@ export const requirementFiles = {
   tests: join('__tests__', 'requirements.txt'),
 }
 
+/** The line of a package in the requirements, such as `numpy ~= 2.2`: for environments that need that one only. */
+export function requirement(name) {
+  for (const file of Object.values(requirementFiles)) {
+    const line = readFileSync(join(root, file), 'utf8')
+      .split('\n')
+      .find((text) => text.split(' ')[0] === name)
+    if (line !== undefined) return line
+  }
+  throw new Error(`no requirements name \`${name}\``)
+}
+
 /** Makes `.venv` ready for the given sets of requirements; costs milliseconds when nothing changed. */
 export function prepareEnvironment(sets) {
   const interpreter = chooseInterpreter()

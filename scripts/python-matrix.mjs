@@ -1,42 +1,90 @@
-// Runs the smoke test with every CPython of this machine, and says which supported versions it does not have.
-//   node scripts/python-matrix.mjs
+// Runs the smoke test, the conversion matrix of the documentation and the tests of values with every CPython of this machine, and says
+// which supported versions it does not have.
+//   node scripts/python-matrix.mjs [3.11 ...]
 import { join } from 'node:path'
 import { attempt, note, step } from './command.mjs'
-import { installOnce, makeEnvironment } from './environment.mjs'
+import { installOnce, makeEnvironment, requirement } from './environment.mjs'
 import { findInterpreters } from './interpreters.mjs'
 import { cacheFolder, root, run, Stop } from './project.mjs'
 
 const verifiedMinors = [10, 11, 12, 13, 14]
 
-await run(() => {
-  const results = findInterpreters().map((interpreter) => {
-    step(`CPython ${interpreter.version} (${interpreter.path}) in Node ${process.version}`)
-    if (interpreter.problem !== null) {
-      note(`left out: ${interpreter.problem}`)
-      return { interpreter, outcome: 'left out' }
-    }
-    return { interpreter, outcome: smoke(interpreter) === 0 ? 'passed' : 'failed' }
+/** The tests in which Python's own types, and so its versions, matter most. */
+const valueTests = [
+  'property-round-trip',
+  'value-classes-python',
+  'convert-options',
+  'handle-as-data',
+  'bad-input',
+  'python-error',
+]
+
+/** What is run with each interpreter: name and program. */
+const parts = {
+  'smoke test': [join(root, 'scripts', 'smoke.mjs')],
+  'conversion matrix': [join(root, 'scripts', 'generate-conversion-matrix.mjs'), '--check'],
+  'value tests': [
+    join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+    '--runTestsByPath',
+    ...valueTests.map((name) => join(root, '__tests__', `${name}.test.ts`)),
+  ],
+}
+
+await run((versions) => {
+  const found = findInterpreters().filter(
+    ({ minor, version }) => versions.length === 0 || versions.some((name) => name === `3.${minor}` || name === version),
+  )
+  if (found.length === 0) throw new Stop(`no CPython ${versions.join(', ')} of 3.10 or newer was found on this machine`)
+  const results = found.map((interpreter, index) => {
+    step(
+      `${index + 1} of ${found.length}: CPython ${interpreter.version} (${interpreter.path}) in Node ${process.version}`,
+    )
+    if (interpreter.problem !== null) note(`left out: ${interpreter.problem}`)
+    return { interpreter, ...(interpreter.problem === null ? tried(interpreter) : { outcome: 'left out', failed: [] }) }
   })
-  report(results)
-  const failed = results.filter((result) => result.outcome === 'failed')
-  if (failed.length > 0) throw new Stop(`Failed with: ${failed.map((result) => result.interpreter.version).join(', ')}`)
-  if (!results.some((result) => result.outcome === 'passed')) throw new Stop('No interpreter could be tested')
+  report(results, versions)
+  const failed = results.filter(({ outcome }) => outcome === 'failed')
+  if (failed.length > 0)
+    throw new Stop(`Failed with: ${failed.map(({ interpreter }) => interpreter.version).join(', ')}`)
+  if (!results.some(({ outcome }) => outcome === 'passed')) throw new Stop('No interpreter could be tested')
 })
 
-function smoke(interpreter) {
+/** Runs all parts, also after one of them failed: each says something else about the interpreter. */
+function tried(interpreter) {
+  const started = Date.now()
+  const folder = environmentOf(interpreter)
+  const failed = Object.entries(parts)
+    .filter(([name, args]) => {
+      step(`CPython ${interpreter.version}: ${name}`)
+      return attempt(process.execPath, args, { environment: { VIRTUAL_ENV: folder } }) !== 0
+    })
+    .map(([name]) => name)
+  const seconds = Math.round((Date.now() - started) / 1000)
+  return { outcome: failed.length === 0 ? 'passed' : 'failed', failed, seconds }
+}
+
+/** A virtual environment of the interpreter with what the parts import. */
+function environmentOf(interpreter) {
   const name = interpreter.executable.replaceAll(/[^\w.]+/g, '-')
   const folder = join(cacheFolder, 'python-matrix', `${interpreter.version}${name}`)
   makeEnvironment(folder, interpreter)
-  installOnce(folder, 'smoke', ['--only-binary=:all:', 'numpy'])
-  return attempt(process.execPath, [join(root, 'scripts', 'smoke.mjs')], { environment: { VIRTUAL_ENV: folder } })
+  installOnce(folder, 'matrix', ['--only-binary=:all:', requirement('numpy'), requirement('hypothesis')])
+  return folder
 }
 
-function report(results) {
-  step('Python matrix')
-  for (const { interpreter, outcome } of results)
-    note(`${interpreter.version.padEnd(10)} ${outcome.padEnd(9)} ${interpreter.path}`)
-  const missing = verifiedMinors.filter(
-    (minor) => !results.some(({ interpreter, outcome }) => interpreter.minor === minor && outcome === 'passed'),
-  )
+function report(results, versions) {
+  step(`Python matrix: ${Object.keys(parts).join(', ')}`)
+  for (const { interpreter, outcome, failed, seconds } of results) {
+    const reason = outcome === 'left out' ? interpreter.problem : failed.join(', ')
+    const words = [
+      interpreter.version.padEnd(10),
+      outcome.padEnd(9),
+      (seconds === undefined ? '' : `${seconds} s`).padEnd(6),
+      interpreter.path,
+    ]
+    note(`${words.join(' ')}${reason === '' ? '' : `: ${reason}`}`)
+  }
+  if (versions.length > 0) return note(`only what was asked for: ${versions.join(', ')}`)
+  const missing = verifiedMinors.filter((minor) => !results.some(({ interpreter }) => interpreter.minor === minor))
   if (missing.length > 0) note(`not on this machine: ${missing.map((minor) => `3.${minor}`).join(', ')}`)
 }

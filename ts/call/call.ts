@@ -278,6 +278,8 @@ export class Call extends AsyncProxy {
       default: {
         const promise = new Promise(capture)
         this.#resolve = captured
+        // The function would keep the promise, and so the result, until the next call.
+        captured = ignore
         return promise
       }
     }

@@ -92,7 +92,7 @@ export class ByteReader {
     return Number.isSafeInteger(value) ? value : this.#view.getBigInt64(at)
   }
 
-  /** A packed list of floats. */
+  /** A packed list of floats, or of integers and floats. */
   protected packedNumbers(start: number, length: number): number[] {
     const bytes = this.#packed(start, length, 8)
     return listOf(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8))
@@ -180,13 +180,26 @@ export class ByteReader {
   }
 }
 
+/** V8 makes a hash table of an array that is made longer than this. */
+const longestAtOnce = 2 ** 25
+
+/** From this length on it is worth a call to say of what kind the items will be. */
+const longList = 8192
+
 /** `Array.from` asks an iterator for each item, which takes ten times as long. */
 function listOf(items: Float64Array | Int32Array): number[] {
   const { length } = items
-  // V8 makes a hash table of an array that is made longer than this.
-  const list: number[] = length < 2 ** 25 ? new Array<number>(length) : []
-  if (length < 2 ** 25) for (let index = 0; index < length; index++) list[index] = items[index]!
+  const list = length < longestAtOnce ? emptyList(items, length) : []
+  if (length < longestAtOnce) for (let index = 0; index < length; index++) list[index] = items[index]!
   else for (const item of items) list.push(item)
+  return list
+}
+
+/** With room for the items. V8 makes room for integers, and at the first float new room; unless the array holds one from the beginning. */
+function emptyList(items: Float64Array | Int32Array, length: number): number[] {
+  if (length < longList || items instanceof Int32Array) return new Array<number>(length)
+  const list = [0.5]
+  list.length = length
   return list
 }
 

@@ -21,8 +21,12 @@ export class ConvertingDecoder extends Decoder {
     if (this.conversion.int === 'auto') return value
     if (typeof value === 'bigint' || (typeof value === 'number' && this.bytes[at] !== Lead.float64))
       return this.#integer(value)
-    const packed = this.bytes[at] === Lead.ext32 && this.bytes[at + 5] === Extension.integers
-    return packed ? (value as number[]).map((item) => this.#integer(item)) : value
+    if (this.bytes[at] !== Lead.ext32) return value
+    const code = this.bytes[at + 5]
+    if (code === Extension.integers) return (value as number[]).map((item) => this.#integer(item))
+    if (code === Extension.numbers)
+      return (value as number[]).map((item) => (isInteger(item) ? this.#integer(item) : item))
+    return value
   }
 
   #integer(value: number | bigint): number | bigint {
@@ -109,4 +113,9 @@ export class ConvertingDecoder extends Decoder {
     const path = this.#path.join('')
     return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, { path })
   }
+}
+
+/** Whether an item of a packed list of numbers is an `int` in Python. */
+function isInteger(item: number): boolean {
+  return Number.isSafeInteger(item) && !Object.is(item, -0)
 }

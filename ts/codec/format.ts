@@ -59,7 +59,7 @@ export const Extension = {
   record: 0x11,
   /** A list of floats. */
   floats: 0x20,
-  /** A list of JavaScript numbers. */
+  /** A list of integers and floats, told apart by what JavaScript would send them as. */
   numbers: 0x21,
   /** A list of integers of 32 bits. */
   integers: 0x22,

@@ -294,13 +294,20 @@ impl Writer {
         self.packed(extension::FLOATS, items.map(|item| item.map(f64::to_le_bytes)))
     }
 
-    /// A list of JavaScript numbers.
+    /// A list of JavaScript numbers: integral ones of magnitude below 2^53, except -0, are integers, the others floats.
     ///
     /// # Errors
     /// [`WireErrorKind::TooLong`].
     pub fn numbers(&mut self, items: impl ExactSizeIterator<Item = f64>) -> Result<(), WireError> {
-        let items = items.map(|item| Some(item.to_le_bytes()));
-        self.packed(extension::NUMBERS, items).map(drop)
+        self.numbers_if_all(items.map(Some)).map(drop)
+    }
+
+    /// A list of JavaScript numbers, if every item turns out to be one; else `false`, and nothing is written.
+    ///
+    /// # Errors
+    /// [`WireErrorKind::TooLong`].
+    pub fn numbers_if_all(&mut self, items: impl ExactSizeIterator<Item = Option<f64>>) -> Result<bool, WireError> {
+        self.packed(extension::NUMBERS, items.map(|item| item.map(f64::to_le_bytes)))
     }
 
     /// A list of integers of 32 bits.

@@ -1,4 +1,4 @@
-//! JavaScript's numbers as Python's: which of them are integers.
+//! JavaScript's numbers as Python's, and back: which of them are integers.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
@@ -21,6 +21,14 @@ pub fn as_integer(number: f64) -> Option<i64> {
     )]
     let same = integer as f64 == number;
     (same && number.abs() < SAFE && !(integer == 0 && number.is_sign_negative())).then_some(integer)
+}
+
+/// The number that an integer is, if no other integer is the same.
+#[inline]
+pub(super) fn from_integer(integer: i64) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "exact for every integer that passes")]
+    let number = integer as f64;
+    (number.abs() < SAFE).then_some(number)
 }
 
 /// `int` or `float`.

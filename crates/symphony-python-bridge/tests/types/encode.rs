@@ -280,3 +280,41 @@ fn a_dict_that_changes_meanwhile_is_an_error_and_a_list_crosses_as_it_was() {
         }
     });
 }
+
+#[test]
+fn a_list_of_ints_and_floats_is_packed_where_its_reader_can_tell_them_apart() {
+    let packed = [
+        "[1, 2, 3, 4, 5, 6, 7, 0.5]",
+        "[0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 1]",
+        "[1, -0.0, 2.0**53, float('nan'), float('inf'), 1e300, 5e-324, 2**53 - 1]",
+        "[2**31, 1, 2, 3, 4, 5, 6, 7]",
+        "[1 - 2**53] * 8",
+    ];
+    let item_by_item = [
+        // An integral float would be an int to the reader.
+        "[1, 2, 3, 4, 5, 6, 7, 2.0]",
+        "[2.0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 1]",
+        "[0.5, 0.0, 1, 2, 3, 4, 5, 6]",
+        // And an int of this size a float, or another int.
+        "[0.5, 1, 2, 3, 4, 5, 6, 2**53]",
+        "[2**53 + 1, 1, 2, 3, 4, 5, 6, 7]",
+        "[-2**53, 1, 2, 3, 4, 5, 6, 7]",
+        "[2**1000, 1, 2, 3, 4, 5, 6, 7]",
+        "[0.5, 1, 2, 3, 4, 5, 6, True]",
+        "[0.5, 1, 2, 3, 4, 5, 6, None]",
+        "[1, 2, 3, 4, 5, 6, 7, type('Number', (int,), {})(8)]",
+        "[0.5, 1, 2, 3, 4, 5, 6, type('Number', (float,), {})(8)]",
+        "[0.5, 1] * 3",
+    ];
+    with_python(|py| {
+        let encoded = |expression: &str| encoded(&eval(py, expression), Returns::Auto).unwrap();
+        for expression in packed {
+            let bytes = encoded(expression);
+            assert!(matches!(tokens(&bytes)[..], [Token::Numbers(_)]), "{expression}");
+        }
+        for expression in item_by_item {
+            let bytes = encoded(expression);
+            assert!(matches!(tokens(&bytes)[0], Token::Array(_)), "{expression}");
+        }
+    });
+}
