@@ -111,7 +111,7 @@ which is asked of handles only: of what is copied, nobody promises it.`
 
 function fromJavaScriptWords() {
   return `*Equal* means \`util.isDeepStrictEqual\`. \`thing\` is an asynchronous handle; *the same object* says that the Python object came back, on the view that the call was made with.
-\`other\` evaluates in another realm (\`node:vm\`); what comes back is of this one.`
+That is asked of instances of classes and functions too. \`other\` evaluates in another realm (\`node:vm\`); what comes back is of this one.`
 }
 
 /** A table for each group of cases. */
@@ -161,8 +161,12 @@ function verdictInJavaScript(value, back) {
       ? 'the same object'
       : 'another value'
   }
-  if (isDeepStrictEqual(value, back)) return 'equal'
+  if (isDeepStrictEqual(value, back)) return isShared(value, back) ? 'the same object' : 'equal'
   return className(value) === className(back) ? 'not equal' : `not equal: ${className(back)}`
+}
+
+function isShared(value, back) {
+  return value === back && (typeof value === 'function' || (typeof value === 'object' && value !== null))
 }
 
 async function optionsTable(
@@ -237,6 +241,8 @@ function className(value) {
 }
 
 function shown(value) {
+  // A stack says where this program is.
+  if (value instanceof Error) return `[${value}]`
   return masked(inspect(value, { depth: 8, breakLength: Infinity, compact: true }))
 }
 
