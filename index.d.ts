@@ -106,6 +106,18 @@ export interface SyncCallOptions extends ConvertOptions {
   readonly returns?: Returns | undefined
 }
 
+/** Options of `$value`. */
+export interface ValueOptions extends ConvertOptions {
+  /**
+   * How many objects inside each other are opened to their fields; one that lies deeper is a handle in the copy. Lists, dicts, enum
+   * members and subclasses of plain types are copied at any depth and do not count. With `0` no object is opened. Given a depth,
+   * also `Infinity`, an object that declares no fields is opened to its attributes, if it is nothing more than those; left out,
+   * such an object is refused with `ERR_CONVERSION` and its path.
+   * @default no limit
+   */
+  readonly depth?: number | undefined
+}
+
 /**
  * Switches of the declarations, filled by declaration merging:
  *
@@ -204,8 +216,13 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   $is(other: unknown): boolean
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): boolean
-  /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(options?: ConvertOptions): T
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */
@@ -297,8 +314,13 @@ export interface CommonMembers {
   $is(other: unknown): Promise<boolean>
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): Promise<boolean>
-  /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(options?: ConvertOptions): Promise<T>
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
   /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */

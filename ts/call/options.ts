@@ -3,7 +3,7 @@ import { asTheyAre, type Conversion } from '../codec/conversion'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import { environment } from '../native/environment'
-import type { CallOptions, ConvertOptions, Returns, SyncCallOptions } from '../types/options'
+import type { CallOptions, ConvertOptions, Returns, SyncCallOptions, ValueOptions } from '../types/options'
 import type { StandardSchema } from '../types/standard-schema'
 import { isStandardSchema } from './schema'
 
@@ -66,6 +66,7 @@ const conversions = {
 } as const
 const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
 const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
+const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
 const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns', ...conversionNames])
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
@@ -86,14 +87,23 @@ function mergedConversion(options: ConvertOptions, base: Conversion = environmen
   return int === 'auto' && number === 'auto' && dict === 'auto' ? asTheyAre : { int, number, dict }
 }
 
-/** Options that choose types only. */
-export function checkedConvertOptions(
-  options: ConvertOptions | undefined,
+/** The options of `$value`: those that choose types, and the argument of the operation `value` that says how far it opens objects. */
+export function checkedValueOptions(
+  options: ValueOptions | undefined,
   base: Pick<CheckedOptions, 'convert'>,
-): Pick<CheckedOptions, 'convert'> {
-  if (options === undefined) return { convert: base.convert }
-  checkNames(options, convertOptionNames)
-  return { convert: chosenConversion(options, base.convert) }
+): { readonly convert: Conversion | undefined; readonly depth: number | null } {
+  if (options === undefined) return { convert: base.convert, depth: null }
+  checkNames(options, valueOptionNames)
+  return { convert: chosenConversion(options, base.convert), depth: checkedDepth(options.depth) }
+}
+
+function checkedDepth(depth: unknown): number | null {
+  if (depth === undefined) return null
+  if (typeof depth === 'number' && (Number.isInteger(depth) || depth === Infinity) && depth >= 0) return depth
+  throw new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `\`depth\` must be a whole number, 0 or more, or Infinity, but got ${described(depth)}`,
+  )
 }
 
 /** The `convert` option of `python.start`. */

@@ -27,7 +27,13 @@ export interface Request {
   readonly convert: Conversion
 }
 
-const subscripts: ReadonlySet<OperationNumber> = new Set([Operation.getItem, Operation.setItem, Operation.deleteItem])
+/** Operations whose first argument is a key, an index or a depth, and keeps its type whatever the options say. */
+const exactFirst: ReadonlySet<OperationNumber> = new Set([
+  Operation.value,
+  Operation.getItem,
+  Operation.setItem,
+  Operation.deleteItem,
+])
 
 /** Where the flags are, counted from the start of a request, and the flag that says that the outcome is to be converted. */
 export const flagsOffset = 14
@@ -73,7 +79,7 @@ export class RequestWriter {
       encoder.beginMessage(request.convert.number === 'float')
       this.#target(request.target)
       this.#steps(request.steps)
-      this.#arguments(request.args, subscripts.has(request.operation))
+      this.#arguments(request.args, exactFirst.has(request.operation))
       this.#keywords(request.named)
       const { view } = encoder
       view.setUint32(start, encoder.position - start - 4, true)
@@ -141,15 +147,15 @@ export class RequestWriter {
     }
   }
 
-  /** @param subscript whether the first one is the key or index of an item */
-  #arguments(args: readonly unknown[], subscript: boolean): void {
+  /** @param exact whether the first one keeps its type */
+  #arguments(args: readonly unknown[], exact: boolean): void {
     const { encoder } = this
     encoder.arrayHeader(args.length)
     for (let index = 0; index < args.length; index += 1) {
       const value = args[index]
       if (typeof value === 'object' && keywordsOf(value) !== undefined) throw misplacedKeywords(index)
       const path = argumentPaths[index] ?? `args[${index}]`
-      if (subscript && index === 0) encoder.exactValue(settled(value), path)
+      if (exact && index === 0) encoder.exactValue(settled(value), path)
       else encoder.value(settled(value), path)
     }
   }

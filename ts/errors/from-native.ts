@@ -53,8 +53,11 @@ function newError([code, message, details]: ErrorValue): PythonError | BridgeErr
   }
   if (!isErrorCode(code))
     return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
-  const path = (details as { path?: unknown } | null)?.path
-  return new BridgeError(code as BridgeErrorCode, message, typeof path === 'string' ? { path } : undefined)
+  const { path, cause } = (details ?? {}) as { path?: unknown; cause?: ErrorValue }
+  return new BridgeError(code as BridgeErrorCode, message, {
+    ...(typeof path === 'string' ? { path } : undefined),
+    ...(cause === undefined ? undefined : { cause: nestedErrorFromNative(cause) }),
+  })
 }
 
 /** For an exception that could not be described: that it was raised is still true. */

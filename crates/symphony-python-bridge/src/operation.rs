@@ -14,7 +14,7 @@ use crate::errors::{self, BridgeError, Failure};
 use crate::names;
 use crate::runtime::{self, Function};
 use crate::symbols::{ARGUMENTS_OFFSET, symbols};
-use crate::types::{self, References, Returns};
+use crate::types::{self, Opening, References, Returns};
 
 /// The fixed part of a request.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,8 @@ impl Header {
 pub enum Outcome<'py> {
     /// A Python object, still to be converted.
     Object(Bound<'py, PyAny>),
+    /// A Python object of which a plain copy is wanted.
+    Opened(Bound<'py, PyAny>, Opening),
     /// The description of this exception (operation 24).
     Description(Bound<'py, PyAny>),
 }
@@ -96,6 +98,7 @@ impl Outcome<'_> {
     pub fn write(&self, returns: Returns, writer: &mut Writer, crossings: &mut Crossings) -> Result<(), Failure> {
         match self {
             Self::Object(object) => types::encode(object, returns, writer, crossings)?,
+            Self::Opened(object, opening) => types::encode_opened(object, *opening, writer, crossings)?,
             Self::Description(exception) => errors::write_described(exception, writer, crossings),
         }
         Ok(())
@@ -125,7 +128,32 @@ pub fn run<'py>(
     if header.operation == 24 {
         return Ok(Outcome::Description(subject.object(py)?));
     }
-    perform(py, header.operation, subject, &arguments, keywords.as_ref()).map(Outcome::Object)
+    let object = perform(py, header.operation, subject, &arguments, keywords.as_ref())?;
+    Ok(match arguments.first() {
+        Some(depth) if header.operation == 0 => Outcome::Opened(object, opening(depth)?),
+        _ => Outcome::Object(object),
+    })
+}
+
+/// How far operation 0 opens: as far as objects declare their fields, or down to a depth.
+fn opening(depth: &Bound<'_, PyAny>) -> Result<Opening, Failure> {
+    if depth.is_none() {
+        return Ok(Opening {
+            any_object: false,
+            most: None,
+        });
+    }
+    let depth: f64 = depth.extract()?;
+    if depth.is_nan() || depth < 0.0 {
+        return Err(malformed("the depth is negative"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and no data is deeper than the largest integer"
+    )]
+    let most = depth.is_finite().then_some(depth as usize);
+    Ok(Opening { any_object: true, most })
 }
 
 /// The object an operation applies to; the last attribute step is kept apart, so that a call of it needs no bound

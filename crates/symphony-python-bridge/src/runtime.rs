@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 11] = [
+const SOURCES: [(&str, &str, bool); 12] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -37,6 +37,11 @@ const SOURCES: [(&str, &str, bool); 11] = [
     (
         "symphony_bridge._imports",
         include_str!("../python/symphony_bridge/_imports.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._open",
+        include_str!("../python/symphony_bridge/_open.py"),
         false,
     ),
     (
@@ -87,9 +92,10 @@ pub(crate) enum Function {
     Leave,
     Describe,
     MessageOf,
+    OpenObject,
 }
 
-const FUNCTIONS: [(&str, &str); 9] = [
+const FUNCTIONS: [(&str, &str); 10] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -99,6 +105,7 @@ const FUNCTIONS: [(&str, &str); 9] = [
     ("symphony_bridge._context", "leave"),
     ("symphony_bridge._describe", "describe"),
     ("symphony_bridge._describe", "message_of"),
+    ("symphony_bridge._open", "open_object"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];
