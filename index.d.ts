@@ -406,6 +406,41 @@ export type TypedHandle<T> = {
   DynamicAttributes &
   DynamicFunctionNames
 
+/** What the objects of one Python class are in JavaScript, and which values become such objects. At least one half is given. */
+export interface ConversionRule {
+  /** The qualified name of the class, such as `ipaddress.IPv4Address`. The rule is for its subclasses as well, except those with a nearer one. */
+  readonly type: string
+  /**
+   * The value for an object that would be a handle. It runs synchronously, wherever a result or a part of one arrives; a promise is a
+   * value like any other. It may call Python through the handle, and may keep it.
+   * @default the handle itself
+   */
+  readonly toJs?: ((handle: SyncHandle) => unknown) | undefined
+  /**
+   * What Python gets for a value that is neither plain data nor a Python object: plain data or a handle. It runs synchronously and may
+   * call Python; what such calls give are handles, whatever rules there are. Without `class` it is for instances of the classes that
+   * `toJs` has made until then.
+   * @default such values are refused
+   */
+  readonly toPython?: ((value: never) => unknown) | undefined
+  /** See `ClassConversionRule`. @default the classes of what `toJs` gave */
+  readonly class?: undefined
+}
+
+/** A rule that names the class whose instances `toPython` is for. */
+export interface ClassConversionRule<T> {
+  /** See `ConversionRule`. */
+  readonly type: string
+  /** See `ConversionRule`. @default the handle itself */
+  readonly toJs?: ((handle: SyncHandle) => unknown) | undefined
+  /** The JavaScript class: `toPython` is for its instances, and for those of classes that extend it and have no nearer rule. */
+  readonly class: {
+    readonly prototype: T
+  }
+  /** What Python gets for an instance; see `ConversionRule`. */
+  readonly toPython: (value: T) => unknown
+}
+
 declare const pyClass: unique symbol
 
 /** Marks a type as the instance of a Python class, so that it arrives as a handle and is not copied. */
@@ -850,6 +885,24 @@ export interface Python extends Host, ValueMakers {
   withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
   session(): Promise<Session>
+  /**
+   * Adds a rule for the objects of one Python class and those derived from it: what they are in JavaScript instead of handles, and
+   * which JavaScript values become such objects. A rule for the same `type` replaces the former one. Rules belong to the environment
+   * (thread) that registers them, and may be registered before Python starts. Throws `ERR_INVALID_ARGUMENT`.
+   *
+   * ```ts
+   * python.register({
+   *   type: 'ipaddress.IPv4Address',
+   *   class: Address,
+   *   toJs: (address) => new Address(address.$str()),
+   *   toPython: (address) => python.importSync('ipaddress').IPv4Address(address.text),
+   * })
+   * ```
+   *
+   * A `toJs` that throws makes the result `ERR_CONVERSION`, and so does a `toPython` with the arguments; the error is the `cause`.
+   */
+  register<T>(rule: ClassConversionRule<T>): void
+  register(rule: ConversionRule): void
   /** Whether a value is a handle, of either view. Paths and calls are not. */
   isHandle(value: unknown): value is Handle | SyncHandle
 }
@@ -1009,7 +1062,7 @@ export declare class PythonError extends Error {
   get qualifiedType(): string
   /** `str(exception)`: the message without the type. */
   get text(): string
-  /** `exception.args`, converted like any value. */
+  /** `exception.args`, converted like any value. Throws `ERR_CONVERSION` if a rule for what is among them fails. */
   get args(): readonly unknown[]
   /** The traceback as Python prints it, causes and groups included. */
   get traceback(): string

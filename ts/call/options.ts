@@ -3,6 +3,7 @@ import { asTheyAre, type Conversion } from '../codec/conversion'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import { environment } from '../native/environment'
+import { rules } from '../rules/registry'
 import type { CallOptions, ConvertOptions, Returns, SyncCallOptions, ValueOptions } from '../types/options'
 import type { StandardSchema } from '../types/standard-schema'
 import { isStandardSchema } from './schema'
@@ -30,8 +31,7 @@ export const noOptions: CheckedOptions = {
 /** The options of synchronous calls. */
 export type SyncRules = Pick<CheckedOptions, 'returns' | 'schema' | 'convert'>
 
-/** Those that are given where a value is asked for by name. */
-export const valueRules: SyncRules = { returns: 'value', schema: undefined, convert: undefined }
+/** Those that are given where a handle is asked for by name. */
 export const referenceRules: SyncRules = { returns: 'ref', schema: undefined, convert: undefined }
 
 /** The options of a call; those that are left out come from `base`. */
@@ -87,14 +87,17 @@ function mergedConversion(options: ConvertOptions, base: Conversion = environmen
   return int === 'auto' && number === 'auto' && dict === 'auto' ? asTheyAre : { int, number, dict }
 }
 
-/** The options of `$value`: those that choose types, and the argument of the operation `value` that says how far it opens objects. */
+/** The options of `$value`, and the arguments of the operation `value` that say how far it opens objects and which it leaves to rules. */
 export function checkedValueOptions(
   options: ValueOptions | undefined,
   base: Pick<CheckedOptions, 'convert'>,
-): { readonly convert: Conversion | undefined; readonly depth: number | null } {
-  if (options === undefined) return { convert: base.convert, depth: null }
-  checkNames(options, valueOptionNames)
-  return { convert: chosenConversion(options, base.convert), depth: checkedDepth(options.depth) }
+): { readonly rules: SyncRules; readonly args: readonly unknown[] } {
+  if (options !== undefined) checkNames(options, valueOptionNames)
+  const depth = checkedDepth(options?.depth)
+  const convert = options === undefined ? base.convert : chosenConversion(options, base.convert)
+  // With a depth there are handles in the result, where objects lie deeper.
+  const returns = depth === null || depth === Infinity ? 'value' : 'auto'
+  return { rules: { returns, schema: undefined, convert }, args: rules.givesJs ? [depth, rules.types] : [depth] }
 }
 
 function checkedDepth(depth: unknown): number | null {

@@ -7,6 +7,7 @@ import { handlerOf } from '../handle/internal'
 import { HandleState } from '../handle/state'
 import { largeBytes } from '../native/environment'
 import { nameNumber } from '../native/names'
+import { replacementOf } from '../rules/arguments'
 import { Call } from './call'
 import { keywordsOf } from './keywords'
 import { Operation, type OperationNumber } from './operation'
@@ -123,6 +124,7 @@ export class RequestWriter {
   #newEncoder(): Encoder {
     return new Encoder(new ArrayBuffer(initialBytes), (bytes) => new ArrayBuffer(bytes), {
       reference: (value, path) => this.#reference(value, path),
+      replacement: replacementOf,
     })
   }
 

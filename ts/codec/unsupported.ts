@@ -5,6 +5,7 @@ const expected =
   'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array or a Python object'
 
 const longestText = 60
+const registering = 'register a rule for its class with `python.register`'
 
 /** The message for a value that has no counterpart in Python. */
 export function unsupported(value: unknown): string {
@@ -28,18 +29,25 @@ export function described(value: unknown): string {
   return name === undefined ? 'an object with an unknown prototype' : `an instance of \`${name}\``
 }
 
-function className(value: object): string | undefined {
+/** The name of the class of an object, if that has one. */
+export function className(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === null) return undefined
   const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
   return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : undefined
 }
 
+/** What was thrown, in words. */
+export function messageOf(error: unknown): string {
+  // An error of another realm is no instance of this realm's class.
+  return types.isNativeError(error) ? `${error.name}: ${error.message}` : typeof error
+}
+
 function advice(value: unknown): string | undefined {
   if (typeof value === 'symbol') return 'its `description` is a string'
   if (typeof value === 'function') return undefined
   if (types.isPromise(value)) return 'await it first'
-  if (types.isDate(value)) return 'pass `toISOString()` or `getTime()`'
+  if (types.isDate(value)) return `pass \`toISOString()\` or \`getTime()\`, or ${registering}`
   if (ArrayBuffer.isView(value))
     return 'pass `Array.from(it)` for a list, or `Buffer.from(it.buffer, it.byteOffset, it.byteLength)` for its bytes'
   if (types.isAnyArrayBuffer(value)) return 'pass `new Uint8Array(it)`'
@@ -48,5 +56,5 @@ function advice(value: unknown): string | undefined {
   if (types.isMap(value)) return 'pass `new Map(it)`'
   if (types.isSet(value)) return 'pass `new Set(it)`'
   if (Array.isArray(value)) return 'pass `Array.from(it)`'
-  return 'pass a plain object, such as `{ ...it }`'
+  return `pass a plain object, such as \`{ ...it }\`, or ${registering}`
 }

@@ -2,8 +2,7 @@
 import { AsyncItems } from '../call/async-items'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
-import { checkedOptions, checkedValueOptions } from '../call/options'
-import type { Conversion } from '../codec/conversion'
+import { checkedOptions, checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { CallOptions, ValueOptions } from '../types/options'
 import type { AsyncProxy } from './async-proxy'
@@ -71,12 +70,11 @@ export const asyncMembers = Object.setPrototypeOf(
     },
     $value(this: object, options?: ValueOptions): Promise<unknown> {
       const handler = proxyOf(this)
-      const { convert, depth } = checkedValueOptions(options, handler.context.options)
-      return returning(handler, 'value', [depth], convert)
+      const { rules, args } = checkedValueOptions(options, handler.context.options)
+      return reading(handler, rules, args)
     },
     $ref(this: object): Promise<unknown> {
-      const handler = proxyOf(this)
-      return returning(handler, 'ref', [], handler.context.options.convert)
+      return reading(proxyOf(this), referenceRules)
     },
     $iter(this: object): AsyncItems {
       return new AsyncItems(proxyOf(this))
@@ -143,13 +141,9 @@ function stateBehind(view: object): HandleState {
   return proxyOf(view).target as HandleState
 }
 
-function returning(
-  handler: AsyncProxy,
-  returns: 'value' | 'ref',
-  args: readonly unknown[],
-  convert: Conversion | undefined,
-): Promise<unknown> {
-  const context = handler.context.with({ ...handler.context.options, returns, schema: undefined, convert })
+/** Reads the object itself, with options of its own beside the signal and the timeout. */
+function reading(handler: AsyncProxy, rules: SyncRules, args?: readonly unknown[]): Promise<unknown> {
+  const context = handler.context.with({ ...handler.context.options, ...rules })
   return handler.start(Operation.value, args, undefined, context).promise
 }
 

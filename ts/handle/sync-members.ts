@@ -4,7 +4,7 @@ import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { SyncCallOptions, ValueOptions } from '../types/options'
-import { checkedSyncOptions, checkedValueOptions, valueRules } from '../call/options'
+import { checkedSyncOptions, checkedValueOptions } from '../call/options'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
 import { SyncIterator } from './sync-iterator'
@@ -78,9 +78,9 @@ export const syncMembers = Object.setPrototypeOf(
       return operateSync(viewOf(this).state, Operation.isInstance, [cls])
     },
     $value(this: object, options?: ValueOptions): unknown {
-      const { state, rules } = viewOf(this)
-      const { convert, depth } = checkedValueOptions(options, rules)
-      return operateSync(state, Operation.value, [depth], undefined, { ...valueRules, convert })
+      const { state, rules: own } = viewOf(this)
+      const { rules, args } = checkedValueOptions(options, own)
+      return operateSync(state, Operation.value, args, undefined, rules)
     },
     $ref(this: object): unknown {
       return viewOf(this).state.syncView

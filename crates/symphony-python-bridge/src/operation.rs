@@ -98,7 +98,7 @@ impl Outcome<'_> {
     pub fn write(&self, returns: Returns, writer: &mut Writer, crossings: &mut Crossings) -> Result<(), Failure> {
         match self {
             Self::Object(object) => types::encode(object, returns, writer, crossings)?,
-            Self::Opened(object, opening) => types::encode_opened(object, *opening, writer, crossings)?,
+            Self::Opened(object, opening) => types::encode_opened(object, opening, writer, crossings)?,
             Self::Description(exception) => errors::write_described(exception, writer, crossings),
         }
         Ok(())
@@ -130,17 +130,19 @@ pub fn run<'py>(
     }
     let object = perform(py, header.operation, subject, &arguments, keywords.as_ref())?;
     Ok(match arguments.first() {
-        Some(depth) if header.operation == 0 => Outcome::Opened(object, opening(depth)?),
+        Some(depth) if header.operation == 0 => Outcome::Opened(object, opening(depth, arguments.get(1))?),
         _ => Outcome::Object(object),
     })
 }
 
 /// How far operation 0 opens: as far as objects declare their fields, or down to a depth.
-fn opening(depth: &Bound<'_, PyAny>) -> Result<Opening, Failure> {
+fn opening(depth: &Bound<'_, PyAny>, handles: Option<&Bound<'_, PyAny>>) -> Result<Opening, Failure> {
+    let handles = handles.map(PyAnyMethods::extract).transpose()?.unwrap_or_default();
     if depth.is_none() {
         return Ok(Opening {
             any_object: false,
             most: None,
+            handles,
         });
     }
     let depth: f64 = depth.extract()?;
@@ -153,7 +155,11 @@ fn opening(depth: &Bound<'_, PyAny>) -> Result<Opening, Failure> {
         reason = "not negative, and no data is deeper than the largest integer"
     )]
     let most = depth.is_finite().then_some(depth as usize);
-    Ok(Opening { any_object: true, most })
+    Ok(Opening {
+        any_object: true,
+        most,
+        handles,
+    })
 }
 
 /// The object an operation applies to; the last attribute step is kept apart, so that a call of it needs no bound

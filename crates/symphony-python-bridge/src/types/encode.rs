@@ -44,7 +44,7 @@ pub fn encode(
 /// As for [`encode`]; and the object, or a part of it, cannot be opened, or raised while it was.
 pub fn encode_opened(
     object: &Bound<'_, PyAny>,
-    opening: Opening,
+    opening: &Opening,
     writer: &mut Writer,
     references: &mut dyn References,
 ) -> Result<(), ConversionError> {
@@ -54,7 +54,7 @@ pub fn encode_opened(
 pub(super) struct Encoder<'py, 'a> {
     returns: Returns,
     /// What has been opened; nothing if nothing is to be.
-    pub(super) openings: Option<Openings<'py>>,
+    pub(super) openings: Option<Openings<'py, 'a>>,
     writer: &'a mut Writer,
     references: &'a mut dyn References,
     /// The containers around the current value, outermost first.
@@ -107,7 +107,7 @@ enum Items<'py> {
 impl<'py, 'a> Encoder<'py, 'a> {
     fn new(
         returns: Returns,
-        openings: Option<Openings<'py>>,
+        openings: Option<Openings<'py, 'a>>,
         writer: &'a mut Writer,
         references: &'a mut dyn References,
     ) -> Self {

@@ -11,15 +11,18 @@ use pyo3::types::PyTuple;
 use super::encode::{Encoder, type_name};
 use super::encode_failure::Failure;
 use super::path;
+use crate::kinds;
 use crate::runtime::{self, Function};
 
 /// How far objects are opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     /// Also objects that declare no fields, to their attributes.
     pub any_object: bool,
     /// So many objects inside each other; one that lies deeper crosses as a handle. Without it, none does.
     pub most: Option<usize>,
+    /// Types, by their qualified names, whose instances cross as handles where they could not be copied otherwise.
+    pub handles: Vec<String>,
 }
 
 /// Collections of a program's own may make new ones whenever they are asked for their items, as a string of strings does.
@@ -29,8 +32,8 @@ const DEEPEST_COPIES: usize = 100_000;
 const LONGEST_CHAIN: usize = 100;
 
 /// The objects that are open: those whose copies are on the encoder's stack.
-pub(super) struct Openings<'py> {
-    opening: Opening,
+pub(super) struct Openings<'py, 'a> {
+    opening: &'a Opening,
     open: Vec<Open<'py>>,
     /// How many of them count as a level.
     levels: usize,
@@ -46,8 +49,8 @@ struct Open<'py> {
     object: Bound<'py, PyAny>,
 }
 
-impl Openings<'_> {
-    pub(super) fn new(opening: Opening) -> Self {
+impl<'a> Openings<'_, 'a> {
+    pub(super) fn new(opening: &'a Opening) -> Self {
         Self {
             opening,
             open: Vec::new(),
@@ -119,7 +122,7 @@ impl<'py> Encoder<'py, '_> {
             Answer::Copy(copy) => self.copied(object, &copy, false),
             Answer::Fields(fields) => self.copied(object, &fields, true),
             Answer::Failed { step, cause } => Err(failed(object, step, cause)),
-            Answer::Refused | Answer::WantsDepth if !may_count => {
+            Answer::Refused | Answer::WantsDepth if !may_count || kinds::is_any_of(object, &opening.handles) => {
                 self.reference(object);
                 Ok(())
             }
@@ -147,7 +150,7 @@ impl<'py> Encoder<'py, '_> {
         let Some(openings) = &mut self.openings else {
             return Ok(());
         };
-        if openings.open.len() >= DEEPEST_COPIES && !counts {
+        if !counts && openings.open.len() - openings.levels == DEEPEST_COPIES {
             return Err(Failure::Value(format!(
                 "expected data that ends, got a `{}` that opens to ever more collections",
                 type_name(object)
@@ -187,7 +190,7 @@ impl<'py> Encoder<'py, '_> {
     }
 }
 
-fn refused(object: &Bound<'_, PyAny>, opening: Opening) -> Failure {
+fn refused(object: &Bound<'_, PyAny>, opening: &Opening) -> Failure {
     let name = type_name(object);
     let advice = if opening.most.is_none() {
         "a `depth` that ends above it leaves it as a handle, which goes back as the very same object"
