@@ -150,6 +150,7 @@ test('an object that declares no fields is opened to its attributes when a depth
     expect(await copied('Slotted()', { depth })).toStrictEqual({ first: 1, _Slotted__private: 2 })
     expect(await copied('Both()', { depth })).toStrictEqual({ extra: 3, first: 1, _Slotted__private: 2 })
     expect(await copied('Nosy()', { depth })).toStrictEqual({})
+    expect(await copied('Box[int]()', { depth })).toStrictEqual({ content: 1 })
   }
 })
 

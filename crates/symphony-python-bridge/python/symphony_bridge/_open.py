@@ -244,6 +244,8 @@ def _open_any(kind: type, value: Any, allowed: bool) -> tuple[int, Any]:
     if not allowed:
         return WANTS_DEPTH, None
     fields = dict(getattr(value, "__dict__", ()))
+    # What `typing` leaves on an instance of `Generic[T]`.
+    fields.pop("__orig_class__", None)
     for name, slot in slots:
         try:
             fields[name] = slot.__get__(value)
