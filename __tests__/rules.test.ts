@@ -72,6 +72,10 @@ async function refusal(use: (view: Handle | SyncHandle) => unknown): Promise<Err
   return first
 }
 
+function fail(value: unknown): never {
+  throw new Error(`expected an error, got ${String(value)}`)
+}
+
 describe('registering', () => {
   test.each<[string, unknown, RegExp]>([
     ['nothing', undefined, /expected an object/],
@@ -302,8 +306,11 @@ describe('toJs', () => {
 
   test('that never ends is an error', async () => {
     python.register({ type: 'rules.Shape', toJs: (): unknown => sync.Shape() })
-    const error = await refusal((view) => view.Shape()).catch((reason: unknown) => reason as Error)
-    expect(error).toBeInstanceOf(Error)
+    for (const shape of [() => sync.Shape(), async () => handle.Shape()]) {
+      const error: unknown = await (async () => shape())().then(fail, (reason: unknown) => reason)
+      expect(error).toMatchObject({ code: 'ERR_CONVERSION' })
+      expect((error as Error).message.length).toBeLessThan(1000)
+    }
     expect(await handle.money(1)).toStrictEqual(new Cents(1))
   })
 

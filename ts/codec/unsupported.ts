@@ -5,6 +5,7 @@ const expected =
   'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array or a Python object'
 
 const longestText = 60
+const longestMessage = 500
 const registering = 'register a rule for its class with `python.register`'
 
 /** The message for a value that has no counterpart in Python. */
@@ -40,7 +41,10 @@ export function className(value: object): string | undefined {
 /** What was thrown, in words. */
 export function messageOf(error: unknown): string {
   // An error of another realm is no instance of this realm's class.
-  return types.isNativeError(error) ? `${error.name}: ${error.message}` : typeof error
+  if (!types.isNativeError(error)) return typeof error
+  const text = `${error.name}: ${error.message}`
+  // An error that comes from one of its own kind, and so on, would repeat them all.
+  return text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text
 }
 
 function advice(value: unknown): string | undefined {
