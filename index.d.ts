@@ -106,6 +106,18 @@ export interface SyncCallOptions extends ConvertOptions {
   readonly returns?: Returns | undefined
 }
 
+/** Options of `$value`. */
+export interface ValueOptions extends ConvertOptions {
+  /**
+   * How many objects inside each other are opened to their fields; one that lies deeper is a handle in the copy. Lists, dicts, enum
+   * members and subclasses of plain types are copied at any depth and do not count. With `0` no object is opened. Given a depth,
+   * also `Infinity`, an object that declares no fields is opened to its attributes, if it is nothing more than those; left out,
+   * such an object is refused with `ERR_CONVERSION` and its path.
+   * @default no limit
+   */
+  readonly depth?: number | undefined
+}
+
 /**
  * Switches of the declarations, filled by declaration merging:
  *
@@ -204,8 +216,13 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   $is(other: unknown): boolean
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): boolean
-  /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(options?: ConvertOptions): T
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */
@@ -297,8 +314,13 @@ export interface CommonMembers {
   $is(other: unknown): Promise<boolean>
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): Promise<boolean>
-  /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(options?: ConvertOptions): Promise<T>
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
   /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
@@ -383,6 +405,41 @@ export type TypedHandle<T> = {
 } & HandleMembers &
   DynamicAttributes &
   DynamicFunctionNames
+
+/** What the objects of one Python class are in JavaScript, and which values become such objects. At least one half is given. */
+export interface ConversionRule {
+  /** The qualified name of the class, such as `ipaddress.IPv4Address`. The rule is for its subclasses as well, except those with a nearer one. */
+  readonly type: string
+  /**
+   * The value for an object that would be a handle. It runs synchronously, wherever a result or a part of one arrives; a promise is a
+   * value like any other. It may call Python through the handle, and may keep it.
+   * @default the handle itself
+   */
+  readonly toJs?: ((handle: SyncHandle) => unknown) | undefined
+  /**
+   * What Python gets for a value that is neither plain data nor a Python object: plain data or a handle. It runs synchronously and may
+   * call Python; what such calls give are handles, whatever rules there are. Without `class` it is for instances of the classes that
+   * `toJs` has made until then.
+   * @default such a value goes by reference, or is refused
+   */
+  readonly toPython?: ((value: never) => unknown) | undefined
+  /** See `ClassConversionRule`. @default the classes of what `toJs` gave */
+  readonly class?: undefined
+}
+
+/** A rule that names the class whose instances `toPython` is for. */
+export interface ClassConversionRule<T> {
+  /** See `ConversionRule`. */
+  readonly type: string
+  /** See `ConversionRule`. @default the handle itself */
+  readonly toJs?: ((handle: SyncHandle) => unknown) | undefined
+  /** The JavaScript class: `toPython` is for its instances, and for those of classes that extend it and have no nearer rule. */
+  readonly class: {
+    readonly prototype: T
+  }
+  /** What Python gets for an instance; see `ConversionRule`. */
+  readonly toPython: (value: T) => unknown
+}
 
 declare const pyClass: unique symbol
 
@@ -828,6 +885,24 @@ export interface Python extends Host, ValueMakers {
   withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
   session(): Promise<Session>
+  /**
+   * Adds a rule for the objects of one Python class and those derived from it: what they are in JavaScript instead of handles, and
+   * which JavaScript values become such objects. A rule for the same `type` replaces the former one. Rules belong to the environment
+   * (thread) that registers them, and may be registered before Python starts. Throws `ERR_INVALID_ARGUMENT`.
+   *
+   * ```ts
+   * python.register({
+   *   type: 'ipaddress.IPv4Address',
+   *   class: Address,
+   *   toJs: (address) => new Address(address.$str()),
+   *   toPython: (address) => python.importSync('ipaddress').IPv4Address(address.text),
+   * })
+   * ```
+   *
+   * A `toJs` that throws makes the result `ERR_CONVERSION`, and so does a `toPython` with the arguments; the error is the `cause`.
+   */
+  register<T>(rule: ClassConversionRule<T>): void
+  register(rule: ConversionRule): void
   /** Whether a value is a handle, of either view. Paths and calls are not. */
   isHandle(value: unknown): value is Handle | SyncHandle
 }
@@ -987,7 +1062,7 @@ export declare class PythonError extends Error {
   get qualifiedType(): string
   /** `str(exception)`: the message without the type. */
   get text(): string
-  /** `exception.args`, converted like any value. */
+  /** `exception.args`, converted like any value. Throws `ERR_CONVERSION` if a rule for what is among them fails. */
   get args(): readonly unknown[]
   /** The traceback as Python prints it, causes and groups included. */
   get traceback(): string

@@ -8,6 +8,7 @@ import { checkedCode, importRequest } from './host/host-arguments'
 import { HostCalls } from './host/host-calls'
 import { interpreter } from './host/interpreter'
 import { valueMakers } from './host/value-makers'
+import { rules } from './rules/registry'
 import { openSession, PythonSession } from './session'
 import type { Handle } from './types/handle'
 import type { Info, Python, StartOptions } from './types/python'
@@ -55,6 +56,10 @@ class PythonHost extends HostCalls {
 
   async session(): Promise<PythonSession> {
     return new PythonSession(await openSession())
+  }
+
+  register(rule: unknown): void {
+    rules.register(rule)
   }
 
   isHandle(value: unknown): value is Handle | SyncHandle {

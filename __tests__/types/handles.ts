@@ -31,6 +31,14 @@ export async function asynchronous(): Promise<void> {
   const number = await handle.total<number>()
   expectType<Equal<typeof number, number>>()
   const path: number = await handle.pi.$value<number>()
+  const opened = await handle.point().$value<{ x: number }>({ depth: 2, int: 'number' })
+  expectType<Equal<typeof opened, { x: number }>>()
+  const openedAtOnce = sync.$value({ depth: Infinity })
+  expectType<Equal<typeof openedAtOnce, unknown>>()
+  // @ts-expect-error a depth is a number
+  await handle.$value({ depth: 'all' })
+  // @ts-expect-error only `$value` opens objects
+  handle.$with({ depth: 1 })
 
   // Names of functions are Python's.
   expectType<Equal<typeof handle.name, Path>>()

@@ -9,9 +9,10 @@ import { handlerOf } from '../handle/internal'
 import { callTarget } from '../handle/proxy-target'
 import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
+import type { Arrival } from '../rules/results'
 import type { StandardSchema } from '../types/standard-schema'
 import type { CallWatch } from './call-watch'
-import { givesValue, isValidated, Operation, type OperationNumber } from './operation'
+import { arrivalOf, givesValue, isValidated, Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
 import type { Named } from './request-writer'
 import type { CallContext } from './scope'
@@ -92,6 +93,11 @@ export class Call extends AsyncProxy {
   /** Which types its outcome gets. */
   get convert(): Conversion {
     return givesValue(this.operation) ? (this.context.options.convert ?? environment.conversion) : asTheyAre
+  }
+
+  /** What becomes of the handles in its outcome. */
+  get arrival(): Arrival {
+    return arrivalOf(this.operation, this.context.options.returns)
   }
 
   /** Its outcome is there. */

@@ -1,4 +1,6 @@
 /* The operations of a request; docs/internal/native-interface.md describes each. */
+import type { Arrival } from '../rules/results'
+import { rules } from '../rules/registry'
 import type { CheckedOptions } from './options'
 
 /** What a request does to the object it names. */
@@ -34,7 +36,7 @@ export const Operation = {
 export type OperationNumber = (typeof Operation)[keyof typeof Operation]
 
 /** `returns` as the core knows it. */
-export const returnsNumber: Readonly<Record<CheckedOptions['returns'], number>> = { auto: 0, value: 1, ref: 2 }
+const returnsNumber = { auto: 0, value: 1, ref: 2 } as const
 
 /** Operations whose result is a value of the program's, for which it may choose types. */
 const giveValues: ReadonlySet<OperationNumber> = new Set([
@@ -58,4 +60,16 @@ export function isValidated(operation: OperationNumber): boolean {
 /** Whether `returns` is about the result; that of `next` is an envelope in any case, and an iterator is an object itself. */
 export function isReturned(operation: OperationNumber): boolean {
   return operation === Operation.iterator || isValidated(operation)
+}
+
+/** What becomes of the handles in a result. */
+export function arrivalOf(operation: OperationNumber, returns: CheckedOptions['returns']): Arrival {
+  if (!giveValues.has(operation)) return 'handles'
+  if (operation === Operation.next) return 'auto'
+  return returns === 'ref' ? 'handles' : returns
+}
+
+/** What the core is told of `returns`. Where rules may turn handles into values, it is not the core that refuses handles. */
+export function returnsFor(arrival: Arrival, returns: CheckedOptions['returns']): number {
+  return arrival === 'value' && rules.givesJs ? returnsNumber.auto : returnsNumber[returns]
 }

@@ -3,7 +3,8 @@ import { asTheyAre, type Conversion } from '../codec/conversion'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import { environment } from '../native/environment'
-import type { CallOptions, ConvertOptions, Returns, SyncCallOptions } from '../types/options'
+import { rules } from '../rules/registry'
+import type { CallOptions, ConvertOptions, Returns, SyncCallOptions, ValueOptions } from '../types/options'
 import type { StandardSchema } from '../types/standard-schema'
 import { isStandardSchema } from './schema'
 
@@ -30,8 +31,7 @@ export const noOptions: CheckedOptions = {
 /** The options of synchronous calls. */
 export type SyncRules = Pick<CheckedOptions, 'returns' | 'schema' | 'convert'>
 
-/** Those that are given where a value is asked for by name. */
-export const valueRules: SyncRules = { returns: 'value', schema: undefined, convert: undefined }
+/** Those that are given where a handle is asked for by name. */
 export const referenceRules: SyncRules = { returns: 'ref', schema: undefined, convert: undefined }
 
 /** The options of a call; those that are left out come from `base`. */
@@ -66,6 +66,7 @@ const conversions = {
 } as const
 const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
 const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
+const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
 const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns', ...conversionNames])
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
@@ -86,14 +87,26 @@ function mergedConversion(options: ConvertOptions, base: Conversion = environmen
   return int === 'auto' && number === 'auto' && dict === 'auto' ? asTheyAre : { int, number, dict }
 }
 
-/** Options that choose types only. */
-export function checkedConvertOptions(
-  options: ConvertOptions | undefined,
+/** The options of `$value`, and the arguments of the operation `value` that say how far it opens objects and which it leaves to rules. */
+export function checkedValueOptions(
+  options: ValueOptions | undefined,
   base: Pick<CheckedOptions, 'convert'>,
-): Pick<CheckedOptions, 'convert'> {
-  if (options === undefined) return { convert: base.convert }
-  checkNames(options, convertOptionNames)
-  return { convert: chosenConversion(options, base.convert) }
+): { readonly rules: SyncRules; readonly args: readonly unknown[] } {
+  if (options !== undefined) checkNames(options, valueOptionNames)
+  const depth = checkedDepth(options?.depth)
+  const convert = options === undefined ? base.convert : chosenConversion(options, base.convert)
+  // With a depth there are handles in the result, where objects lie deeper.
+  const returns = depth === null || depth === Infinity ? 'value' : 'auto'
+  return { rules: { returns, schema: undefined, convert }, args: rules.givesJs ? [depth, rules.types] : [depth] }
+}
+
+function checkedDepth(depth: unknown): number | null {
+  if (depth === undefined) return null
+  if (typeof depth === 'number' && (Number.isInteger(depth) || depth === Infinity) && depth >= 0) return depth
+  throw new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `\`depth\` must be a whole number, 0 or more, or Infinity, but got ${described(depth)}`,
+  )
 }
 
 /** The `convert` option of `python.start`. */

@@ -6,7 +6,7 @@ import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
-import { isReturned, returnsNumber, type OperationNumber } from './operation'
+import { isReturned, returnsFor, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type NamedOne, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue } from './result-decoder'
@@ -57,7 +57,7 @@ class RequestQueue implements CallQueue {
       const resolved = target instanceof Call ? target.resolvedTarget() : target
       const convert = options.convert ?? environment.conversion
       call.operation = operation
-      const returns = isReturned(operation) ? returnsNumber[options.returns] : 0
+      const returns = isReturned(operation) ? returnsFor(call.arrival, options.returns) : 0
       this.#enqueue(call, {
         id: call.id,
         session: scope.session,
@@ -145,7 +145,9 @@ class RequestQueue implements CallQueue {
           const value = decodeErrorValue(bytes, start, end, scope)
           if (!call.abandoned) call.fail((boundary) => withStackFrom(errorFromNative(value), boundary))
         } else {
-          const value = decodeValue(bytes, start, end, scope, call.convert)
+          // Nobody wants to see a rule run for a call that was given up.
+          const arrival = call.abandoned ? 'handles' : call.arrival
+          const value = decodeValue(bytes, start, end, scope, call.convert, arrival)
           if (!call.abandoned) this.#fulfil(call, value)
         }
       } catch (error) {

@@ -9,6 +9,7 @@ import { handlerOf } from '../handle/internal'
 import { HandleState } from '../handle/state'
 import { largeBytes } from '../native/environment'
 import { nameNumber } from '../native/names'
+import { replacementOf } from '../rules/arguments'
 import { Call } from './call'
 import { keywordsOf } from './keywords'
 import { Operation, type OperationNumber } from './operation'
@@ -32,7 +33,13 @@ export interface Request {
   readonly scope: ViewScope
 }
 
-const subscripts: ReadonlySet<OperationNumber> = new Set([Operation.getItem, Operation.setItem, Operation.deleteItem])
+/** Operations whose first argument is a key, an index or a depth, and keeps its type whatever the options say. */
+const exactFirst: ReadonlySet<OperationNumber> = new Set([
+  Operation.value,
+  Operation.getItem,
+  Operation.setItem,
+  Operation.deleteItem,
+])
 
 /** Where the flags are, counted from the start of a request, and the flag that says that the outcome is to be converted. */
 export const flagsOffset = 14
@@ -83,7 +90,7 @@ export class RequestWriter {
       encoder.beginMessage(request.convert.number === 'float')
       this.#target(request.target)
       this.#steps(request.steps)
-      this.#arguments(request.args, subscripts.has(request.operation))
+      this.#arguments(request.args, exactFirst.has(request.operation))
       this.#keywords(request.named)
       const { view } = encoder
       view.setUint32(start, encoder.position - start - 4, true)
@@ -146,6 +153,8 @@ export class RequestWriter {
   #newEncoder(): Encoder {
     return new Encoder(new ArrayBuffer(initialBytes), (bytes) => new ArrayBuffer(bytes), {
       reference: (value, writer, path) => this.#reference(value, writer, path),
+      replacement: replacementOf,
+      byReference: (value, writer) => this.#byReference(value, writer),
     })
   }
 
@@ -170,15 +179,15 @@ export class RequestWriter {
     }
   }
 
-  /** @param subscript whether the first one is the key or index of an item */
-  #arguments(args: readonly unknown[], subscript: boolean): void {
+  /** @param exact whether the first one keeps its type */
+  #arguments(args: readonly unknown[], exact: boolean): void {
     const { encoder } = this
     encoder.arrayHeader(args.length)
     for (let index = 0; index < args.length; index += 1) {
       const value = args[index]
       if (typeof value === 'object' && keywordsOf(value) !== undefined) throw misplacedKeywords(index)
       const path = argumentPaths[index] ?? `args[${index}]`
-      if (subscript && index === 0) encoder.exactValue(settled(value), path)
+      if (exact && index === 0) encoder.exactValue(settled(value), path)
       else this.#argument(value, path)
     }
   }
@@ -228,8 +237,14 @@ export class RequestWriter {
     const exception = exceptionState(value)
     if (exception !== undefined) writer.handle(this.#state(exception))
     else if (value instanceof ByReference) this.#hold(value.object).write(writer)
-    else if (crossesByReference(value)) this.#hold(value).write(writer)
     else return false
+    return true
+  }
+
+  /** Called by the encoder for what no rule is for either. */
+  #byReference(value: object, writer: ByteWriter): boolean {
+    if (!crossesByReference(value)) return false
+    this.#hold(value).write(writer)
     return true
   }
 

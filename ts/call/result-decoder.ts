@@ -7,6 +7,8 @@ import { heldById } from '../callback/held-object'
 import { BridgeError } from '../errors/bridge-error'
 import { stateOf, type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
+import { rules } from '../rules/registry'
+import { withRules, type Arrival } from '../rules/results'
 
 /** Who asked for a result decides which view a handle in it has. */
 export interface ViewScope {
@@ -20,11 +22,13 @@ export const syncScope: ViewScope = {
 
 let scope = syncScope
 
-// Decoding runs none of the program's code, so one decoder serves everybody.
+// Decoding runs none of the program's code, so one decoder serves everybody. Rules run when it is done.
 const hooks: DecodeHooks = {
   handle(id, typeKey) {
     handlesTaken += 1
-    return scope.viewOf(stateOf(id, typeKey))
+    const state = stateOf(id, typeKey)
+    if (looksForRules && !foundRule) foundRule = rules.forType(state.type) !== undefined
+    return scope.viewOf(state)
   },
   jsObject(id) {
     jsObjectsTaken += 1
@@ -37,19 +41,31 @@ const hooks: DecodeHooks = {
 }
 /** The same of JavaScript's own objects. */
 let jsObjectsTaken = 0
+/** Whether rules are to be looked for, and whether there is one for a handle of the message. */
+let looksForRules = false
+let foundRule = false
 /** How many handles of the message JavaScript has taken over. */
 let handlesTaken = 0
 const decoder = new Decoder(hooks)
 const convertingDecoder = new ConvertingDecoder(hooks)
 
-/** A wire value. */
+/** A wire value, with its handles as rules want them. The memory may be used again when a rule runs. */
 export function decodeValue(
   bytes: Uint8Array,
   start: number,
   end: number,
   viewScope: ViewScope,
   convert: Conversion,
+  arrival: Arrival,
 ): unknown {
+  looksForRules = arrival === 'auto' && rules.givesJs
+  foundRule = false
+  const value = decoded(bytes, start, end, viewScope, convert)
+  const isComplete = arrival === 'value' ? handlesTaken === 0 : !foundRule
+  return isComplete || arrival === 'handles' ? value : withRules(value, arrival, convert.dict)
+}
+
+function decoded(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope, convert: Conversion): unknown {
   scope = viewScope
   handlesTaken = jsObjectsTaken = 0
   try {
@@ -89,7 +105,7 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
 export type ErrorValue = readonly [code: string, message: string, details: unknown]
 
 export function decodeErrorValue(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope): ErrorValue {
-  const value = decodeValue(bytes, start, end, viewScope, asTheyAre)
+  const value = decodeValue(bytes, start, end, viewScope, asTheyAre, 'handles')
   if (Array.isArray(value) && value.length === 3) return value as unknown as ErrorValue
   throw new BridgeError('ERR_PROTOCOL', 'the core reported an error in a form that is not an error value')
 }

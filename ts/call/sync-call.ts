@@ -24,9 +24,11 @@ import {
   valueStart,
 } from '../native/mailbox'
 import { asTheyAre, type Conversion } from '../codec/conversion'
+import { rules as conversionRules } from '../rules/registry'
+import { arrived, type Arrival } from '../rules/results'
 import { noOptions, type SyncRules } from './options'
 import { splitArguments } from './keywords'
-import { givesValue, isValidated, Operation, returnsNumber, type OperationNumber } from './operation'
+import { arrivalOf, givesValue, isValidated, Operation, returnsFor, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { RequestWriter, type ReferenceRules } from './request-writer'
 import { decodeErrorValue, decodeValue, syncScope } from './result-decoder'
@@ -175,11 +177,12 @@ function operate(
 ): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const convert = rules.convert ?? environment.conversion
+  const arrival = arrivalOf(operation, rules.returns)
   const writer = (writers[depth] ??= new RequestWriter(noWaiting))
   let result: NativeResult
   depth += 1
   try {
-    const returns = returnsNumber[rules.returns]
+    const returns = returnsFor(arrival, rules.returns)
     writer.write({ id: 0, session: 0, operation, returns, target, steps, args, named, convert, scope: syncScope })
     const { encoder } = writer
     result = environment.port.operate(environment.fillOutbox(encoder.bytes, encoder.position))
@@ -191,7 +194,7 @@ function operate(
     depth -= 1
   }
   environment.trimOutbox()
-  return resultOf(result, givesValue(operation) ? convert : asTheyAre)
+  return resultOf(result, givesValue(operation) ? convert : asTheyAre, arrival)
 }
 
 /** The error of the call that gave `failed`, with a stack that begins at the caller of `boundary`. */
@@ -216,8 +219,10 @@ function failWithNew(error: Error): typeof failed {
 }
 
 /** What the port answered, as the caller gets it. */
-function resultOf(result: NativeResult, convert: Conversion = asTheyAre): unknown {
-  if (result !== undefined) return typeof result === 'object' ? (result as HandleState).cross().syncView : result
+function resultOf(result: NativeResult, convert: Conversion = asTheyAre, arrival: Arrival = 'auto'): unknown {
+  if (result !== undefined) {
+    return typeof result === 'object' ? handleResult((result as HandleState).cross(), arrival) : result
+  }
   const { words } = environment
   switch (words[kindWord]) {
     case Kind.none:
@@ -229,30 +234,43 @@ function resultOf(result: NativeResult, convert: Conversion = asTheyAre): unknow
     case Kind.boolean:
       return words[detailWord] === 1
     default:
-      return lessCommonResult(convert)
+      return lessCommonResult(convert, arrival)
   }
 }
 
-function lessCommonResult(convert: Conversion): unknown {
+function handleResult(state: HandleState, arrival: Arrival): unknown {
+  return conversionRules.givesJs && arrival !== 'handles' ? ruledResult(state, arrival) : state.syncView
+}
+
+/** What a rule makes of a handle. */
+function ruledResult(state: HandleState, arrival: Exclude<Arrival, 'handles'>): unknown {
+  try {
+    return arrived(state, state.syncView, arrival)
+  } catch (error) {
+    return failWith(error)
+  }
+}
+
+function lessCommonResult(convert: Conversion, arrival: Arrival): unknown {
   const { words, mailbox } = environment
   const kind = words[kindWord]
   const size = words[detailWord] as number
   switch (kind) {
     case Kind.handle:
-      return newState(size, words[2] as number).syncView
+      return handleResult(newState(size, words[2] as number), arrival)
     case Kind.value:
     case Kind.largeValue:
       try {
         return kind === Kind.value
-          ? decodeValue(mailbox, valueStart, valueStart + size, syncScope, convert)
-          : decodeWhole(size, (bytes, start, end, scope) => decodeValue(bytes, start, end, scope, convert))
+          ? decodeValue(mailbox, valueStart, valueStart + size, syncScope, convert, arrival)
+          : decodeWhole(size, (bytes, start, end, scope) => decodeValue(bytes, start, end, scope, convert, arrival))
       } catch (error) {
         return failWith(error)
       }
     case Kind.exception:
       return failWithNew(
         exceptionFromNative(
-          decodeValue(mailbox, valueStart, valueStart + size, syncScope, asTheyAre) as string,
+          decodeValue(mailbox, valueStart, valueStart + size, syncScope, asTheyAre, 'handles') as string,
           stateOf(words[2] as number, words[3] as number),
           words[4] === 1,
         ),

@@ -93,7 +93,7 @@ function readQuestion(large: boolean, length: number): Question {
   const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(start + 1, true)
   const held = heldById(id)
   const [scope, convert] = [held?.scope ?? syncScope, held?.convert ?? asTheyAre]
-  const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert) as unknown[]
+  const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
   return { operation: bytes[start]!, held, parts }
 }
 

@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
-import { classNameOf } from '../codec/unsupported'
+import { className } from '../codec/unsupported'
 import { environment } from '../native/environment'
 import type { ViewScope } from '../call/result-decoder'
 
@@ -45,7 +45,7 @@ export class HeldObject {
   write(writer: ByteWriter): void {
     const { object } = this
     if (typeof object !== 'function') {
-      writer.jsObject(this.id, undefined, classNameOf(object) ?? 'Object')
+      writer.jsObject(this.id, undefined, className(object) ?? 'Object')
       return
     }
     const { name, length } = object as { name?: unknown; length?: unknown }

@@ -1,13 +1,11 @@
 /* JavaScript values to wire values. Walks with a stack of its own, so that depth is bounded by memory. */
-import { types } from 'node:util'
-
 import { BridgeError, isBridgeError } from '../errors/bridge-error'
 import { ByteWriter } from './byte-writer'
 import { Container } from './format'
 import { keyStep, nameStep } from './path'
 import { plainKind } from './plain-data'
 import { type Shape, ShapeTable } from './shapes'
-import { unsupported } from './unsupported'
+import { described, messageOf, unsupported } from './unsupported'
 import { sliceParts, writeValueClass } from './value-classes'
 
 export interface EncodeHooks {
@@ -16,10 +14,23 @@ export interface EncodeHooks {
    * messages.
    */
   reference(value: object, writer: ByteWriter, path: () => string): boolean
+  /** What a rule of the program makes of a value that is none of these; nothing if there is no rule. May run any code, and throw. */
+  replacement?(value: object, path: () => string): Replacement | undefined
+  /** Writes a JavaScript object for Python to hold; `false` if it cannot be. */
+  byReference?(value: object, writer: ByteWriter): boolean
+}
+
+/** What is written in the place of a value. */
+export interface Replacement {
+  readonly value: unknown
+  /** The rule, for messages. */
+  readonly rule: string
 }
 
 /** Shorter lists of numbers take less room item by item. */
 const shortestPacked = 8
+/** A rule may give something that holds another thing for a rule, and so on. Data ends before so many of them are inside each other. */
+const mostReplacements = 100_000
 /** Up to this depth a container is looked for among its ancestors one by one, deeper in a set. */
 const shallow = 32
 
@@ -27,6 +38,8 @@ const shallow = 32
 class Frame {
   kind: 'items' | 'set' | 'pairs' | 'properties' | 'record' | 'slice' = 'items'
   source: object | undefined
+  /** By what it is known while it is written: itself, or the value in whose place it is. */
+  identity: object | undefined
   /** What is written: the items, keys and values in turn, or property names. */
   items: readonly unknown[] = []
   /** Of a record: the names of its values. */
@@ -57,6 +70,10 @@ export class Encoder extends ByteWriter {
   readonly #shapes = new ShapeTable()
   readonly #values: unknown[] = []
   #floats = false
+  /** The rule whose replacement is being written, up to the header of a container. */
+  #replacing: string | undefined
+  /** How many containers on the stack are replacements. */
+  #replacements = 0
 
   constructor(buffer: ArrayBuffer, grow: (bytes: number) => ArrayBuffer, hooks: EncodeHooks) {
     super(buffer, grow)
@@ -115,10 +132,9 @@ export class Encoder extends ByteWriter {
         this.nil()
         return false
       case 'function':
-        this.#reference(value)
-        return false
+        return this.#reference(value)
       default:
-        throw this.#failure(unsupported(value))
+        throw this.#unsupported(value)
     }
   }
 
@@ -158,8 +174,7 @@ export class Encoder extends ByteWriter {
         this.binary(value as Uint8Array)
         return false
       case undefined:
-        this.#reference(value)
-        return false
+        return this.#reference(value)
       case 'slice':
         this.container(Container.slice)
         this.#list(sliceParts(value), value, 'slice')
@@ -170,8 +185,45 @@ export class Encoder extends ByteWriter {
     }
   }
 
-  #reference(value: object): void {
-    if (!this.#hooks.reference(value, this, this.#path)) throw this.#failure(unsupported(value))
+  #reference(value: object): boolean {
+    return this.#hooks.reference(value, this, this.#path) ? false : this.#replaced(value)
+  }
+
+  /** Writes what a rule makes of a value, or its header. Where there is no rule, the value goes by reference if it can. */
+  #replaced(value: object): boolean {
+    if (this.#replacing !== undefined) throw this.#unsupported(value)
+    const depth = this.#depth
+    this.#checkOutside(value)
+    const replacement = this.#hooks.replacement?.(value, this.#path)
+    if (replacement === undefined) {
+      if (this.#hooks.byReference?.(value, this) !== true) throw this.#unsupported(value)
+      return false
+    }
+    if (this.#replacements === mostReplacements)
+      throw this.#failure('expected data that ends, got values that rules make ever more of')
+    this.#replacing = replacement.rule
+    try {
+      if (replacement.value === undefined) throw this.#unsupported(undefined)
+      if (!this.#begin(replacement.value)) return false
+    } finally {
+      this.#replacing = undefined
+    }
+    // A value that is a part of its own replacement is found, although that is new each time.
+    const frame = this.#frames[depth]!
+    if (depth >= shallow) {
+      this.#deep.delete(frame.identity!)
+      this.#deep.add(value)
+    }
+    frame.identity = value
+    this.#replacements++
+    return true
+  }
+
+  #unsupported(value: unknown): BridgeError {
+    if (this.#replacing === undefined) return this.#failure(unsupported(value))
+    return this.#failure(
+      `expected plain data or a Python object from \`toPython\` of the rule for \`${this.#replacing}\`, got ${described(value)}`,
+    )
   }
 
   #array(items: readonly unknown[]): boolean {
@@ -272,16 +324,11 @@ export class Encoder extends ByteWriter {
 
   #enter(kind: Frame['kind'], source: object, items: readonly unknown[], length = items.length): Frame {
     const depth = this.#depth
-    for (let index = Math.min(depth, shallow) - 1; index >= 0; index--) {
-      if (this.#frames[index]!.source === source) throw this.#cycle()
-    }
-    if (depth >= shallow) {
-      if (this.#deep.has(source)) throw this.#cycle()
-      this.#deep.add(source)
-    }
+    this.#checkOutside(source)
+    if (depth >= shallow) this.#deep.add(source)
     const frame = (this.#frames[depth] ??= new Frame())
     frame.kind = kind
-    frame.source = source
+    frame.source = frame.identity = source
     frame.items = items
     frame.length = length
     frame.started = frame.count = 0
@@ -289,10 +336,20 @@ export class Encoder extends ByteWriter {
     return frame
   }
 
+  /** Refuses an object that is around the current value already. */
+  #checkOutside(source: object): void {
+    const depth = this.#depth
+    for (let index = Math.min(depth, shallow) - 1; index >= 0; index--) {
+      if (this.#frames[index]!.identity === source) throw this.#cycle()
+    }
+    if (depth >= shallow && this.#deep.has(source)) throw this.#cycle()
+  }
+
   #leave(frame: Frame): void {
     this.#depth--
-    if (this.#depth >= shallow) this.#deep.delete(frame.source!)
-    frame.source = undefined
+    if (this.#depth >= shallow) this.#deep.delete(frame.identity!)
+    if (frame.identity !== frame.source) this.#replacements--
+    frame.source = frame.identity = undefined
     frame.items = frame.names = []
   }
 
@@ -355,9 +412,4 @@ export class Encoder extends ByteWriter {
     }
     return path
   }
-}
-
-function messageOf(error: unknown): string {
-  // An error of another realm is no instance of this realm's class.
-  return types.isNativeError(error) ? `${error.name}: ${error.message}` : typeof error
 }

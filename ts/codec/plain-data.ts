@@ -24,6 +24,15 @@ export function plainKind(value: object): PlainKind | undefined {
   return keeps(promised, value) ? promised : undefined
 }
 
+/** Whether objects made with this prototype are plain data. */
+export function isPlainPrototype(prototype: object): boolean {
+  for (let one: object | null = prototype; one !== null; one = Object.getPrototypeOf(one) as object | null) {
+    // Subclasses of this one are plain data too, `Buffer` among them.
+    if (builtInName(one) === 'Uint8Array') return true
+  }
+  return promiseOf(prototype) !== null
+}
+
 /** Whether the object really is what its prototype promises: `Object.create(Map.prototype)` is not a map. */
 function keeps(kind: PlainKind, value: object): boolean {
   if (kind === 'array' || kind === 'tuple') return Array.isArray(value)

@@ -5,6 +5,8 @@ const expected =
   'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array, a function, an instance of a class or a Python object'
 
 const longestText = 60
+const longestMessage = 500
+const registering = 'register a rule for its class with `python.register`'
 
 /** The message for a value that has no counterpart in Python. */
 export function unsupported(value: unknown): string {
@@ -24,30 +26,39 @@ export function described(value: unknown): string {
     const name: unknown = value.name
     return typeof name === 'string' && name !== '' ? `the function \`${name}\`` : 'a function'
   }
-  const name = classNameOf(value)
+  const name = className(value)
   return name === undefined ? 'an object with an unknown prototype' : `an instance of \`${name}\``
 }
 
 /** The name of an object's class, if it has one. */
-export function classNameOf(value: object): string | undefined {
+export function className(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === null) return undefined
   const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
   return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : undefined
 }
 
+/** What was thrown, in words. */
+export function messageOf(error: unknown): string {
+  // An error of another realm is no instance of this realm's class.
+  if (!types.isNativeError(error)) return typeof error
+  const text = `${error.name}: ${error.message}`
+  // An error that comes from one of its own kind, and so on, would repeat them all.
+  return text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text
+}
+
 function advice(value: unknown): string | undefined {
   if (typeof value === 'symbol') return 'its `description` is a string'
   if (typeof value === 'function') return undefined
   if (types.isPromise(value)) return 'await it first'
-  if (types.isDate(value)) return 'pass `toISOString()` or `getTime()`'
+  if (types.isDate(value)) return `pass \`toISOString()\` or \`getTime()\`, or ${registering}`
   if (ArrayBuffer.isView(value))
     return 'pass `Array.from(it)` for a list, or `Buffer.from(it.buffer, it.byteOffset, it.byteLength)` for its bytes'
   if (types.isAnyArrayBuffer(value)) return 'pass `new Uint8Array(it)`'
   if (types.isBoxedPrimitive(value)) return 'pass its `valueOf()`'
   if (types.isWeakMap(value) || types.isWeakSet(value)) return 'its members cannot be listed'
-  if (types.isMap(value)) return 'pass `new Map(it)`'
-  if (types.isSet(value)) return 'pass `new Set(it)`'
-  if (Array.isArray(value)) return 'pass `Array.from(it)`'
-  return 'pass a plain object, such as `{ ...it }`'
+  if (types.isMap(value)) return `pass \`new Map(it)\`, or ${registering}`
+  if (types.isSet(value)) return `pass \`new Set(it)\`, or ${registering}`
+  if (Array.isArray(value)) return `pass \`Array.from(it)\`, or ${registering}`
+  return `pass a plain object, such as \`{ ...it }\`, or ${registering}`
 }

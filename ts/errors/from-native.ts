@@ -60,8 +60,11 @@ function newError([code, message, details]: ErrorValue): Error {
   }
   if (!isErrorCode(code))
     return new BridgeError('ERR_PROTOCOL', `the core reported the unknown code \`${code}\`: ${message}`)
-  const path = (details as { path?: unknown } | null)?.path
-  return new BridgeError(code as BridgeErrorCode, message, typeof path === 'string' ? { path } : undefined)
+  const { path, cause } = (details ?? {}) as { path?: unknown; cause?: ErrorValue }
+  return new BridgeError(code as BridgeErrorCode, message, {
+    ...(typeof path === 'string' ? { path } : undefined),
+    ...(cause === undefined ? undefined : { cause: nestedErrorFromNative(cause) }),
+  })
 }
 
 /** Where the details have what JavaScript threw, if that is what the exception is about. */

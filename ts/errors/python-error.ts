@@ -8,6 +8,8 @@ import { handlerOf } from '../handle/internal'
 import type { HandleState } from '../handle/state'
 import type { ErrorValue } from '../call/result-decoder'
 import { environment } from '../native/environment'
+import { rules } from '../rules/registry'
+import { withRules } from '../rules/results'
 import { nestedErrorFromNative, type StackBoundary } from './from-native'
 
 /** One frame of a Python traceback. */
@@ -65,6 +67,7 @@ export class PythonError extends Error {
   readonly #message: string
   #cause: PythonError | undefined
   #errors: readonly PythonError[] | undefined
+  #args: readonly unknown[] | undefined
   #captured: CapturedStack | undefined
 
   /** @internal */
@@ -94,9 +97,10 @@ export class PythonError extends Error {
     return this.#message
   }
 
-  /** `exception.args`, converted like any value. */
+  /** `exception.args`, converted like any value. Throws `ERR_CONVERSION` if a rule for what is among them fails. */
   get args(): readonly unknown[] {
-    return this.#complete()[1] ?? []
+    const args = this.#complete()[1] ?? []
+    return rules.givesJs ? (this.#args ??= withRules(args, 'auto') as readonly unknown[]) : args
   }
 
   /** The traceback as Python prints it, causes and groups included. */

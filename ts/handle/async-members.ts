@@ -2,9 +2,9 @@
 import { AsyncItems } from '../call/async-items'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
-import { checkedConvertOptions, checkedOptions } from '../call/options'
+import { checkedOptions, checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
 import type { AnyKw, Arguments } from '../types/keywords'
-import type { CallOptions, ConvertOptions } from '../types/options'
+import type { CallOptions, ValueOptions } from '../types/options'
 import type { AsyncProxy } from './async-proxy'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
@@ -68,11 +68,13 @@ export const asyncMembers = Object.setPrototypeOf(
     $isInstance(this: object, cls: unknown): Promise<unknown> {
       return proxyOf(this).start(Operation.isInstance, [cls]).promise
     },
-    $value(this: object, options?: ConvertOptions): Promise<unknown> {
-      return returning(proxyOf(this), 'value', options)
+    $value(this: object, options?: ValueOptions): Promise<unknown> {
+      const handler = proxyOf(this)
+      const { rules, args } = checkedValueOptions(options, handler.context.options)
+      return reading(handler, rules, args)
     },
     $ref(this: object): Promise<unknown> {
-      return returning(proxyOf(this), 'ref')
+      return reading(proxyOf(this), referenceRules)
     },
     $iter(this: object): AsyncItems {
       return new AsyncItems(proxyOf(this))
@@ -139,11 +141,10 @@ function stateBehind(view: object): HandleState {
   return proxyOf(view).target as HandleState
 }
 
-function returning(handler: AsyncProxy, returns: 'value' | 'ref', convert?: ConvertOptions): Promise<unknown> {
-  const base = handler.context.options
-  const options = { ...base, ...checkedConvertOptions(convert, base), returns, schema: undefined }
-  const context = handler.context.with(options)
-  return handler.start(Operation.value, [], undefined, context).promise
+/** Reads the object itself, with options of its own beside the signal and the timeout. */
+function reading(handler: AsyncProxy, rules: SyncRules, args?: readonly unknown[]): Promise<unknown> {
+  const context = handler.context.with({ ...handler.context.options, ...rules })
+  return handler.start(Operation.value, args, undefined, context).promise
 }
 
 /** The synchronous view keeps late-bound methods by name; what is assigned here must not be hidden by one. */

@@ -3,8 +3,8 @@ import { Operation } from '../call/operation'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
 import type { AnyKw, Arguments } from '../types/keywords'
-import type { ConvertOptions, SyncCallOptions } from '../types/options'
-import { checkedConvertOptions, checkedSyncOptions, valueRules } from '../call/options'
+import type { SyncCallOptions, ValueOptions } from '../types/options'
+import { checkedSyncOptions, checkedValueOptions } from '../call/options'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
 import { SyncIterator } from './sync-iterator'
@@ -77,12 +77,10 @@ export const syncMembers = Object.setPrototypeOf(
     $isInstance(this: object, cls: unknown): unknown {
       return operateSync(viewOf(this).state, Operation.isInstance, [cls])
     },
-    $value(this: object, options?: ConvertOptions): unknown {
-      const { state, rules } = viewOf(this)
-      return operateSync(state, Operation.value, [], undefined, {
-        ...valueRules,
-        ...checkedConvertOptions(options, rules),
-      })
+    $value(this: object, options?: ValueOptions): unknown {
+      const { state, rules: own } = viewOf(this)
+      const { rules, args } = checkedValueOptions(options, own)
+      return operateSync(state, Operation.value, args, undefined, rules)
     },
     $ref(this: object): unknown {
       return viewOf(this).state.syncView

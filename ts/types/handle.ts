@@ -1,6 +1,6 @@
 /* The asynchronous face of Python objects: handles, paths and calls. */
 import type { AnyKw, Arguments } from './keywords'
-import type { CallOptions, ConvertOptions } from './options'
+import type { CallOptions, ValueOptions } from './options'
 import type { StandardSchema } from './standard-schema'
 import type { SyncHandle } from './sync-handle'
 import type { Untyped } from './untyped'
@@ -64,8 +64,13 @@ export interface CommonMembers {
   $is(other: unknown): Promise<boolean>
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): Promise<boolean>
-  /** A copy as plain data. Rejects with `ERR_CONVERSION` and a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(options?: ConvertOptions): Promise<T>
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
   /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */

@@ -60,3 +60,15 @@ export interface SyncCallOptions extends ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
 }
+
+/** Options of `$value`. */
+export interface ValueOptions extends ConvertOptions {
+  /**
+   * How many objects inside each other are opened to their fields; one that lies deeper is a handle in the copy. Lists, dicts, enum
+   * members and subclasses of plain types are copied at any depth and do not count. With `0` no object is opened. Given a depth,
+   * also `Infinity`, an object that declares no fields is opened to its attributes, if it is nothing more than those; left out,
+   * such an object is refused with `ERR_CONVERSION` and its path.
+   * @default no limit
+   */
+  readonly depth?: number | undefined
+}

@@ -1,6 +1,7 @@
 /* The host object `python` and what it takes and gives. */
 import type { Call, Handle } from './handle'
 import type { CallOptions, ConvertOptions } from './options'
+import type { ClassConversionRule, ConversionRule } from './rules'
 import type { SyncHandle, SyncMembers } from './sync-handle'
 import type { AsyncModule, AsyncObject, SyncModule } from './typed-modules'
 import type { Untyped } from './untyped'
@@ -116,6 +117,24 @@ export interface Python extends Host, ValueMakers {
   withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
   session(): Promise<Session>
+  /**
+   * Adds a rule for the objects of one Python class and those derived from it: what they are in JavaScript instead of handles, and
+   * which JavaScript values become such objects. A rule for the same `type` replaces the former one. Rules belong to the environment
+   * (thread) that registers them, and may be registered before Python starts. Throws `ERR_INVALID_ARGUMENT`.
+   *
+   * ```ts
+   * python.register({
+   *   type: 'ipaddress.IPv4Address',
+   *   class: Address,
+   *   toJs: (address) => new Address(address.$str()),
+   *   toPython: (address) => python.importSync('ipaddress').IPv4Address(address.text),
+   * })
+   * ```
+   *
+   * A `toJs` that throws makes the result `ERR_CONVERSION`, and so does a `toPython` with the arguments; the error is the `cause`.
+   */
+  register<T>(rule: ClassConversionRule<T>): void
+  register(rule: ConversionRule): void
   /** Whether a value is a handle, of either view. Paths and calls are not. */
   isHandle(value: unknown): value is Handle | SyncHandle
 }

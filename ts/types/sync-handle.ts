@@ -1,7 +1,7 @@
 /* The synchronous face of Python objects. */
 import type { FunctionNames, Handle } from './handle'
 import type { AnyKw, Arguments } from './keywords'
-import type { ConvertOptions, SyncCallOptions } from './options'
+import type { SyncCallOptions, ValueOptions } from './options'
 import type { StandardSchema } from './standard-schema'
 import type { Untyped } from './untyped'
 
@@ -71,8 +71,13 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   $is(other: unknown): boolean
   /** `isinstance(object, cls)`. */
   $isInstance(cls: unknown): boolean
-  /** A copy as plain data. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form. */
-  $value<T = Untyped>(options?: ConvertOptions): T
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */

@@ -141,11 +141,15 @@ fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announc
     }
     writer.clear();
     let reported = catch_unwind(AssertUnwindSafe(|| {
+        // Also for the conversion of the result, which may run code of the objects in it.
+        let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
         let result = match refused {
             Some(failure) => Err(failure),
             None => operate(py, &job, queue),
         };
-        report(py, &job, result, writer)
+        let reported = report(py, &job, result, writer);
+        drop(context);
+        reported
     }));
     let (status, stage) = reported.unwrap_or_else(|panic| {
         let error = BridgeError::from_panic(panic.as_ref());
@@ -159,10 +163,8 @@ fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announc
 
 fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py>, Failure> {
     let references = JobReferences { channel: job.channel() };
-    let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
     let result = operation::run(py, &job.header, job.request(), &references);
     forked::end_child(py, queue.process(), &result);
-    drop(context);
     result
 }
 
@@ -204,7 +206,7 @@ fn report(
             } else {
                 Status::Kept
             };
-            let (Outcome::Object(object) | Outcome::Description(object)) = outcome;
+            let (Outcome::Object(object) | Outcome::Opened(object, _) | Outcome::Description(object)) = outcome;
             (status, channel::Stage::Done(Held::new(object)))
         }
     }

@@ -56,7 +56,7 @@ impl BridgeError {
     /// Writes the error value; needs no Python.
     pub fn write(&self, writer: &mut Writer) {
         let start = writer.len();
-        if write_bridge_error(self, writer).is_err() {
+        if write_bridge_error(self, false, writer).is_err() {
             // Only a text of 4 GiB fails to be written.
             writer.truncate(start);
             Self::new(self.code, "the message is too long").write(writer);
@@ -94,6 +94,8 @@ pub enum Failure {
     Python(RaisedException),
     /// The bridge refused.
     Bridge(BridgeError),
+    /// The bridge refused because of an exception.
+    Caused(BridgeError, RaisedException),
 }
 
 /// An exception object, owned; may be moved between threads.
@@ -141,6 +143,7 @@ impl Failure {
         match self {
             Self::Python(exception) => Self::of_exception(exception.0.bind(py)),
             Self::Bridge(error) => Self::Bridge(error.clone()),
+            Self::Caused(error, cause) => Self::Caused(error.clone(), RaisedException(Held::new(cause.bind(py)))),
         }
     }
 
@@ -151,6 +154,19 @@ impl Failure {
             Self::Bridge(error) => error.write(writer),
             Self::Python(exception) if complete => write_described(&exception.bind(py), writer, crossings),
             Self::Python(exception) => write_brief(&exception.bind(py), false, writer, crossings),
+            Self::Caused(error, cause) => {
+                let start = writer.len();
+                let cause = cause.bind(py);
+                let written = write_bridge_error(error, true, writer);
+                if written.is_err() {
+                    writer.truncate(start);
+                    error.write(writer);
+                } else if complete {
+                    write_described(&cause, writer, crossings);
+                } else {
+                    write_brief(&cause, false, writer, crossings);
+                }
+            }
         }
     }
 }
@@ -172,26 +188,32 @@ impl From<ConversionError> for Failure {
         if let Some(exception) = error.exception() {
             return Python::attach(|py| exception.clone_ref(py)).into();
         }
-        let refusal = BridgeError::new(error.code(), error.to_string());
-        if error.path().is_empty() {
-            refusal
-        } else {
-            refusal.at(error.path())
+        let mut refusal = BridgeError::new(error.code(), error.to_string());
+        if !error.path().is_empty() {
+            refusal = refusal.at(error.path());
         }
-        .into()
+        match error.cause() {
+            None => refusal.into(),
+            Some(cause) => Python::attach(|py| {
+                let cause = cause.clone_ref(py).into_value(py).into_bound(py).into_any();
+                Self::Caused(refusal, RaisedException(Held::new(cause)))
+            }),
+        }
     }
 }
 
-fn write_bridge_error(error: &BridgeError, writer: &mut Writer) -> Result<(), WireError> {
+/// `has_cause`: the error value of the cause comes next.
+fn write_bridge_error(error: &BridgeError, has_cause: bool, writer: &mut Writer) -> Result<(), WireError> {
     writer.array(3)?;
     writer.text(error.code.as_str())?;
     writer.text(&error.message)?;
+    writer.map(usize::from(error.path.is_some()) + usize::from(has_cause))?;
     if let Some(path) = &error.path {
-        writer.map(1)?;
         writer.text("path")?;
         writer.text(path)?;
-    } else {
-        writer.map(0)?;
+    }
+    if has_cause {
+        writer.text("cause")?;
     }
     Ok(())
 }

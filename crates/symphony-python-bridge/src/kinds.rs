@@ -202,6 +202,14 @@ fn ancestors<'py>(class: &Bound<'py, PyType>) -> Vec<Bound<'py, PyAny>> {
         .unwrap_or_default()
 }
 
+/// Whether one of these qualified names is that of the object's type or of an ancestor of it.
+pub(crate) fn is_any_of(object: &Bound<'_, PyAny>, names: &[String]) -> bool {
+    !names.is_empty()
+        && ancestors(&object.get_type())
+            .iter()
+            .any(|ancestor| names.contains(&qualified_name(ancestor)))
+}
+
 fn declares(owner: &Bound<'_, PyAny>, name: &str) -> bool {
     owner
         .getattr(intern!(owner.py(), "__dict__"))

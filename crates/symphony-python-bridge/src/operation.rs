@@ -19,7 +19,7 @@ use crate::method::Method;
 use crate::names;
 use crate::runtime::{self, Function};
 use crate::symbols::{ARGUMENTS_OFFSET, symbols};
-use crate::types::{self, References, Returns};
+use crate::types::{self, Opening, References, Returns};
 
 /// The fixed part of a request.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,8 @@ impl Header {
 pub enum Outcome<'py> {
     /// A Python object, still to be converted.
     Object(Bound<'py, PyAny>),
+    /// A Python object of which a plain copy is wanted.
+    Opened(Bound<'py, PyAny>, Opening),
     /// The description of this exception (operation 24).
     Description(Bound<'py, PyAny>),
 }
@@ -101,6 +103,7 @@ impl Outcome<'_> {
     pub fn write(&self, returns: Returns, writer: &mut Writer, crossings: &mut Crossings<'_>) -> Result<(), Failure> {
         match self {
             Self::Object(object) => types::encode(object, returns, writer, crossings)?,
+            Self::Opened(object, opening) => types::encode_opened(object, opening, writer, crossings)?,
             Self::Description(exception) => errors::write_described(exception, writer, crossings),
         }
         Ok(())
@@ -164,8 +167,43 @@ impl<'py> Operation<'py> {
         if self.number == 24 {
             return Ok(Outcome::Description(self.subject.object(py)?));
         }
-        perform(py, self.number, self.subject, self.arguments).map(Outcome::Object)
+        let opening = match self.arguments.at(0) {
+            Ok(depth) if self.number == 0 => Some(opening(depth, self.arguments.at(1).ok())?),
+            _ => None,
+        };
+        let object = perform(py, self.number, self.subject, self.arguments)?;
+        Ok(match opening {
+            Some(opening) => Outcome::Opened(object, opening),
+            None => Outcome::Object(object),
+        })
     }
+}
+
+/// How far operation 0 opens: as far as objects declare their fields, or down to a depth.
+fn opening(depth: &Bound<'_, PyAny>, handles: Option<&Bound<'_, PyAny>>) -> Result<Opening, Failure> {
+    let handles = handles.map(PyAnyMethods::extract).transpose()?.unwrap_or_default();
+    if depth.is_none() {
+        return Ok(Opening {
+            any_object: false,
+            most: None,
+            handles,
+        });
+    }
+    let depth: f64 = depth.extract()?;
+    if depth.is_nan() || depth < 0.0 {
+        return Err(malformed("the depth is negative"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and no data is deeper than the largest integer"
+    )]
+    let most = depth.is_finite().then_some(depth as usize);
+    Ok(Opening {
+        any_object: true,
+        most,
+        handles,
+    })
 }
 
 /// The object an operation applies to; the last attribute step is kept apart, so that a call of it needs no bound

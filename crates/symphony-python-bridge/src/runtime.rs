@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 13] = [
+const SOURCES: [(&str, &str, bool); 14] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -47,6 +47,11 @@ const SOURCES: [(&str, &str, bool); 13] = [
     (
         "symphony_bridge._javascript",
         include_str!("../python/symphony_bridge/_javascript.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._open",
+        include_str!("../python/symphony_bridge/_open.py"),
         false,
     ),
     (
@@ -100,9 +105,10 @@ pub(crate) enum Function {
     FloatParameters,
     JsError,
     SignatureOf,
+    OpenObject,
 }
 
-const FUNCTIONS: [(&str, &str); 12] = [
+const FUNCTIONS: [(&str, &str); 13] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -115,6 +121,7 @@ const FUNCTIONS: [(&str, &str); 12] = [
     ("symphony_bridge._annotations", "float_parameters"),
     ("symphony_bridge.errors", "JsError"),
     ("symphony_bridge._javascript", "signature_of"),
+    ("symphony_bridge._open", "open_object"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

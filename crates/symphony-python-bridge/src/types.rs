@@ -12,9 +12,11 @@ mod build;
 mod conversion_error;
 mod decode;
 mod encode;
+mod encode_failure;
 mod integer;
 mod number;
 mod numpy_scalar;
+mod open;
 mod packed;
 mod path;
 mod shapes;
@@ -27,9 +29,10 @@ use symphony_wire::JsObject;
 
 pub use conversion_error::ConversionError;
 pub use decode::decode;
-pub use encode::encode;
+pub use encode::{encode, encode_opened};
 pub use number::{SAFE, as_integer};
 pub use numpy_scalar::plain as plain_numpy_scalar;
+pub use open::Opening;
 pub use value_classes::is_value_class;
 
 /// What becomes of an object that is not plain data.

@@ -18,7 +18,7 @@ pub fn end_child<T>(py: Python<'_>, process: u32, result: &Result<T, Failure>) {
     }
     let status = match result {
         Ok(_) => 0,
-        Err(Failure::Bridge(_)) => 1,
+        Err(Failure::Bridge(_) | Failure::Caused(..)) => 1,
         Err(Failure::Python(raised)) => {
             let exception = raised.bind(py);
             if exception.is_instance_of::<PySystemExit>() {

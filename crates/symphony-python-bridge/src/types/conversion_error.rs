@@ -20,6 +20,8 @@ enum Reason {
     Protocol(String),
     /// Python raised while the value was converted: out of memory, or a `__hash__` that fails.
     Raised(PyErr),
+    /// The value cannot cross because its own code raised: `ERR_CONVERSION` with that exception as its cause.
+    Caused(String, PyErr),
 }
 
 impl ConversionError {
@@ -44,10 +46,17 @@ impl ConversionError {
         }
     }
 
+    pub(super) fn caused(path: String, message: impl Into<String>, cause: PyErr) -> Self {
+        Self {
+            path,
+            reason: Reason::Caused(message.into(), cause),
+        }
+    }
+
     /// Which error this is for JavaScript. `ERR_PYTHON_EXCEPTION` if there is an [exception](Self::exception).
     pub fn code(&self) -> ErrorCode {
         match self.reason {
-            Reason::Value(_) => ErrorCode::Conversion,
+            Reason::Value(_) | Reason::Caused(..) => ErrorCode::Conversion,
             Reason::Protocol(_) => ErrorCode::Protocol,
             Reason::Raised(_) => ErrorCode::PythonException,
         }
@@ -62,14 +71,22 @@ impl ConversionError {
     pub fn exception(&self) -> Option<&PyErr> {
         match &self.reason {
             Reason::Raised(error) => Some(error),
-            Reason::Value(_) | Reason::Protocol(_) => None,
+            Reason::Value(_) | Reason::Protocol(_) | Reason::Caused(..) => None,
+        }
+    }
+
+    /// The exception behind an error that is none itself.
+    pub fn cause(&self) -> Option<&PyErr> {
+        match &self.reason {
+            Reason::Caused(_, cause) => Some(cause),
+            Reason::Value(_) | Reason::Protocol(_) | Reason::Raised(_) => None,
         }
     }
 
     /// What was expected, what was got, and the option that would allow it.
     pub fn message(&self) -> String {
         match &self.reason {
-            Reason::Value(message) | Reason::Protocol(message) => message.clone(),
+            Reason::Value(message) | Reason::Protocol(message) | Reason::Caused(message, _) => message.clone(),
             Reason::Raised(error) => error.to_string(),
         }
     }
@@ -88,7 +105,9 @@ impl fmt::Display for ConversionError {
             write!(formatter, "{}: ", self.path)?;
         }
         match &self.reason {
-            Reason::Value(message) | Reason::Protocol(message) => formatter.write_str(message),
+            Reason::Value(message) | Reason::Protocol(message) | Reason::Caused(message, _) => {
+                formatter.write_str(message)
+            }
             Reason::Raised(error) => write!(formatter, "{error}"),
         }
     }
@@ -97,7 +116,7 @@ impl fmt::Display for ConversionError {
 impl core::error::Error for ConversionError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match &self.reason {
-            Reason::Raised(error) => Some(error),
+            Reason::Raised(error) | Reason::Caused(_, error) => Some(error),
             Reason::Value(_) | Reason::Protocol(_) => None,
         }
     }

@@ -6,11 +6,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple};
 use rustc_hash::FxHashSet;
-use symphony_wire::{WireError, Writer};
+use symphony_wire::Writer;
 
-use super::integer::{self, IntegerError};
+use super::encode_failure::Failure;
+use super::integer;
+use super::open::{Opening, Openings};
 use super::shapes::{Keys, Shape, Shapes};
-use super::text::{self, TextError};
+use super::text;
 use super::value_classes::{self, Written};
 use super::{ConversionError, References, Returns, numpy_scalar, packed, path, simple};
 
@@ -28,25 +30,31 @@ pub fn encode(
     writer: &mut Writer,
     references: &mut dyn References,
 ) -> Result<(), ConversionError> {
-    let mut encoder = Encoder {
-        returns,
-        writer,
-        references,
-        stack: Vec::new(),
-        deep: FxHashSet::default(),
-        shapes: Shapes::default(),
-    };
-    let written = if returns == Returns::Reference {
+    let mut encoder = Encoder::new(returns, None, writer, references);
+    if returns == Returns::Reference {
         encoder.reference(object);
-        Ok(())
-    } else {
-        encoder.value(object).and_then(|()| encoder.contents())
-    };
-    written.map_err(|failure| failure.at(encoder.path()))
+        return Ok(());
+    }
+    encoder.run(object)
 }
 
-struct Encoder<'py, 'a> {
+/// Writes a plain copy of an object: what is not plain data is opened to its fields or its value.
+///
+/// # Errors
+/// As for [`encode`]; and the object, or a part of it, cannot be opened, or raised while it was.
+pub fn encode_opened(
+    object: &Bound<'_, PyAny>,
+    opening: &Opening,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), ConversionError> {
+    Encoder::new(Returns::Value, Some(Openings::new(opening)), writer, references).run(object)
+}
+
+pub(super) struct Encoder<'py, 'a> {
     returns: Returns,
+    /// What has been opened; nothing if nothing is to be.
+    pub(super) openings: Option<Openings<'py, 'a>>,
     writer: &'a mut Writer,
     references: &'a mut dyn References,
     /// The containers around the current value, outermost first.
@@ -96,65 +104,31 @@ enum Items<'py> {
     },
 }
 
-/// A [`ConversionError`] that does not know its path yet.
-pub(super) enum Failure {
-    Value(String),
-    Raised(PyErr),
-}
-
-impl Failure {
-    fn at(self, path: String) -> ConversionError {
-        match self {
-            Self::Value(message) => ConversionError::value(path, message),
-            Self::Raised(error) => ConversionError::raised(path, error),
+impl<'py, 'a> Encoder<'py, 'a> {
+    fn new(
+        returns: Returns,
+        openings: Option<Openings<'py, 'a>>,
+        writer: &'a mut Writer,
+        references: &'a mut dyn References,
+    ) -> Self {
+        Self {
+            returns,
+            openings,
+            writer,
+            references,
+            stack: Vec::new(),
+            deep: FxHashSet::default(),
+            shapes: Shapes::default(),
         }
     }
 
-    fn changed(what: &str) -> Self {
-        Self::Value(format!(
-            "the {what} was changed by other code while it was being converted; convert a copy, or hold a lock"
-        ))
+    fn run(mut self, object: &Bound<'py, PyAny>) -> Result<(), ConversionError> {
+        let written = self.value(object).and_then(|()| self.contents());
+        written.map_err(|failure| failure.at(self.path()))
     }
-}
 
-impl From<WireError> for Failure {
-    fn from(error: WireError) -> Self {
-        Self::Value(format!("the value is too large: {error}"))
-    }
-}
-
-impl From<PyErr> for Failure {
-    fn from(error: PyErr) -> Self {
-        Self::Raised(error)
-    }
-}
-
-impl From<IntegerError> for Failure {
-    fn from(error: IntegerError) -> Self {
-        match error {
-            IntegerError::Wire(error) => error.into(),
-            IntegerError::Raised(error) => error.into(),
-        }
-    }
-}
-
-impl From<TextError> for Failure {
-    fn from(error: TextError) -> Self {
-        match error {
-            TextError::Wire(error) => error.into(),
-            TextError::Raised(error) => error.into(),
-            TextError::SplitPair => Self::Value(
-                "expected a `str` that JavaScript can hold, got one with a surrogate pair as two code points; join them \
-                 with `.encode('utf-16', 'surrogatepass').decode('utf-16')`, or use returns `'ref'`"
-                    .to_owned(),
-            ),
-        }
-    }
-}
-
-impl<'py> Encoder<'py, '_> {
     /// Writes a plain value or a reference, or the header of a container, which then is on the stack.
-    fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+    pub(super) fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
         // SAFETY: `object` is alive, and its lifetime says that the GIL is held.
         if unsafe { simple::write(object.as_ptr(), self.writer) } {
             return Ok(());
@@ -190,6 +164,8 @@ impl<'py> Encoder<'py, '_> {
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.
             return self.value(&plain?);
+        } else if self.openings.is_some() {
+            return self.open(object);
         } else if self.returns == Returns::Value {
             return Err(Failure::Value(format!(
                 "expected plain data, got a `{}`; use returns `'auto'` or `'ref'` to receive it as a handle",
@@ -201,7 +177,7 @@ impl<'py> Encoder<'py, '_> {
         Ok(())
     }
 
-    fn reference(&mut self, object: &Bound<'py, PyAny>) {
+    pub(super) fn reference(&mut self, object: &Bound<'py, PyAny>) {
         let (id, type_key) = self.references.export(object);
         self.writer.handle(id, type_key);
     }
@@ -219,7 +195,13 @@ impl<'py> Encoder<'py, '_> {
         Ok(())
     }
 
-    fn enter(&mut self, container: &Bound<'py, PyAny>, length: usize, items: Items<'py>) -> Result<(), Failure> {
+    /// How many containers are around the current value.
+    pub(super) fn depth(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// Refuses an object that is around the current value already.
+    pub(super) fn check_outside(&self, container: &Bound<'py, PyAny>) -> Result<(), Failure> {
         let pointer = container.as_ptr();
         let shallow = &self.stack[..self.stack.len().min(SHALLOW)];
         if shallow.iter().any(|frame| frame.pointer == pointer) || self.deep.contains(&pointer) {
@@ -228,6 +210,24 @@ impl<'py> Encoder<'py, '_> {
                 type_name(container)
             )));
         }
+        Ok(())
+    }
+
+    /// Lets the container at a depth be known as the object whose copy it is. The caller keeps that alive.
+    pub(super) fn rename(&mut self, depth: usize, object: &Bound<'py, PyAny>) {
+        let Some(frame) = self.stack.get_mut(depth) else {
+            return;
+        };
+        let former = std::mem::replace(&mut frame.pointer, object.as_ptr());
+        if depth >= SHALLOW {
+            self.deep.remove(&former);
+            self.deep.insert(object.as_ptr());
+        }
+    }
+
+    fn enter(&mut self, container: &Bound<'py, PyAny>, length: usize, items: Items<'py>) -> Result<(), Failure> {
+        let pointer = container.as_ptr();
+        self.check_outside(container)?;
         if self.stack.len() >= SHALLOW {
             self.deep.insert(pointer);
         }
@@ -245,6 +245,9 @@ impl<'py> Encoder<'py, '_> {
             && self.stack.len() >= SHALLOW
         {
             self.deep.remove(&frame.pointer);
+        }
+        if let Some(openings) = &mut self.openings {
+            openings.left(self.stack.len());
         }
     }
 
@@ -442,7 +445,7 @@ fn next_pair<'py>(
     Some((key, value))
 }
 
-fn type_name(object: &Bound<'_, PyAny>) -> String {
+pub(super) fn type_name(object: &Bound<'_, PyAny>) -> String {
     match object.get_type().fully_qualified_name() {
         Ok(name) => name.to_string_lossy().into_owned(),
         Err(_) => "object".to_owned(),

@@ -12,7 +12,7 @@ use symphony_wire::{Token, Writer, fraction_parts};
 use crate::gil::{GilCell, Held};
 
 use super::decode::Failure as DecodeFailure;
-use super::encode::Failure;
+use super::encode_failure::Failure;
 use super::{integer, path, text};
 
 /// The concrete class that `pathlib.Path()` makes on this platform.
