@@ -60,6 +60,18 @@ const kinds: readonly Kind[] = [
   { name: 'slices and ellipses', python: '(slice(index, [str(index)]), ...)' },
   { name: 'NumPy scalars', python: 'numpy.float32(index) if index % 2 else numpy.int64(index)' },
   { name: 'handles', python: 'Thing(index)' },
+  {
+    name: 'instances of JavaScript classes',
+    python: 'index',
+    javascript: '[values.map((value) => new Item(value)), new Item(values)]',
+  },
+  { name: 'JavaScript functions', python: 'index', javascript: 'values.map((value) => () => value)' },
+  {
+    name: 'JavaScript objects before a symbol',
+    python: 'index',
+    javascript: '[values.map((value) => new Item(value)), Symbol()]',
+    refused: 'in',
+  },
   { name: 'handles in containers', python: "{'thing': Thing(index), 'things': (Thing(index),)}" },
   { name: "the option int: 'bigint'", python: "[index, {'id': index}]", options: "{ int: 'bigint' }" },
   { name: "the option int: 'number'", python: "[index, {'id': index}]", options: "{ int: 'number' }" },
@@ -114,6 +126,7 @@ function program({ python: expression, javascript = 'values', options = '{}', re
     const schemaOf = (validate) => ({ '~standard': { version: 1, vendor: 'test', validate } })
     const schema = schemaOf((value) => ({ value }))
     const strict = schemaOf(() => ({ issues: [{ message: 'refused' }] }))
+    class Item { constructor(value) { this.value = value } }
     const bridge = python.importSync('symphony_bridge')
     const module = python.execSync(${JSON.stringify(source)})
     const refused = ${JSON.stringify(refused ?? null)}

@@ -18,9 +18,13 @@ def noop(*args, **kwargs): return None
 def echo(value): return value
 def make(): return Thing()
 def fail(): raise ValueError('no')
+def apply(function, *args): return function(*args)
+def read(item): return item.value, item.method(), dict(item)
+def halve(value: float): return value / 2
 thing = Thing()
 `)})
-    const { noop, echo, make, fail, thing } = kinds
+    class Item { constructor(value) { this.value = value } method() { return this.value } }
+    const { noop, echo, make, fail, apply, read, halve, thing } = kinds
     const later = kinds.$async
     /** A hundred asynchronous calls at a time. */
     const hundred = async (call) => { await Promise.all(Array.from({ length: 100 }, (_, index) => call(index))) }
@@ -55,10 +59,16 @@ const bodies: [name: string, body: string][] = [
   ['handles as arguments', 'echo(thing)'],
   ['structured data', 'echo([call, { a: 1 }])'],
   ['exceptions', 'try { fail() } catch {}'],
+  ['callbacks', 'apply((value) => value, call)'],
+  ['callbacks with structured data and handles', 'apply((value, data) => [value, data], thing, [call, { a: 1 }])'],
+  ['properties of JavaScript objects', 'read(new Item(call))'],
+  ['what callbacks throw', "try { apply(() => { throw new Error('no') }) } catch {}"],
+  ['parameters annotated float', 'halve(call)'],
   ['disposed handles', 'make().$dispose()'],
   ['asynchronous calls', hundreds('later.echo(index)')],
   ['asynchronous new objects', hundreds('later.make()')],
   ['asynchronous exceptions', hundreds('later.fail().catch(() => {})')],
+  ['asynchronous callbacks', hundreds('later.apply((value) => value, index)')],
   ['asynchronous chains', hundreds('later.make().method(index)')],
 ]
 
