@@ -87,7 +87,10 @@ test('a call that is under way keeps what it needs', async () => {
 })
 
 test('an object that comes again after the last disposal has a new handle', async () => {
-  const holder = await handles.Rows<Handle>(handles.Counted())
+  // Awaited: the core keeps the outcome of a call that is only passed on for as long as JavaScript has the call.
+  const counted = await handles.Counted<Handle>()
+  const holder = await handles.Rows<Handle>(counted)
+  counted.$dispose()
   const first = (await holder.$getItem(0)) as Handle
   first.$dispose()
   const second = (await holder.$getItem(0)) as Handle

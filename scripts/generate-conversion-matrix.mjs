@@ -81,10 +81,14 @@ async function pageText() {
       '### Arguments',
       table(
         ['call', 'arguments in Python'],
-        await inTurn(argumentLists, async (list) => [
-          code(`echo(${list})`),
-          code(await observe.echo(...javaScript(`[${list}]`))),
-        ]),
+        await inTurn(argumentLists, async (list) => {
+          const { error, result } = await agreed(
+            list,
+            () => observe.echo(...javaScript(`[${list}]`)),
+            () => observe.$sync.echo(...javaScript(`[${list}]`)),
+          )
+          return [code(`echo(${list})`), error ? refusal(error) : code(result)]
+        }),
       ),
       '## Options',
       ...(await inTurn(options, (group) => optionsTable(group, { observe, names, javaScript }))),
