@@ -6,8 +6,11 @@
 
 mod adopted;
 mod arguments;
+mod array_memory;
 mod exports;
 mod js;
+mod mailbox;
+mod outbox;
 mod port;
 mod port_functions;
 mod results;

@@ -17,7 +17,8 @@ use symphony_wire::ErrorCode;
 
 use crate::arguments::{CallArguments, MOST_ARGUMENTS, NotConverted, no_handle};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
-use crate::port::{Kind, Port};
+use crate::mailbox::Kind;
+use crate::port::Port;
 use crate::{adopted, results};
 
 /// Defines the functions on a port object.
@@ -112,12 +113,19 @@ unsafe extern "C" fn call_numbers(env: sys::napi_env, info: sys::napi_callback_i
         let port = Port::of(env, info);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(callable) = handles::borrowed(py, port.target()) else {
-            return Ok(results::from_failure(port, py, &no_handle(port.target())));
+        let Some(callable) = handles::borrowed(py, port.mailbox().target()) else {
+            return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
         let mut slots = CallArguments::new();
-        let converted = slots.extend_with_numbers(py, port.numbers());
-        Ok(call_object(port, py, port.target(), callable, &mut slots, converted))
+        let converted = slots.extend_with_numbers(py, port.mailbox().numbers());
+        Ok(call_object(
+            port,
+            py,
+            port.mailbox().target(),
+            callable,
+            &mut slots,
+            converted,
+        ))
     })
 }
 
@@ -172,12 +180,12 @@ unsafe extern "C" fn call_method_numbers(env: sys::napi_env, info: sys::napi_cal
         let port = Port::of(env, info);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(object) = handles::borrowed(py, port.target()) else {
-            return Ok(results::from_failure(port, py, &no_handle(port.target())));
+        let Some(object) = handles::borrowed(py, port.mailbox().target()) else {
+            return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
-        let name = name_object(py, port.name())?;
+        let name = name_object(py, port.mailbox().name())?;
         let mut slots = CallArguments::new();
-        let converted = slots.extend_with_numbers(py, port.numbers());
+        let converted = slots.extend_with_numbers(py, port.mailbox().numbers());
         Ok(call_named(port, py, object, name, &mut slots, converted))
     })
 }
@@ -241,16 +249,16 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
         let port = Port::of(env, info);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(object) = handles::borrowed(py, port.target()) else {
-            return Ok(results::from_failure(port, py, &no_handle(port.target())));
+        let Some(object) = handles::borrowed(py, port.mailbox().target()) else {
+            return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
-        let name = name_object(py, port.name())?;
+        let name = name_object(py, port.mailbox().name())?;
         // SAFETY: two live objects, as in `call_object`, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
         if !result.is_null() && interpreter::is_running() && is_method_of(py, result, object) {
             // SAFETY: the owned reference just got.
             unsafe { ffi::Py_DecRef(result) };
-            port.announce(Kind::Method);
+            port.mailbox().announce(Kind::Method);
             return Ok(UNDEFINED);
         }
         Ok(finish(port, py, Ok(()), result))
@@ -324,7 +332,7 @@ fn finish_without_object(port: &Port, py: Python<'_>, converted: Result<(), NotC
         Ok(()) => results::from_failure(port, py, &Failure::take(py)),
         Err(NotConverted::Failed(failure)) => results::from_failure(port, py, &failure),
         Err(NotConverted::Indirect) => {
-            port.announce(Kind::Indirect);
+            port.mailbox().announce(Kind::Indirect);
             UNDEFINED
         }
     }
@@ -332,7 +340,7 @@ fn finish_without_object(port: &Port, py: Python<'_>, converted: Result<(), NotC
 
 unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
-        let request = port.requests(arguments.u32(0) as usize)?;
+        let request = port.outbox().written(arguments.u32(0) as usize)?;
         let header = Header::read(request)
             .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "the outbox holds no whole request"))?;
         let attached = port.attach()?;
@@ -361,6 +369,7 @@ fn run_here<'py>(
     references: &Crossings<'_>,
 ) -> Result<operation::Outcome<'py>, Failure> {
     let result = port
+        .outbox()
         .while_reading(|| operation::read(py, header, request, references))
         .and_then(|operation| operation.perform(py));
     async_support::end_child(py, port.process(), &result);
@@ -425,7 +434,7 @@ unsafe extern "C" fn describe_type(env: sys::napi_env, info: sys::napi_callback_
 }
 
 unsafe extern "C" fn take_large(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |port, _| port.take_large())
+    plain::<0>(env, info, |port, _| port.mailbox().take_large())
 }
 
 unsafe extern "C" fn outbox(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
@@ -433,13 +442,13 @@ unsafe extern "C" fn outbox(env: sys::napi_env, info: sys::napi_callback_info) -
         let mut bytes: i64 = 0;
         // SAFETY: a value of the running callback; stays 0 if it is no number.
         unsafe { sys::napi_get_value_int64(arguments.env, arguments.values[0], &raw mut bytes) };
-        port.make_outbox(usize::try_from(bytes).unwrap_or_default())
+        port.outbox().replace(usize::try_from(bytes).unwrap_or_default())
     })
 }
 
 unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
-        let requests = port.requests(arguments.u32(0) as usize)?;
+        let requests = port.outbox().written(arguments.u32(0) as usize)?;
         let count = async_support::submit(port.channel(), requests)?;
         port.expect_completions(count);
         Ok(UNDEFINED)

@@ -14,7 +14,8 @@ use symphony_python_bridge::operation::Outcome;
 use symphony_python_bridge::types::{self, Returns};
 
 use crate::js::{UNDEFINED, Value};
-use crate::port::{Kind, Port};
+use crate::mailbox::Kind;
+use crate::port::Port;
 
 /// `Number.MAX_SAFE_INTEGER`.
 const MOST_SAFE: u64 = (1 << 53) - 1;
@@ -32,15 +33,16 @@ pub(crate) fn from_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>)
         if let Ok(small) = i32::try_from(value)
             && overflow == 0
         {
-            port.announce_integer(small);
+            port.mailbox().announce_integer(small);
             return UNDEFINED;
         }
     } else if class == &raw mut ffi::PyFloat_Type {
         // SAFETY: exactly a float.
-        port.announce_number(unsafe { ffi::PyFloat_AsDouble(pointer) });
+        port.mailbox()
+            .announce_number(unsafe { ffi::PyFloat_AsDouble(pointer) });
         return UNDEFINED;
     } else if object.is_none() {
-        port.announce(Kind::None);
+        port.mailbox().announce(Kind::None);
         return UNDEFINED;
     }
     from_other_object(port, py, object, class)
@@ -60,7 +62,8 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
         }
     } else if class == &raw mut ffi::PyBool_Type {
         // SAFETY: `True` is an immortal static object.
-        port.announce_boolean(ptr::eq(pointer, unsafe { ffi::Py_True() }));
+        port.mailbox()
+            .announce_boolean(ptr::eq(pointer, unsafe { ffi::Py_True() }));
         return UNDEFINED;
     } else if !is_plain_container(class) && !types::is_value_class(&object) && !javascript::is_reference(&object) {
         return match types::plain_numpy_scalar(&object) {
@@ -74,7 +77,7 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
 
 /// The result of an operation.
 pub(crate) fn from_outcome(port: &Port, py: Python<'_>, outcome: &Outcome<'_>, returns: Returns) -> Value {
-    port.write_result(|writer| {
+    port.mailbox().write_result(|writer| {
         let mut crossings = Crossings::of(port.channel());
         match outcome.write(returns, writer, &mut crossings) {
             Ok(()) => Kind::Value,
@@ -96,7 +99,7 @@ pub(crate) fn from_failure(port: &Port, py: Python<'_>, failure: &Failure) -> Va
     {
         return UNDEFINED;
     }
-    port.write_result(|writer| {
+    port.mailbox().write_result(|writer| {
         failure.write(py, false, writer, &mut Crossings::of(port.channel()));
         Kind::Error
     })
@@ -111,7 +114,10 @@ fn announce(port: &Port, exception: &Bound<'_, PyAny>) -> bool {
     let Ok(message) = exception.str() else { return false };
     let Ok(message) = message.to_cow() else { return false };
     let (id, type_key) = handles::export(exception);
-    if port.announce_exception(&message, id, type_key, has_cause(exception)) {
+    if port
+        .mailbox()
+        .announce_exception(&message, id, type_key, has_cause(exception))
+    {
         return true;
     }
     handles::release(exception.py(), id, 1);
@@ -137,7 +143,7 @@ pub(crate) fn handle(port: &Port, object: &Bound<'_, PyAny>) -> Value {
     let (id, type_key) = handles::export(object);
     let state = port.adopted().find(port.env(), id);
     if state.is_null() {
-        port.announce_handle(id, type_key);
+        port.mailbox().announce_handle(id, type_key);
         return UNDEFINED;
     }
     state
@@ -153,7 +159,7 @@ fn large_integer(port: &Port, object: *mut ffi::PyObject) -> Option<Value> {
     }
     if value.unsigned_abs() <= MOST_SAFE {
         #[expect(clippy::cast_precision_loss, reason = "exact up to `MOST_SAFE`")]
-        port.announce_number(value as f64);
+        port.mailbox().announce_number(value as f64);
         return Some(UNDEFINED);
     }
     let mut result = ptr::null_mut();
