@@ -198,43 +198,39 @@ export class Decoder extends ByteReader {
     throw this.malformed(`unknown extension 0x${code.toString(16)} of ${length} bytes`)
   }
 
-  /** A range, slice or path: its parts come next, in an array of fixed length. */
-  #compound(kind: number): unknown {
-    const lead = this.byte()
-    const count = lead >= Lead.fixarray && lead < Lead.fixstr ? lead & 0x0f : this.#arrayLength(lead)
-    return this.#enterItems(count, (parts) => {
-      const value = compoundOf(kind, parts)
-      if (value === undefined) throw this.malformed(`bad parts of a container ${kind}`)
-      return value
-    })
-  }
-
-  #arrayLength(lead: number): number {
-    if (lead === Lead.array16 || lead === Lead.array32) return this.#length(lead - Lead.array16 + 1)
-    throw this.malformed('a container without its header')
-  }
-
-  /** A tuple, set, frozenset or map, whose header comes next. */
+  /** What a mark says the header right after it stands for. */
   #container(kind: number): unknown {
-    if (kind > Container.map) return this.#compound(kind)
-    const lead = this.byte()
-    if (kind === Container.map) {
-      const small = lead >= Lead.fixmap && lead < Lead.fixarray
-      if (small || lead === Lead.map16 || lead === Lead.map32) {
-        return this.#enterItems(
-          2 * collectionSize(small ? lead & 0x0f : this.#length(lead - Lead.map16 + 1)),
-          this.finishMap,
-        )
-      }
-    } else {
-      const finish = kind === Container.tuple ? tupleOf : kind === Container.set ? asSet : asFrozenSet
-      const small = lead >= Lead.fixarray && lead < Lead.fixstr
-      if (kind <= Container.frozenSet && kind > 0 && (small || lead === Lead.array16 || lead === Lead.array32)) {
-        const count = small ? lead & 0x0f : this.#length(lead - Lead.array16 + 1)
-        return this.#enterItems(kind === Container.tuple ? count : collectionSize(count), finish)
-      }
+    switch (kind) {
+      case Container.tuple:
+        return this.#enterItems(this.#arrayHeader(), tupleOf)
+      case Container.set:
+        return this.#enterItems(collectionSize(this.#arrayHeader()), asSet)
+      case Container.frozenSet:
+        return this.#enterItems(collectionSize(this.#arrayHeader()), asFrozenSet)
+      case Container.map:
+        return this.#enterItems(2 * collectionSize(this.#mapHeader()), this.finishMap)
+      default:
+        // A range, slice or path, or a kind that there is not.
+        return this.#enterItems(this.#arrayHeader(), (parts) => {
+          const value = compoundOf(kind, parts)
+          if (value === undefined) throw this.malformed(`bad parts of a container ${kind}`)
+          return value
+        })
     }
-    throw this.malformed('a container without its header')
+  }
+
+  #arrayHeader(): number {
+    const lead = this.byte()
+    if (lead >= Lead.fixarray && lead < Lead.fixstr) return lead & 0x0f
+    if (lead === Lead.array16 || lead === Lead.array32) return this.#length(lead - Lead.array16 + 1)
+    throw this.malformed('a mark without the array that it is about')
+  }
+
+  #mapHeader(): number {
+    const lead = this.byte()
+    if (lead >= Lead.fixmap && lead < Lead.fixarray) return lead & 0x0f
+    if (lead === Lead.map16 || lead === Lead.map32) return this.#length(lead - Lead.map16 + 1)
+    throw this.malformed('a mark without the map that it is about')
   }
 
   #enterItems(left: number, finish: Finish): unknown {
@@ -300,10 +296,10 @@ export class Decoder extends ByteReader {
   /** The names of a shape and its first object. */
   #enterShape(number: number): unknown {
     if (number !== this.#shapes.length) throw this.malformed('a shape out of order')
-    const lead = this.byte()
-    const small = lead >= Lead.fixarray && lead < Lead.fixstr
-    if (!small && lead !== Lead.array16) throw this.malformed('a shape without names')
-    const names = Array.from({ length: small ? lead & 0x0f : this.uint16() }, () => this.key())
+    const count = this.#arrayHeader()
+    // Each name takes a byte at least. Nothing is allocated by what a header claims.
+    if (count > this.end - this.position) throw this.malformed('the message ends too early')
+    const names = Array.from({ length: count }, () => this.key())
     const shape = new RecordShape(names)
     this.#shapes.push(shape)
     return this.#enterRecord(shape)
