@@ -113,7 +113,7 @@ unsafe extern "C" fn call_numbers(env: sys::napi_env, info: sys::napi_callback_i
         let port = Port::of(env, info);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(callable) = handles::borrowed(py, port.mailbox().target()) else {
+        let Some(callable) = handles::callable(py, port.mailbox().target()) else {
             return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
         let mut slots = CallArguments::new();
@@ -138,7 +138,7 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         let (id, mask) = target(env, arguments.values[0]);
         let attached = port.attach()?;
         let py = attached.python();
-        let Some(callable) = handles::borrowed(py, id) else {
+        let Some(callable) = handles::callable(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
         let mut slots = CallArguments::new();
@@ -152,11 +152,12 @@ fn call_object(
     port: &Port,
     py: Python<'_>,
     id: u32,
-    callable: NonNull<ffi::PyObject>,
+    (callable, may_want_floats): (NonNull<ffi::PyObject>, bool),
     slots: &mut CallArguments,
     mut converted: Result<(), NotConverted>,
 ) -> Value {
-    if slots.has_integers()
+    if may_want_floats
+        && slots.has_integers()
         && converted.is_ok()
         && let Some(parameters) = handles::float_parameters(py, id)
     {

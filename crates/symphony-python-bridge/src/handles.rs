@@ -107,6 +107,15 @@ pub fn borrowed(py: Python<'_>, id: u32) -> Option<NonNull<ffi::PyObject>> {
     with_table(py, |table| table.entries.get(id as usize)?.object)
 }
 
+/// What is to be called: as [`borrowed`], and whether [`float_parameters`] may know of any.
+#[inline]
+pub fn callable(py: Python<'_>, id: u32) -> Option<(NonNull<ffi::PyObject>, bool)> {
+    with_table(py, |table| {
+        let entry = table.entries.get(id as usize)?;
+        Some((entry.object?, entry.may_want_floats))
+    })
+}
+
 /// The object of a handle, or `None` for an id that is not in use.
 #[inline]
 pub fn get(py: Python<'_>, id: u32) -> Option<Bound<'_, PyAny>> {
@@ -116,15 +125,8 @@ pub fn get(py: Python<'_>, id: u32) -> Option<Bound<'_, PyAny>> {
 }
 
 /// Which parameters of a handle's object want a `float`, as the signature said at the first question.
-#[inline]
-pub fn float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
-    with_table(py, |table| Some(table.entries.get(id as usize)?.may_want_floats))
-        .filter(|&may| may)
-        .and_then(|_| look_for_float_parameters(py, id))
-}
-
 #[cold]
-fn look_for_float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
+pub fn float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
     let object = get(py, id)?;
     let found = float_parameters::of(&object);
     if found.is_none() {
