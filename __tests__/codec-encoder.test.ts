@@ -179,6 +179,18 @@ describe('collections and bytes', () => {
   })
 })
 
+test('the path of a getter that throws names the property, also in later rows of a table', () => {
+  const row = (value: number): object => ({ id: value, value })
+  const failing = {
+    id: 3,
+    get value(): never {
+      throw new RangeError('no value')
+    },
+  }
+  expect(pathOf([failing])).toBe('args[0][0].value')
+  expect(pathOf([row(1), row(2), row(3), failing])).toBe('args[0][3].value')
+})
+
 describe('references', () => {
   const known = Object.assign(() => null, { id: 5 })
   const pending = new (class Pending {})()

@@ -239,3 +239,18 @@ test('python.start takes them for everything', async () => {
     '',
   ])
 })
+
+test('the path of a refusal that lies very deep says that it is not the whole one', () => {
+  const build = python.evalSync(
+    'lambda depth: (lambda build: build(build, depth))(lambda b, n: [b(b, n - 1)] if n else 2**60)',
+  )
+  const refuse = (depth: number): unknown => {
+    try {
+      return (build as SyncHandle).$with({ int: 'number' })(depth)
+    } catch (error) {
+      return (error as { path?: unknown }).path
+    }
+  }
+  expect(refuse(3)).toBe('[0][0][0]')
+  expect(refuse(200)).toBe(`${'[0]'.repeat(64)}…`)
+})

@@ -110,7 +110,8 @@ export class ConvertingDecoder extends Decoder {
   }
 
   #refused(message: string): BridgeError {
-    const path = this.#path.join('')
+    // Of what lies very deep only the beginning of the way is known.
+    const path = this.#path.join('') + (this.isDeep ? '…' : '')
     return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, { path })
   }
 }

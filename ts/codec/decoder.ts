@@ -57,6 +57,11 @@ export class Decoder extends ByteReader {
     }
   }
 
+  /** Whether what is being read lies deeper than recursion goes. */
+  protected get isDeep(): boolean {
+    return this.#stack.length > 0
+  }
+
   /** A whole value. */
   protected value(): unknown {
     const below = this.#stack.length

@@ -282,7 +282,11 @@ export class Encoder extends ByteWriter {
     const { names } = shape
     const { length } = names
     const values = this.#values
-    shape.read(object as Record<string, unknown>, values)
+    try {
+      shape.read(object as Record<string, unknown>, values)
+    } catch (error) {
+      throw this.#unreadable(object as Record<string, unknown>, names, error)
+    }
     for (let index = 0; index < length; index++) {
       // What is `undefined` is absent, so the object is of another shape.
       if (values[index] === undefined) return this.#incomplete(object, names)
@@ -308,6 +312,20 @@ export class Encoder extends ByteWriter {
       this.#begin(value)
     }
     return false
+  }
+
+  /** One of the properties threw: the first that does it again. */
+  #unreadable(object: Readonly<Record<string, unknown>>, names: readonly string[], error: unknown): BridgeError {
+    const name = names.find((one) => {
+      try {
+        void object[one]
+        return false
+      } catch {
+        return true
+      }
+    })
+    const step = name === undefined ? '' : nameStep(name)
+    return this.#failure(`converting the value failed: ${messageOf(error)}`, error, step)
   }
 
   /** As a map of the values that were read, without those that are `undefined`. */
@@ -390,8 +408,8 @@ export class Encoder extends ByteWriter {
     return this.#failure('expected data without cycles, got an object that contains itself')
   }
 
-  #failure(message: string, cause?: unknown): BridgeError {
-    const path = this.#spellPath()
+  #failure(message: string, cause?: unknown, step = ''): BridgeError {
+    const path = this.#spellPath() + step
     const options = cause === undefined ? { path } : { path, cause }
     return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, options)
   }
