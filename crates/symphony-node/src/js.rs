@@ -227,7 +227,8 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     }
 }
 
-/// Calls a function that gives a number; nothing if that failed: what this is used for never throws, so the environment is ending.
+/// Calls a function that gives a number; nothing if that failed: what this is used for does not throw, so memory ran out or the
+/// environment is ending.
 pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<f64> {
     let mut this = ptr::null_mut();
     // SAFETY: writes the result only.
@@ -244,6 +245,11 @@ pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[
             &raw mut result,
         )
     };
+    if status == sys::Status::napi_pending_exception {
+        let mut exception = ptr::null_mut();
+        // SAFETY: an exception is pending. Whoever asked hears that there is no answer.
+        unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+    }
     let mut number = 0.0;
     // SAFETY: a value of this environment.
     let is_number = status == sys::Status::napi_ok
