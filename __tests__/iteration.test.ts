@@ -104,3 +104,17 @@ describe('synchronously', () => {
     expect(() => [...sync.Opaque<SyncHandle>()]).toThrow('not iterable')
   })
 })
+
+test('an item that cannot be converted ends the loop, and Python runs what it left to be done', async () => {
+  const seen: unknown[] = []
+  const loop = async (): Promise<void> => {
+    for await (const item of iteration.with_a_cycle('async')) seen.push(item)
+  }
+  await expect(loop()).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
+  expect(await iteration.closed).toContain('async')
+  expect(() => {
+    for (const item of sync.with_a_cycle<SyncHandle>('sync')) seen.push(item)
+  }).toThrow(expect.objectContaining({ code: 'ERR_CONVERSION' }))
+  expect(await iteration.closed).toContain('sync')
+  expect(seen).toEqual([1, 1])
+})

@@ -1,4 +1,5 @@
 /* JavaScript's own objects and functions in Python: what they are there, that they come back as themselves, and how long they live. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import {
@@ -186,6 +187,64 @@ describe('an instance of a class', () => {
   })
 })
 
+describe('what looks like something else', () => {
+  test("an object's own members come before those of a mapping", async () => {
+    class Cache {
+      items = [1, 2]
+      keys = 'ring'
+      get(key: string): string {
+        return `value of ${key}`
+      }
+    }
+    expect(await python.eval('[c.get("a"), c.items, c.keys, c["items"], len(c)]', { c: new Cache() })).toEqual([
+      'value of a',
+      [1, 2],
+      'ring',
+      [1, 2],
+      2,
+    ])
+  })
+
+  test('a property that is undefined is absent', async () => {
+    const dto = new (class Dto {
+      name = 'a'
+      age: number | undefined = undefined
+    })()
+    expect(await everywhere('spread', dto)).toEqual({ name: 'a' })
+    expect(await python.eval('[len(dto), list(dto), "age" in dto, dto.get("age", 18), dto.age]', { dto })).toEqual([
+      1,
+      ['name'],
+      false,
+      18,
+      null,
+    ])
+  })
+
+  test('what is iterated in JavaScript is refused, since as a mapping it would be empty', async () => {
+    const iterables: [object, string][] = [
+      [[1, 2].values(), 'pass its items, `[...it]`'],
+      [new URLSearchParams('a=1'), 'pass its items, `[...it]`'],
+      [
+        (function* () {
+          yield 1
+        })(),
+        'pass its items, `[...it]`',
+      ],
+      [
+        (async function* () {
+          yield await Promise.resolve(1)
+        })(),
+        'collect its items first',
+      ],
+    ]
+    for (const [value, advice] of iterables) {
+      const expected = { code: 'ERR_CONVERSION', path: 'args[0].rows', message: expect.stringContaining(advice) }
+      expect(() => sync.identity({ rows: value })).toThrow(expect.objectContaining(expected))
+      await expect(later.identity({ rows: value })).rejects.toMatchObject(expected)
+    }
+  })
+})
+
 describe('a function', () => {
   test('is called from every thread, with its arguments and with keywords as one', async () => {
     expect(await everywhere('apply', (a: number, b: number) => a * b, 6, 7)).toBe(42)
@@ -268,6 +327,41 @@ describe('a function', () => {
     const results = await later.in_threads((value: number) => (calls.push(value), value * 2), 8, 1000)
     expect(results).toEqual(Array.from({ length: 1000 }, (_, index) => index * 2))
     expect(new Set(calls).size).toBe(1000)
+  })
+
+  test('that is asynchronous is refused, and what it rejects with harms nobody', async () => {
+    const errors = await failsEverywhere('apply', async function load() {
+      await Promise.resolve()
+      throw new Error('unheard')
+    })
+    for (const error of errors)
+      expect(error).toMatchObject({
+        code: 'ERR_CONVERSION',
+        message: expect.stringContaining('a value from the function `load`, got a promise'),
+      })
+  })
+
+  test('that gives what has not been awaited is told how', async () => {
+    const counter = python.evalSync('__import__("collections").Counter("aab")') as SyncHandle
+    await expect(later.apply((handle: Handle) => handle.total(), counter)).rejects.toMatchObject({
+      message: expect.stringContaining("use the handle's `$sync` view"),
+    })
+    expect(await later.apply((handle: Handle) => handle.$sync.total(), counter)).toBe(3)
+  })
+
+  test('read from an object is the function itself in JavaScript', async () => {
+    const dog = new Dog('Rex')
+    expect(await python.eval('dog.bark', { dog })).toBe(Dog.prototype.bark)
+    expect(python.evalSync('[dog.bark]', { dog })).toEqual([Dog.prototype.bark])
+  })
+
+  test('runs in the asynchronous context of the call that passed it', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const request = (id: string): Promise<unknown> =>
+      storage.run(id, () => later.in_thread(sync.apply, () => storage.getStore())) as Promise<unknown>
+    expect(await Promise.all(['a', 'b', 'c'].map(request))).toEqual(['a', 'b', 'c'])
+    expect(storage.run('d', () => sync.apply(() => storage.getStore()))).toBe('d')
+    expect(await later.apply(() => storage.getStore() ?? null)).toBeNull()
   })
 
   test('whose result cannot cross: the error says so', async () => {
@@ -405,6 +499,128 @@ describe('how long it lives', () => {
   })
 })
 
+describe('in the middle of something else', () => {
+  const pause = (): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+
+  test('a callback disposes the object whose method is running', () => {
+    for (let round = 0; round < 3; round++) {
+      const row = sync.unsorted<SyncHandle>(() => {
+        row.$dispose()
+        pause()
+        sync.unsorted(null)
+      })
+      const same = sync.identity(row) as SyncHandle
+      row.sort()
+      expect(sync.is_sorted(same)).toBe(true)
+    }
+  })
+
+  test('a callback disposes the function that called it', () => {
+    const identity = sync.$get<SyncHandle>('identity').$with({ returns: 'ref' })
+    const self = identity((): number => {
+      self.$dispose()
+      pause()
+      return 1
+    }) as SyncHandle
+    expect(self()).toBe(1)
+  })
+
+  test('a destructor asks JavaScript, between calls and while a function of JavaScript goes', () => {
+    for (let round = 0; round < 20; round++) {
+      const victim = (): number => round
+      const answer = (): unknown => [victim, sync.identity({ a: 'x'.repeat(1000) })]
+      expect(() => sync.raise_untellable(answer, victim)).toThrow('message unavailable')
+      expect(sync.identity([1, { b: round }])).toEqual([1, { b: round }])
+      expect(sync.identity(victim)).toBe(victim)
+    }
+  })
+
+  test('a rule runs on what Python passes', async () => {
+    python.register({ type: 'datetime.date', toJs: (date) => python.evalSync('[str(date), [1, 2]]', { date }) })
+    const today = python.evalSync('lambda f: f(__import__("datetime").date(2020, 1, 2), "second")') as SyncHandle
+    const callback = (...args: unknown[]): unknown => args
+    const expected = [['2020-01-02', [1, 2]], 'second']
+    expect(today(callback)).toEqual(expected)
+    expect(await today.$async(callback)).toEqual(expected)
+  })
+
+  test('rules leave alone what the program threw', () => {
+    const thrown: Record<string, unknown> = {
+      list: [sync.$get('Row')],
+      get getter(): never {
+        throw new Error('was read')
+      },
+    }
+    thrown.self = thrown
+    const date = python.evalSync('__import__("datetime").date', {}) as SyncHandle
+    const [error, ruled] = sync.error_and(
+      () => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- programs do
+        throw thrown
+      },
+      python.evalSync('lambda: 1') as SyncHandle,
+    ) as [unknown, unknown]
+    expect(error).toBe(thrown)
+    expect(python.isHandle(ruled)).toBe(true)
+    expect(python.isHandle(date)).toBe(true)
+  })
+
+  test('a callback stops Python and gives much', async () => {
+    const end = await runProgram(`
+      const { python } = require('symphony-python-bridge')
+      const module = python.execSync('def call(f): return len(f())')
+      module.$async.call(() => { void python.stop(); return 'x'.repeat(1e6) }).catch((error) => console.log(error.code))`)
+    expect(end).toMatchObject({ stderr: '', stdout: 'ERR_CLOSED\n', code: 0 })
+  })
+
+  test('JavaScript is not entered in a forked child', async () => {
+    expect(sync.forked(() => 1)).toBe(7)
+    expect(await later.forked(() => 1)).toBe(7)
+  })
+})
+
+describe('options and views', () => {
+  test('`this` is there whatever integers are', () => {
+    const dog = new Dog('Rex')
+    const bark = python.evalSync('lambda dog: dog.bark(1)') as SyncHandle
+    for (const int of ['auto', 'number', 'bigint'] as const) expect(bark.$with({ int })(dog)).toBe('Rex: wau')
+  })
+
+  test('what a function gets is decided by the last call that passed it, and by nothing else', async () => {
+    const seen: unknown[] = []
+    const callback = (value: unknown): void => void seen.push(value)
+    const owner = new (class Owner {
+      callback = callback
+    })()
+    sync.$with({ int: 'bigint' }).keep(callback)
+    await python.eval('owner.callback', { owner })
+    sync.call_kept(1)
+    expect(seen).toEqual([1n])
+    sync.drop()
+  })
+
+  test('a function that a session passed is called after its end', async () => {
+    const session = await python.session()
+    const module = await session.import('javascript_objects')
+    let seen: Handle | undefined
+    await module.keep((value: Handle) => void (seen = value))
+    await session.close()
+    await later.call_kept(python.evalSync('{1}.__iter__()') as SyncHandle)
+    expect(await seen!.$type).toBe('builtins.set_iterator')
+    expect(await seen!.__next__()).toBe(1)
+    sync.drop()
+  })
+
+  test('names that are no strings', async () => {
+    class Odd {
+      static name = 42 as unknown as string
+    }
+    expect(await python.eval('repr(odd)', { odd: new Odd() })).toBe('<JsObject Object>')
+    expect(sync.copies(new Dog('Rex'))).toEqual([true, true])
+    expect(sync.copies(() => 1)).toEqual([true, true])
+  })
+})
+
 test('an atexit handler that calls JavaScript fails at once', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')
@@ -473,6 +689,26 @@ def get(name): return kept[name]
       'PythonError: RuntimeError: the JavaScript environment of this object has ended',
       '',
     ])
+  })
+
+  test('an object of one thread is not `this` for a function of another', async () => {
+    const inWorker = `${start}
+      const shared = python.importSync('shared_by_threads')
+      class Secret { constructor(index) { this.index = index } }
+      shared.keep('function', function () { return String(this && this.index) })
+      for (let index = 0; index < 5; index++) shared.keep('secret' + index, new Secret(index))
+      parentPort.postMessage('ready')
+      parentPort.once('message', () => parentPort.close())`
+    const end = await runProgram(`${start}
+      const ns = python.execSync(${JSON.stringify(shared)} + 'def call_method(owner): return owner.method()')
+      share(ns)
+      const worker = new Worker(${JSON.stringify(inWorker)}, { eval: true })
+      worker.once('message', async () => {
+        const owners = [1, 2, 3].map(() => new (class Owner { method = ns.get('function') })())
+        for (const owner of owners) console.log(await ns.$async.call_method(owner))
+        worker.postMessage('end')
+      })`)
+    expect(end).toMatchObject({ stderr: '', stdout: 'undefined\nundefined\nundefined\n' })
   })
 
   test('a thread that waits for a callback is not left waiting by the end of its worker', async () => {

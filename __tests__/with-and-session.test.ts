@@ -28,6 +28,17 @@ describe('with', () => {
     expect(await python.with(contexts.Manager(false, [1, 2]), (value) => value)).toEqual([1, 2])
   })
 
+  test('exits also if what was entered cannot be converted', async () => {
+    const cycle = await python.eval('(lambda l: l.append(l) or l)([])', {}, { returns: 'ref' })
+    const manager = await contexts.Manager<Handle>(false, cycle)
+    const body = jest.fn()
+    await expect(python.with(manager, body)).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
+    expect(() => python.withSync(manager.$sync, body)).toThrow(expect.objectContaining({ code: 'ERR_CONVERSION' }))
+    expect(await manager.names()).toEqual(['enter', 'exit', 'enter', 'exit'])
+    expect(await manager.seen()).toContain('cycles')
+    expect(body).not.toHaveBeenCalled()
+  })
+
   test('shows a Python error of the body to __exit__ and passes it on', async () => {
     const manager = await contexts.Manager<Handle>()
     await expect(python.with(manager, (entered: Handle) => entered.fail())).rejects.toThrow("KeyError: 'inside'")

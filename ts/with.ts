@@ -1,6 +1,6 @@
 /* `python.with` and `python.withSync`: Python's `with` statement around a JavaScript function. */
 import { Operation } from './call/operation'
-import { checkedOptions } from './call/options'
+import { checkedOptions, referenceRules } from './call/options'
 import type { SessionScope } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
@@ -35,10 +35,12 @@ async function enterAndExit(
   scope: SessionScope,
   body: (value: unknown) => unknown,
 ): Promise<unknown> {
-  const value = await scope.context.start(Operation.enter, state).promise
+  // As a handle first: if it cannot be converted, it has been entered all the same and is to be left.
+  const context = scope.context.with(checkedOptions({ returns: 'ref' }))
+  const entered = enteredState(await context.start(Operation.enter, state).promise)
   let result: unknown
   try {
-    result = await body(value)
+    result = await body(await scope.context.start(Operation.value, entered).promise)
   } catch (error) {
     const swallowed = await scope.context.start(Operation.exit, state, [], [exitArgument(error)]).promise
     if (swallowed === true) return undefined
@@ -64,10 +66,10 @@ export function withContextSync(manager: unknown, body: (value: unknown) => unkn
 }
 
 function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown): unknown {
-  const value = operateSync(state, Operation.enter)
+  const entered = enteredState(operateSync(state, Operation.enter, [], undefined, referenceRules))
   let result: unknown
   try {
-    result = body(value)
+    result = body(operateSync(entered, Operation.value))
     if (isThenable(result)) {
       result.then(undefined, () => undefined)
       throw new BridgeError(
@@ -81,6 +83,12 @@ function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown)
   }
   operateSync(state, Operation.exit, [null])
   return result
+}
+
+function enteredState(entered: unknown): HandleState {
+  const handler = handlerOf(entered)
+  if (!hasState(handler)) throw new TypeError('what was asked for as a handle is always one')
+  return handler.state
 }
 
 /** A handle as it is; what a path or call stands for, as an object. */

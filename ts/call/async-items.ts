@@ -50,7 +50,7 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
       if (item.length > 0)
         return { done: false, value: schema === undefined ? item[0] : await validated(schema, item[0]) }
     } catch (error) {
-      this.#finish()
+      await this.#closeAfterFailure()
       throw error
     }
     this.#finish()
@@ -69,6 +69,15 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
     }
     this.#source = undefined
     return done
+  }
+
+  /** An item that cannot be converted ends the loop as leaving it early would: Python's `finally` runs. */
+  async #closeAfterFailure(): Promise<void> {
+    const { context } = this.#source ?? {}
+    const iterator = this.#iterator
+    if (context !== undefined && iterator !== undefined)
+      await context.start(Operation.close, iterator).promise.catch(ignore)
+    this.#finish()
   }
 
   #finish(): void {
@@ -90,6 +99,9 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
     }
   }
 }
+
+/** What matters is why it had to be closed. */
+function ignore(): void {}
 
 async function openIterator(source: AsyncProxy): Promise<HandleState> {
   const context = source.context.with(checkedOptions({ returns: 'ref' }, source.context.options))

@@ -56,6 +56,9 @@ export interface ReferenceRules {
   readonly mayWait: boolean
 }
 
+/** Which views and types a function in an answer gets. */
+export type AnswerRules = Pick<Request, 'scope' | 'convert'>
+
 /** The states and calls that a request names. */
 export type Named = NamedOne | readonly NamedOne[] | undefined
 export type NamedOne = HandleState | Call | HeldObject
@@ -72,6 +75,8 @@ export class RequestWriter {
   readonly #rules: ReferenceRules
   #scope: ViewScope = syncScope
   #convert = asTheyAre
+  /** An answer is no call with the objects in it: those that Python knows stay what the last call made them. */
+  #isAnswer = false
 
   constructor(rules: ReferenceRules) {
     this.#rules = rules
@@ -84,6 +89,7 @@ export class RequestWriter {
     const start = encoder.position
     this.#scope = request.scope
     this.#convert = request.convert
+    this.#isAnswer = false
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
@@ -106,11 +112,12 @@ export class RequestWriter {
   }
 
   /** Writes an answer to Python: a status and a value. When it throws, the writer is as it was before. */
-  writeAnswer(status: number, value: unknown, { scope, convert }: Pick<Request, 'scope' | 'convert'>): void {
+  writeAnswer(status: number, value: unknown, { scope, convert }: AnswerRules): void {
     const { encoder } = this
     const start = encoder.position
     this.#scope = scope
     this.#convert = convert
+    this.#isAnswer = true
     try {
       encoder.reserve(1)
       encoder.bytes[start] = status
@@ -259,7 +266,7 @@ export class RequestWriter {
   }
 
   #hold(object: object): HeldObject {
-    const held = heldObject(object, this.#scope, this.#convert)
+    const held = heldObject(object, this.#scope, this.#convert, !this.#isAnswer)
     held.hold()
     this.#named[this.#namedCount++] = held
     return held
@@ -279,7 +286,7 @@ export class RequestWriter {
   }
 
   #mayWait(path: () => string): void {
-    if (!this.#rules.mayWait) throw notAwaited(path())
+    if (!this.#rules.mayWait) throw this.#isAnswer ? notAwaitedAnswer(path()) : notAwaited(path())
   }
 }
 
@@ -307,6 +314,15 @@ function nestedKeywords(path: string): BridgeError {
   return new BridgeError(
     'ERR_INVALID_ARGUMENT',
     `${path}: \`kw(…)\` must be the last argument of the call itself, not a part of another value`,
+    { path },
+  )
+}
+
+function notAwaitedAnswer(path: string): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `${path}: a function that Python called gave a path or call that has not been awaited; it has to return its result at once: ` +
+      "use the handle's `$sync` view",
     { path },
   )
 }

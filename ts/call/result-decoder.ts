@@ -13,6 +13,8 @@ import { withRules, type Arrival } from '../rules/results'
 /** Who asked for a result decides which view a handle in it has. */
 export interface ViewScope {
   viewOf(state: HandleState): object
+  /** Whether nothing may be started in it any more. @default never */
+  readonly ended?: boolean
 }
 
 /** The JavaScript thread asked, and waits. */
@@ -96,7 +98,9 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
       if (handles-- <= 0) stateOf(id, typeKey)
     },
     (id) => {
-      if (jsObjects-- <= 0) environment.port.objectArrived(id)
+      if (jsObjects-- > 0) return
+      environment.port.objectArrived(id)
+      heldById(id)?.forgetUnlessHeld()
     },
   )
 }

@@ -189,9 +189,9 @@ function operate(
   } catch (error) {
     return failWith(error)
   } finally {
+    depth -= 1
     writer.clear()
     writer.letGo()
-    depth -= 1
   }
   environment.trimOutbox()
   return resultOf(result, givesValue(operation) ? convert : asTheyAre, arrival)

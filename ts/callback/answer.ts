@@ -1,11 +1,13 @@
 /* Answers what Python asks of JavaScript: it calls a function, or looks at an object. native-interface.md describes the questions. */
+import { types } from 'node:util'
 import { asTheyAre } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
 import { kw } from '../call/keywords'
-import { RequestWriter, type Named } from '../call/request-writer'
+import { RequestWriter, type AnswerRules, type Named } from '../call/request-writer'
 import { decodeValue, syncScope } from '../call/result-decoder'
-import { environment } from '../native/environment'
+import { described, messageOf } from '../codec/unsupported'
+import { environment, largeBytes } from '../native/environment'
 import { valueStart } from '../native/mailbox'
 import { PyTuple } from '../values/tuple'
 import { ByReference, heldById, type HeldObject } from './held-object'
@@ -36,21 +38,43 @@ const pinned = new Map<number, Named>()
  * @param outboxInUse whether a request in the outbox is still being read
  */
 export function answerQuestion(large: boolean, length: number, number: number, outboxInUse: boolean): number {
-  if (outboxInUse) environment.outbox = new Uint8Array(environment.port.outbox(initialOutbox))
   const writer = (writers[depth] ??= new RequestWriter({ mayWait: false }))
   depth += 1
   try {
+    // Answers that were read in the middle of one long synchronous job.
+    if (pinned.size >= mostPinned) environment.port.deliverForgotten()
     writeAnswer(writer, large, length)
-    const { bytes, position } = writer.encoder
-    const size = environment.fillOutbox(bytes, position)
-    const named = writer.takeNamed()
-    if (named === undefined) return size
-    pinned.set(number, named)
-    return -size
+    return send(writer, number, outboxInUse)
+  } catch (error) {
+    // Memory ran out, or Python was stopped meanwhile: this much has a place.
+    writer.letGo()
+    return sendShortly(messageOf(error))
   } finally {
-    writer.clear()
     depth -= 1
+    writer.clear()
   }
+}
+
+function send(writer: RequestWriter, number: number, outboxInUse: boolean): number {
+  if (outboxInUse) environment.outbox = new Uint8Array(environment.port.outbox(initialOutbox))
+  const { bytes, position } = writer.encoder
+  const size = environment.fillOutbox(bytes, position)
+  // A large one is given back when Python has it.
+  if (size > largeBytes) queueMicrotask(() => environment.trimOutbox())
+  const named = writer.takeNamed()
+  if (named === undefined) return size
+  pinned.set(number, named)
+  return -size
+}
+
+/** An error whose message takes no more than the memory that there is. */
+function sendShortly(message: string): number {
+  const writer = new RequestWriter({ mayWait: false })
+  const thrown = PyTuple.of('Error', message.slice(0, longestShort), '')
+  writer.writeAnswer(Status.thrown, thrown, { scope: syncScope, convert: asTheyAre })
+  const { bytes, position } = writer.encoder
+  environment.outbox.set(bytes.subarray(0, position))
+  return position
 }
 
 /** Python has read the answer to a question. */
@@ -62,6 +86,8 @@ export function answerWasRead(number: number): void {
 }
 
 const initialOutbox = 64 * 1024
+const mostPinned = 256
+const longestShort = 1000
 
 function writeAnswer(writer: RequestWriter, large: boolean, length: number): void {
   let held: HeldObject | undefined
@@ -69,8 +95,10 @@ function writeAnswer(writer: RequestWriter, large: boolean, length: number): voi
     const question = readQuestion(large, length)
     held = question.held
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
-    const value = answer(held.object, question)
-    writer.writeAnswer(value === missing ? Status.missing : Status.value, value === missing ? null : value, held)
+    const value = held.inContext(() => answer(held!.object, question))
+    if (types.isPromise(value)) throw promised(held.object, value)
+    const isMissing = value === missing
+    writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, rulesOf(held))
   } catch (error) {
     writeThrown(writer, error, held)
   }
@@ -80,37 +108,42 @@ interface Question {
   readonly operation: number
   /** The object that it is about. */
   readonly held: HeldObject | undefined
+  /** What is `this` in a call. */
+  readonly receiver: object | undefined
   readonly parts: readonly unknown[]
 }
 
-/** The operation and the number of the object. */
-const headBytes = 5
+/** The operation, the number of the object and that of `this`. */
+const headBytes = 9
 
-/** Decodes the whole question, before any of the program's code runs. */
+/** Decodes the whole question. That runs rules of the program, if there are any for what Python passes. */
 function readQuestion(large: boolean, length: number): Question {
   const bytes = large ? new Uint8Array(environment.port.takeLarge()) : environment.mailbox
   const start = large ? 0 : valueStart
-  const id = new DataView(bytes.buffer, bytes.byteOffset).getUint32(start + 1, true)
-  const held = heldById(id)
-  const [scope, convert] = [held?.scope ?? syncScope, held?.convert ?? asTheyAre]
+  const head = new DataView(bytes.buffer, bytes.byteOffset + start, headBytes)
+  // Before anything else: a rule for one of the parts may run any code, which uses the same memory.
+  const operation = head.getUint8(0)
+  const held = heldById(head.getUint32(1, true))
+  const receiver = heldById(head.getUint32(5, true))?.object
+  const [scope, convert] = [held?.usableScope ?? syncScope, held?.convert ?? asTheyAre]
   const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
-  return { operation: bytes[start]!, held, parts }
+  return { operation, held, receiver, parts }
 }
 
-function answer(object: object, { operation, parts }: Question): unknown {
+function answer(object: object, { operation, receiver, parts }: Question): unknown {
   switch (operation) {
     case Operation.attribute:
       return (parts[0] as string) in object ? (object as Properties)[parts[0] as string] : missing
     case Operation.call:
-      return call(object, parts)
+      return call(object, receiver, parts)
     case Operation.keys:
-      return Object.keys(object)
+      return entriesOf(object).map(([key]) => key)
     case Operation.item:
-      return isKey(object, parts[0]) ? (object as Properties)[parts[0]] : missing
+      return itemOf(object, parts[0])
     case Operation.contains:
-      return isKey(object, parts[0])
+      return itemOf(object, parts[0]) !== missing
     case Operation.items:
-      return Object.entries(object)
+      return entriesOf(object)
     case Operation.names:
       return namesOf(object)
     default:
@@ -118,11 +151,27 @@ function answer(object: object, { operation, parts }: Question): unknown {
   }
 }
 
-function isKey(object: object, key: unknown): key is string {
-  return typeof key === 'string' && Object.prototype.propertyIsEnumerable.call(object, key)
+/** What is `undefined` is absent, as in plain objects. */
+function entriesOf(object: object): [string, unknown][] {
+  return Object.entries(object).filter(([, value]) => value !== undefined)
 }
 
-function call(callee: object, [thisId, positional, named]: readonly unknown[]): unknown {
+function itemOf(object: object, key: unknown): unknown {
+  if (typeof key !== 'string' || !Object.prototype.propertyIsEnumerable.call(object, key)) return missing
+  const value = (object as Properties)[key]
+  return value === undefined ? missing : value
+}
+
+/** Nobody else can handle what becomes of the promise. */
+function promised(callee: object, promise: Promise<unknown>): BridgeError {
+  promise.catch(() => undefined)
+  return new BridgeError(
+    'ERR_CONVERSION',
+    `expected a value from ${described(callee)}, got a promise; a function that Python calls has to return its result at once`,
+  )
+}
+
+function call(callee: object, receiver: object | undefined, [positional, named]: readonly unknown[]): unknown {
   const args = positional as unknown[]
   const pairs = named as unknown[] | null
   if (pairs !== null) {
@@ -133,7 +182,6 @@ function call(callee: object, [thisId, positional, named]: readonly unknown[]): 
     }
     args.push(kw(keywords))
   }
-  const receiver = thisId === null ? undefined : heldById(thisId as number)?.object
   return Reflect.apply(callee as (...args: unknown[]) => unknown, receiver, args)
 }
 
@@ -151,10 +199,10 @@ function namesOf(object: object): string[] {
 
 /** What was thrown: Python's own exception as itself, anything else as name, message, stack and the object. */
 function writeThrown(writer: RequestWriter, thrown: unknown, held: HeldObject | undefined): void {
-  const rules = { scope: held?.scope ?? syncScope, convert: asTheyAre }
+  const rules = rulesOf(held)
   const exception = typeof thrown === 'object' && thrown !== null ? exceptionState(thrown) : undefined
   try {
-    writer.writeAnswer(Status.thrown, exception === undefined ? described(thrown) : thrown, rules)
+    writer.writeAnswer(Status.thrown, exception === undefined ? partsOf(thrown) : thrown, rules)
   } catch {
     // A value that cannot cross, or an error whose properties throw: what can be said of it is that it was thrown.
     writer.writeAnswer(
@@ -165,7 +213,12 @@ function writeThrown(writer: RequestWriter, thrown: unknown, held: HeldObject | 
   }
 }
 
-function described(thrown: unknown): PyTuple {
+/** What Python gets is converted as the object's own results are; an error as it is. */
+function rulesOf(held: HeldObject | undefined): AnswerRules {
+  return { scope: held?.usableScope ?? syncScope, convert: held?.convert ?? asTheyAre }
+}
+
+function partsOf(thrown: unknown): PyTuple {
   const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function'
   if (!isObject) return PyTuple.of('Error', String(thrown), '', thrown)
   const { name, message, stack } = thrown as { name?: unknown; message?: unknown; stack?: unknown }

@@ -1,4 +1,5 @@
 /* JavaScript objects and functions that Python holds, or that are on their way to it. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
@@ -14,6 +15,8 @@ import type { ViewScope } from '../call/result-decoder'
  */
 export class HeldObject {
   #pending = 0
+  /** Runs a function in the asynchronous context of the last call that passed the object. */
+  inContext = AsyncLocalStorage.snapshot()
 
   constructor(
     readonly id: number,
@@ -22,6 +25,11 @@ export class HeldObject {
     public scope: ViewScope,
     public convert: Conversion,
   ) {}
+
+  /** Its scope, or after the end of a session the pool: calls of a session's views would fail. */
+  get usableScope(): ViewScope {
+    return this.scope.ended === true ? poolViews : this.scope
+  }
 
   /** A message that names the object is under way. */
   hold(): void {
@@ -54,6 +62,8 @@ export class HeldObject {
   }
 }
 
+const poolViews: ViewScope = { viewOf: (state) => state.asyncView }
+
 const byId = new Map<number, HeldObject>()
 const byObject = new WeakMap<object, HeldObject>()
 const largestId = 0xffff_ffff
@@ -62,12 +72,19 @@ let lastId = 0
 let added = 0
 const mostAdded = 1000
 
-/** The entry of an object that is about to cross. Whoever asks holds it. */
-export function heldObject(object: object, scope: ViewScope, convert: Conversion): HeldObject {
+/**
+ * The entry of an object that is about to cross. Whoever asks holds it.
+ *
+ * @param isCall whether the scope and the options hold also if Python knows the object already
+ */
+export function heldObject(object: object, scope: ViewScope, convert: Conversion, isCall: boolean): HeldObject {
   const known = byObject.get(object)
   if (known !== undefined) {
-    known.scope = scope
-    known.convert = convert
+    if (isCall) {
+      known.scope = scope
+      known.convert = convert
+      known.inContext = AsyncLocalStorage.snapshot()
+    }
     return known
   }
   added += 1
@@ -95,7 +112,16 @@ export function forgetUnlessHeld(id: number): void {
 
 /** An object that is to cross by reference whatever it is. */
 export class ByReference {
-  constructor(readonly object: object) {}
+  constructor(readonly object: object) {
+    thrown.add(object)
+  }
+}
+
+const thrown = new WeakSet<object>()
+
+/** Whether the object crossed as itself although it may be plain data: what is in it is the program's. */
+export function crossedAsItself(object: object): boolean {
+  return thrown.has(object)
 }
 
 /**
@@ -114,6 +140,12 @@ export function crossesByReference(value: object): boolean {
     types.isSet(value) ||
     types.isWeakMap(value) ||
     types.isWeakSet(value) ||
-    Array.isArray(value)
+    Array.isArray(value) ||
+    isIterable(value)
   )
+}
+
+/** What is iterated for its items in JavaScript, and would be for its keys as a mapping. */
+function isIterable(value: object): boolean {
+  return Symbol.iterator in value || Symbol.asyncIterator in value
 }

@@ -35,7 +35,10 @@ export function className(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === null) return undefined
   const constructor: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
-  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : undefined
+  if (typeof constructor !== 'function') return undefined
+  // A class may have a static property of that name.
+  const { name } = constructor as { name: unknown }
+  return typeof name === 'string' && name !== '' ? name : undefined
 }
 
 /** What was thrown, in words. */
@@ -60,5 +63,7 @@ function advice(value: unknown): string | undefined {
   if (types.isMap(value)) return `pass \`new Map(it)\`, or ${registering}`
   if (types.isSet(value)) return `pass \`new Set(it)\`, or ${registering}`
   if (Array.isArray(value)) return `pass \`Array.from(it)\`, or ${registering}`
+  if (Symbol.iterator in (value as object)) return `pass its items, \`[...it]\`, or ${registering}`
+  if (Symbol.asyncIterator in (value as object)) return `collect its items first, or ${registering}`
   return `pass a plain object, such as \`{ ...it }\`, or ${registering}`
 }

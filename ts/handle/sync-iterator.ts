@@ -20,13 +20,17 @@ export class SyncIterator implements IterableIterator<unknown, void, undefined> 
   }
 
   next(): IteratorResult<unknown, void> {
-    if (this.#iterator === undefined) return { done: true, value: undefined }
-    const item = operateSync(this.#iterator, Operation.next, [], undefined, {
-      ...this.rules,
-      returns: 'auto',
-    }) as unknown[]
-    const { schema } = this.rules
-    if (item.length > 0) return { done: false, value: schema === undefined ? item[0] : validateSync(schema, item[0]) }
+    const iterator = this.#iterator
+    if (iterator === undefined) return { done: true, value: undefined }
+    try {
+      const rules: SyncRules = { ...this.rules, returns: 'auto' }
+      const item = operateSync(iterator, Operation.next, [], undefined, rules) as unknown[]
+      const { schema } = this.rules
+      if (item.length > 0) return { done: false, value: schema === undefined ? item[0] : validateSync(schema, item[0]) }
+    } catch (error) {
+      this.#closeAfterFailure(iterator)
+      throw error
+    }
     this.#finish()
     return { done: true, value: undefined }
   }
@@ -45,6 +49,16 @@ export class SyncIterator implements IterableIterator<unknown, void, undefined> 
 
   [Symbol.dispose](): void {
     this.return()
+  }
+
+  /** An item that cannot be converted ends the loop as leaving it early would: Python's `finally` runs. */
+  #closeAfterFailure(iterator: HandleState): void {
+    try {
+      operateSync(iterator, Operation.close)
+    } catch {
+      // What matters is why it had to be closed.
+    }
+    this.#finish()
   }
 
   #finish(): void {

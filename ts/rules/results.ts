@@ -5,6 +5,7 @@ import { keyStep, nameStep } from '../codec/path'
 import { plainKind } from '../codec/plain-data'
 import { setProperty } from '../codec/shapes'
 import { messageOf } from '../codec/unsupported'
+import { crossedAsItself } from '../callback/held-object'
 import { hasState } from '../call/subject'
 import { BridgeError } from '../errors/bridge-error'
 import { handlerOf } from '../handle/internal'
@@ -121,7 +122,7 @@ class Walk {
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return value
     const handler = handlerOf(value)
     if (hasState(handler)) return this.#handle(handler.state, value)
-    const frame = frameOf(value)
+    const frame = crossedAsItself(value) ? undefined : frameOf(value)
     if (frame !== undefined) this.#stack.push(frame)
     return value
   }

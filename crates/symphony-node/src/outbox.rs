@@ -1,6 +1,7 @@
 //! The outbox: memory in which JavaScript writes requests and answers.
 
 use std::cell::{Cell, RefCell};
+use std::ptr;
 
 use napi::sys;
 use symphony_python_bridge::errors::BridgeError;
@@ -13,9 +14,10 @@ use crate::js::Value;
 pub(crate) struct Outbox {
     env: sys::napi_env,
     memory: Cell<Option<ArrayMemory>>,
-    /// Whether a request in it is being read.
-    reading: Cell<bool>,
-    /// Those that were replaced meanwhile.
+    /// Those of which a request is being read, the innermost last. Reading may run Python code, which may call JavaScript, which
+    /// must not write to them.
+    being_read: RefCell<Vec<*mut u8>>,
+    /// Those of them that were replaced meanwhile.
     retired: RefCell<Vec<ArrayMemory>>,
 }
 
@@ -24,12 +26,12 @@ impl Outbox {
         Self {
             env,
             memory: Cell::new(None),
-            reading: Cell::new(false),
+            being_read: RefCell::default(),
             retired: RefCell::default(),
         }
     }
 
-    /// What JavaScript wrote.
+    /// What JavaScript wrote. For as long as a [`Reading`] lives, or no code runs that may call JavaScript.
     pub(crate) fn written(&self, length: usize) -> Result<&[u8], BridgeError> {
         let memory = self.memory.get().filter(|memory| length <= memory.bytes);
         let memory = memory.ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "the outbox is smaller than that"))?;
@@ -42,7 +44,7 @@ impl Outbox {
     pub(crate) fn replace(&self, bytes: usize) -> Result<Value, BridgeError> {
         let (buffer, memory) = ArrayMemory::new(self.env, bytes)?;
         if let Some(old) = self.memory.replace(Some(memory)) {
-            if self.reading.get() {
+            if self.being_read.borrow().contains(&old.data) {
                 self.retired.borrow_mut().push(old);
             } else {
                 old.let_go(self.env);
@@ -53,29 +55,28 @@ impl Outbox {
 
     /// Whether a request in it is being read, so that JavaScript must not write to it.
     pub(crate) fn is_being_read(&self) -> bool {
-        self.reading.get()
+        let memory = self.memory.get();
+        memory.is_some_and(|memory| self.being_read.borrow().contains(&memory.data))
     }
 
-    /// Runs `body`, which reads a request. That may run Python code, which may call JavaScript, which gets another outbox.
-    pub(crate) fn while_reading<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _reading = Reading {
-            outbox: self,
-            outer: self.reading.replace(true),
-        };
-        body()
+    /// From now on, until the end of what this gives, a request in it is being read.
+    pub(crate) fn read(&self) -> Reading<'_> {
+        let data = self.memory.get().map_or(ptr::null_mut(), |memory| memory.data);
+        self.being_read.borrow_mut().push(data);
+        Reading { outbox: self }
     }
 }
 
-/// Ends the reading, also when it panics.
-struct Reading<'a> {
+/// A request in the outbox is being read.
+pub(crate) struct Reading<'a> {
     outbox: &'a Outbox,
-    outer: bool,
 }
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        self.outbox.reading.set(self.outer);
-        if !self.outer {
+        let mut being_read = self.outbox.being_read.borrow_mut();
+        being_read.pop();
+        if being_read.is_empty() {
             for memory in self.outbox.retired.take() {
                 memory.let_go(self.outbox.env);
             }

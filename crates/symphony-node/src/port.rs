@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use napi::sys;
+use pyo3::prelude::*;
 use symphony_python_bridge::async_support::Channel;
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{Attached, ThreadState};
 use symphony_python_bridge::interpreter;
-use symphony_python_bridge::javascript::Answer;
+use symphony_python_bridge::javascript::{Answer, Question};
 use symphony_wire::Writer;
 
 use crate::adopted::Adopted;
@@ -51,13 +52,36 @@ pub(crate) struct Port {
     listeners: Listeners,
 }
 
+/// JavaScript waits for a call into Python, and the thread is attached.
+pub(crate) struct InCall<'a> {
+    attached: Attached,
+    port: &'a Port,
+    /// Whether this is a call within another one.
+    outer: bool,
+}
+
+impl InCall<'_> {
+    /// The proof that PyO3's functions ask for.
+    #[inline]
+    pub(crate) fn python(&self) -> Python<'_> {
+        self.attached.python()
+    }
+}
+
+impl Drop for InCall<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.port.channel.leave_call(self.outer);
+    }
+}
+
 /// The functions of JavaScript's that the port calls.
 pub(crate) struct Listeners {
     /// `(batch: Uint8Array)`
     pub(crate) completions: sys::napi_ref,
     /// `(stream, text)`
     pub(crate) output: sys::napi_ref,
-    /// `(kind, length, number, outboxInUse): number`
+    /// `(large, length, number, outboxInUse): number`
     pub(crate) question: sys::napi_ref,
     /// `(kind: 0 dropped | 1 read, number)`
     pub(crate) forgotten: sys::napi_ref,
@@ -145,13 +169,19 @@ impl Port {
         &self.channel
     }
 
-    /// Attaches the thread; waits for the GIL.
+    /// Attaches the thread for a call; waits for the GIL.
     #[inline]
-    pub(crate) fn attach(&self) -> Result<Attached, BridgeError> {
+    pub(crate) fn attach(&self) -> Result<InCall<'_>, BridgeError> {
         if !interpreter::is_running() {
             return Err(interpreter::refusal());
         }
-        Ok(self.thread.get_or_init(ThreadState::of_current_thread).attach())
+        let outer = self.channel.enter_call();
+        let attached = self.thread.get_or_init(ThreadState::of_current_thread).attach();
+        Ok(InCall {
+            attached,
+            port: self,
+            outer,
+        })
     }
 
     /// The outcome that is being handed over is still needed.
@@ -248,7 +278,11 @@ impl Port {
                 break;
             };
             if question.begin() {
-                question.settle(self.answer(question.number(), question.bytes()));
+                let mut settling = Settling {
+                    question: &question,
+                    answer: None,
+                };
+                settling.answer = self.answer(question.number(), question.bytes());
             }
         }
         if self.channel.waiting_questions() > 0 {
@@ -334,6 +368,18 @@ impl Port {
     pub(crate) fn detach(&self) {
         self.channel.close();
         self.waker.disconnect();
+    }
+}
+
+/// Ends the wait of whoever asked, also when answering panics.
+struct Settling<'a> {
+    question: &'a Question,
+    answer: Option<Answer>,
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        self.question.settle(self.answer.take());
     }
 }
 

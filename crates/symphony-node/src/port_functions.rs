@@ -1,7 +1,7 @@
 //! The functions of a port, as `docs/internal/native-interface.md` lists them.
 
 use std::ffi::c_void;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use napi::sys;
 use pyo3::ffi;
@@ -111,8 +111,8 @@ fn name_object(py: Python<'_>, number: u32) -> Result<*mut ffi::PyObject, Bridge
 unsafe extern "C" fn call_numbers(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
         let port = Port::of(env, info);
-        let attached = port.attach()?;
-        let py = attached.python();
+        let in_call = port.attach()?;
+        let py = in_call.python();
         let Some(callable) = handles::callable(py, port.mailbox().target()) else {
             return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
@@ -136,8 +136,8 @@ unsafe extern "C" fn call(env: sys::napi_env, info: sys::napi_callback_info) -> 
         arguments.read(info);
         let port = port(arguments.data);
         let (id, mask) = target(env, arguments.values[0]);
-        let attached = port.attach()?;
-        let py = attached.python();
+        let in_call = port.attach()?;
+        let py = in_call.python();
         let Some(callable) = handles::callable(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
@@ -152,7 +152,7 @@ fn call_object(
     port: &Port,
     py: Python<'_>,
     id: u32,
-    (callable, may_want_floats): (NonNull<ffi::PyObject>, bool),
+    (callable, may_want_floats): (Bound<'_, PyAny>, bool),
     slots: &mut CallArguments,
     mut converted: Result<(), NotConverted>,
 ) -> Value {
@@ -165,8 +165,7 @@ fn call_object(
     }
     let result = if converted.is_ok() {
         let (first, count) = slots.for_call();
-        // SAFETY: a live object (see `handles::borrowed`: JavaScript waits in this call, so it gives nothing back);
-        // `count` owned references that outlive the call; the slot before them is the callee's.
+        // SAFETY: a live object; `count` owned references that outlive the call; the slot before them is the callee's.
         unsafe { (symbols().vectorcall)(callable.as_ptr(), first, count | ARGUMENTS_OFFSET, ptr::null_mut()) }
     } else {
         ptr::null_mut()
@@ -179,15 +178,15 @@ fn call_object(
 unsafe extern "C" fn call_method_numbers(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
         let port = Port::of(env, info);
-        let attached = port.attach()?;
-        let py = attached.python();
-        let Some(object) = handles::borrowed(py, port.mailbox().target()) else {
+        let in_call = port.attach()?;
+        let py = in_call.python();
+        let Some(object) = handles::get(py, port.mailbox().target()) else {
             return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
         let name = name_object(py, port.mailbox().name())?;
         let mut slots = CallArguments::new();
         let converted = slots.extend_with_numbers(py, port.mailbox().numbers());
-        Ok(call_named(port, py, object, name, &mut slots, converted))
+        Ok(call_named(port, py, &object, name, &mut slots, converted))
     })
 }
 
@@ -199,15 +198,15 @@ unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_in
         let port = port(arguments.data);
         let (id, mask) = target(env, arguments.values[0]);
         let number = arguments.u32(1);
-        let attached = port.attach()?;
-        let py = attached.python();
-        let Some(object) = handles::borrowed(py, id) else {
+        let in_call = port.attach()?;
+        let py = in_call.python();
+        let Some(object) = handles::get(py, id) else {
             return Ok(results::from_failure(port, py, &no_handle(id)));
         };
         let name = name_object(py, number)?;
         let mut slots = CallArguments::new();
         let converted = slots.extend(py, env, arguments.from(2), mask);
-        Ok(call_named(port, py, object, name, &mut slots, converted))
+        Ok(call_named(port, py, &object, name, &mut slots, converted))
     })
 }
 
@@ -215,7 +214,7 @@ unsafe extern "C" fn call_method(env: sys::napi_env, info: sys::napi_callback_in
 fn call_named(
     port: &Port,
     py: Python<'_>,
-    object: NonNull<ffi::PyObject>,
+    object: &Bound<'_, PyAny>,
     name: *mut ffi::PyObject,
     slots: &mut CallArguments,
     mut converted: Result<(), NotConverted>,
@@ -248,15 +247,15 @@ fn call_named(
 unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     js::edge(env, || {
         let port = Port::of(env, info);
-        let attached = port.attach()?;
-        let py = attached.python();
-        let Some(object) = handles::borrowed(py, port.mailbox().target()) else {
+        let in_call = port.attach()?;
+        let py = in_call.python();
+        let Some(object) = handles::get(py, port.mailbox().target()) else {
             return Ok(results::from_failure(port, py, &no_handle(port.mailbox().target())));
         };
         let name = name_object(py, port.mailbox().name())?;
         // SAFETY: two live objects, as in `call_object`, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
-        if !result.is_null() && interpreter::is_running() && is_method_of(py, result, object) {
+        if !result.is_null() && interpreter::is_running() && is_method_of(result, &object) {
             // SAFETY: the owned reference just got.
             unsafe { ffi::Py_DecRef(result) };
             port.mailbox().announce(Kind::Method);
@@ -269,7 +268,7 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
 /// Whether `attribute` is a method bound to `object`, so that looking it up again at the call gives the same thing. A
 /// module's functions are bound to the module as well, but are values of their own.
 #[inline]
-fn is_method_of(py: Python<'_>, attribute: *mut ffi::PyObject, object: NonNull<ffi::PyObject>) -> bool {
+fn is_method_of(attribute: *mut ffi::PyObject, object: &Bound<'_, PyAny>) -> bool {
     let symbols = symbols();
     // SAFETY: a live object.
     let class = unsafe { ffi::Py_TYPE(attribute) };
@@ -282,9 +281,7 @@ fn is_method_of(py: Python<'_>, attribute: *mut ffi::PyObject, object: NonNull<f
     } else {
         return false;
     };
-    // SAFETY: a live object, which the caller borrowed.
-    ptr::eq(bound_to, object.as_ptr())
-        && !unsafe { Borrowed::from_ptr(py, object.as_ptr()) }.is_instance_of::<PyModule>()
+    ptr::eq(bound_to, object.as_ptr()) && !object.is_instance_of::<PyModule>()
 }
 
 /// What JavaScript gets for the reference that the C API gave, or for the reason why there is none.
@@ -341,40 +338,27 @@ fn finish_without_object(port: &Port, py: Python<'_>, converted: Result<(), NotC
 
 unsafe extern "C" fn operate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
+        // Before the thread attaches, which may run what other code left to be done.
+        let reading = port.outbox().read();
         let request = port.outbox().written(arguments.u32(0) as usize)?;
         let header = Header::read(request)
             .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "the outbox holds no whole request"))?;
-        let attached = port.attach()?;
+        let in_call = port.attach()?;
         Python::attach(|py| {
-            let _keep = &attached;
+            let _keep = &in_call;
             let references = Crossings::of(port.channel());
-            Ok(
-                match run_here(port, py, &header, &request[..header.total()], &references) {
-                    Ok(operation::Outcome::Object(object)) if header.is_auto() => {
-                        results::from_object(port, py, object)
-                    }
-                    Ok(operation::Outcome::Object(object)) if header.is_reference() => results::handle(port, &object),
-                    Ok(outcome) => results::from_outcome(port, py, &outcome, header.returns()),
-                    Err(failure) => results::from_failure(port, py, &failure),
-                },
-            )
+            let read = operation::read(py, &header, &request[..header.total()], &references);
+            drop(reading);
+            let result = read.and_then(|operation| operation.perform(py));
+            async_support::end_child(py, port.process(), &result);
+            Ok(match result {
+                Ok(operation::Outcome::Object(object)) if header.is_auto() => results::from_object(port, py, object),
+                Ok(operation::Outcome::Object(object)) if header.is_reference() => results::handle(port, &object),
+                Ok(outcome) => results::from_outcome(port, py, &outcome, header.returns()),
+                Err(failure) => results::from_failure(port, py, &failure),
+            })
         })
     })
-}
-
-fn run_here<'py>(
-    port: &Port,
-    py: Python<'py>,
-    header: &Header,
-    request: &[u8],
-    references: &Crossings<'_>,
-) -> Result<operation::Outcome<'py>, Failure> {
-    let result = port
-        .outbox()
-        .while_reading(|| operation::read(py, header, request, references))
-        .and_then(|operation| operation.perform(py));
-    async_support::end_child(py, port.process(), &result);
-    result
 }
 
 unsafe extern "C" fn name(env: sys::napi_env, info: sys::napi_callback_info) -> Value {

@@ -113,9 +113,10 @@ pub fn of(callable: &Bound<'_, PyAny>) -> Option<FloatParameters> {
     }
     // An instance: its class says how it is called, and there are fewer classes. Where `__call__` is written in C, the
     // instance decides (`functools.partial`).
-    let call = callable.get_type().getattr(pyo3::intern!(callable.py(), "__call__"));
-    match call {
-        Ok(call) if call.get_type_ptr() == symbols().function_type => found(&call, 1),
+    match callable.getattr(pyo3::intern!(callable.py(), "__call__")) {
+        Ok(call) if call.get_type_ptr() == symbols().method_type || call.get_type_ptr() == symbols().function_type => {
+            of(&call)
+        }
         _ => found(callable, 0),
     }
 }

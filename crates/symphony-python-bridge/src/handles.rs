@@ -99,29 +99,25 @@ fn insert(object: &Bound<'_, PyAny>, kind: u32) -> (u32, u32) {
     (id, known_kind)
 }
 
-/// The object of a handle without a reference of its own, which would cost a twentieth of a call; `None` for an id
-/// that is not in use. It lives until the crossings that its holder has are given back. The environment that calls
-/// has at least one, and gives nothing back while it waits for the call.
-#[inline]
-pub fn borrowed(py: Python<'_>, id: u32) -> Option<NonNull<ffi::PyObject>> {
-    with_table(py, |table| table.entries.get(id as usize)?.object)
-}
-
-/// What is to be called: as [`borrowed`], and whether [`float_parameters`] may know of any.
-#[inline]
-pub fn callable(py: Python<'_>, id: u32) -> Option<(NonNull<ffi::PyObject>, bool)> {
-    with_table(py, |table| {
-        let entry = table.entries.get(id as usize)?;
-        Some((entry.object?, entry.may_want_floats))
-    })
-}
-
 /// The object of a handle, or `None` for an id that is not in use.
 #[inline]
 pub fn get(py: Python<'_>, id: u32) -> Option<Bound<'_, PyAny>> {
-    let pointer = borrowed(py, id)?;
+    callable(py, id).map(|(object, _)| object)
+}
+
+/// What is to be called, and whether [`float_parameters()`] may know of any.
+#[inline]
+pub fn callable(py: Python<'_>, id: u32) -> Option<(Bound<'_, PyAny>, bool)> {
+    let (pointer, may_want_floats) = with_table(py, |table| {
+        let entry = table.entries.get(id as usize)?;
+        Some((entry.object?, entry.may_want_floats))
+    })?;
+    // A reference of its own: Python may call JavaScript, which may give back its handle in the middle of a call.
     // SAFETY: the table owns a reference, and nothing ran since it was read that could have released it.
-    Some(unsafe { Bound::from_borrowed_ptr(py, pointer.as_ptr()) })
+    Some((
+        unsafe { Bound::from_borrowed_ptr(py, pointer.as_ptr()) },
+        may_want_floats,
+    ))
 }
 
 /// Which parameters of a handle's object want a `float`, as the signature said at the first question.

@@ -46,6 +46,9 @@ pub(crate) fn reference<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a objects:
         Some(object.get().reference())
     } else if let Ok(function) = object.cast_exact::<JsFunction>() {
         Some(function.get().reference())
+    } else if let Ok(method) = object.cast_exact::<JsMethod>() {
+        // In JavaScript what is read from an object is the function alone.
+        Some(method.get().reference())
     } else {
         None
     }

@@ -18,6 +18,7 @@ _HAS_VAR_POSITIONAL = 0x04
 _HAS_VAR_KEYWORD = 0x08
 # What makes a function's signature another one than that of its code.
 _REDIRECTIONS = ("__wrapped__", "__signature__")
+_CONSTRUCTORS = ("__new__", "__init__")
 
 
 def float_parameters(target: Callable[..., Any]) -> FloatParameters | None:
@@ -36,7 +37,31 @@ def float_parameters(target: Callable[..., Any]) -> FloatParameters | None:
         # No signature, or one that cannot be had: a signature may be a program's own property.
         return None
     positional, rest, names, others = found
+    own = _own_parameters(target)
+    if own is not None:
+        # A wrapper may pass other arguments on than it gets; where one goes is certain only by its name.
+        shown = _positional_names(target)
+        positional = [is_float and own[: index + 1] == shown[: index + 1] for index, is_float in enumerate(positional)]
+        rest = False
+        found = positional, rest, names, others
     return found if rest or others or any(positional) or any(names.values()) else None
+
+
+def _own_parameters(target: Callable[..., Any]) -> tuple[str, ...] | None:
+    """The positional parameters of what stands in front of another function written in Python; None if nothing does."""
+    if isinstance(target, type):
+        target = next((vars(base)[name] for base in target.__mro__ for name in _CONSTRUCTORS if name in vars(base)), target)
+    if type(target) is not FunctionType or "__wrapped__" not in target.__dict__:
+        return None
+    code = target.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def _positional_names(target: Callable[..., Any]) -> tuple[str, ...]:
+    from inspect import Parameter
+
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(parameter.name for parameter in _parameters(target) if parameter.kind in kinds)
 
 
 def _of_function(function: FunctionType) -> FloatParameters:

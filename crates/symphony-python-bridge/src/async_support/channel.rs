@@ -1,6 +1,6 @@
 //! One environment's side of asynchronous calls: what became of its requests, and what it is still to be told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 
@@ -59,6 +59,8 @@ pub struct Channel {
     wake: Box<dyn Wake>,
     /// The environment's thread: the one that made the channel.
     thread: ThreadId,
+    /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
+    calls: AtomicU32,
     objects: Objects,
     questions: Questions,
     state: Mutex<State>,
@@ -79,6 +81,7 @@ impl Channel {
         Arc::new(Self {
             wake,
             thread: std::thread::current().id(),
+            calls: AtomicU32::new(0),
             objects: Objects::default(),
             questions: Questions::default(),
             state: Mutex::default(),
@@ -92,7 +95,31 @@ impl Channel {
         &self.objects
     }
 
-    /// Whether the environment has to hear of something: Python asks, has read an answer, or has dropped an object.
+    /// The environment's thread begins a synchronous call; whether it is in the middle of another one.
+    #[inline]
+    pub fn enter_call(&self) -> bool {
+        let calls = self.calls.load(Ordering::Relaxed);
+        if calls & 1 == 0 {
+            self.calls.store(calls.wrapping_add(1), Ordering::Relaxed);
+        }
+        calls & 1 == 1
+    }
+
+    /// The environment's thread ends a synchronous call; `outer` is what [`enter_call`](Self::enter_call) gave.
+    #[inline]
+    pub fn leave_call(&self, outer: bool) {
+        if !outer {
+            let calls = self.calls.load(Ordering::Relaxed);
+            self.calls.store(calls.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Odd in the middle of a synchronous call, and another number for each of them.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// What Python asks JavaScript.
     pub(crate) fn questions(&self) -> &Questions {
         &self.questions
     }

@@ -40,11 +40,7 @@ impl JsFunction {
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = arguments.py();
-        let mut draft = Draft::new(&self.reference, Operation::Call, 3)?;
-        match this {
-            Some(this) => draft.writer().unsigned(this.id().into()),
-            None => draft.writer().nil(),
-        }
+        let mut draft = Draft::with_this(&self.reference, this, Operation::Call, 2)?;
         draft.writer().array(arguments.len()).map_err(too_large)?;
         for (index, argument) in arguments.iter().enumerate() {
             draft.value(&argument, &|| format!("args[{index}]"))?;
@@ -88,7 +84,7 @@ impl JsFunction {
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        object::attribute(&self.reference, &|| self.shown_name().to_owned(), name)
+        object::attribute(&self.reference, name)?.ok_or_else(|| object::no_attribute(self.shown_name(), name))
     }
 
     fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
@@ -120,6 +116,16 @@ impl JsFunction {
     fn __reduce__(&self) -> PyResult<()> {
         Err(object::not_pickled(self.shown_name()))
     }
+
+    /// Itself, as with Python's functions.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Itself, as with Python's functions.
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
 }
 
 /// A JavaScript function read from an object, called with that object as `this`.
@@ -130,6 +136,10 @@ pub(crate) struct JsMethod {
 }
 
 impl JsMethod {
+    pub(super) fn reference(&self) -> &Reference {
+        self.function.get().reference()
+    }
+
     pub(super) fn bind<'py>(
         function: &Bound<'py, JsFunction>,
         this: &Bound<'py, JsObject>,
@@ -171,10 +181,34 @@ impl JsMethod {
         self.this.clone_ref(py)
     }
 
+    fn __dir__(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.function.bind(py).dir()?.extract()
+    }
+
     /// The function's name.
     #[getter]
     fn __name__(&self) -> &str {
         &self.function.get().name
+    }
+
+    /// The function's name.
+    #[getter]
+    fn __qualname__(&self) -> &str {
+        &self.function.get().name
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(object::not_pickled(self.function.get().shown_name()))
+    }
+
+    /// Itself, as with Python's methods.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Itself: it is bound to an object that there is once.
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
     }
 
     /// What `inspect.signature` gives.

@@ -1,5 +1,7 @@
 //! `JsObject`: an instance of a JavaScript class, as a mapping with attributes.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,12 +15,13 @@ use super::question::{Draft, Operation, Outcome};
 /// An object of JavaScript's that is not plain data: an instance of a class, an `Error`, a `URL`.
 ///
 /// Its attributes are the properties that `object.name` has in JavaScript, methods and getters included; its items are what
-/// `{ ...object }` would copy, so that `Model(**item)` works. Everything is asked when it is used, on the JavaScript thread: at once
+/// `{ ...object }` would copy, so that `Model(**item)` works. The methods of a mapping are there where the object has no member of the
+/// same name. Everything is asked when it is used, on the JavaScript thread: at once
 /// in a synchronous call from there; from any other thread it waits for JavaScript's event loop.
 ///
 /// There is one for each JavaScript object, and going back it is that very object. It is always true, equal to itself only, and
 /// hashable.
-#[pyclass(frozen, weakref, module = "symphony_bridge")]
+#[pyclass(frozen, weakref, mapping, module = "symphony_bridge")]
 pub(crate) struct JsObject {
     reference: Reference,
     name: String,
@@ -82,29 +85,26 @@ impl JsObject {
     }
 }
 
-/// The property of an object; `AttributeError` if there is none.
+/// The property of an object, if there is one.
 pub(super) fn attribute<'py>(
     reference: &Reference,
-    owner: &dyn Fn() -> String,
     name: &Bound<'py, PyString>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let missing = || {
-        Err(PyAttributeError::new_err(format!(
-            "`{}` has no attribute '{name}'",
-            owner()
-        )))
-    };
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let text = name.to_cow()?;
     // Protocols of Python's, which many libraries look for in everything.
     if text.starts_with("__") && text.ends_with("__") {
-        return missing();
+        return Ok(None);
     }
     let mut draft = Draft::new(reference, Operation::Attribute, 1)?;
     draft.value(name, &|| "name".to_owned())?;
-    match draft.ask(name.py())? {
-        Outcome::Value(value) => Ok(value),
-        Outcome::Missing => missing(),
-    }
+    Ok(match draft.ask(name.py())? {
+        Outcome::Value(value) => Some(value),
+        Outcome::Missing => None,
+    })
+}
+
+pub(super) fn no_attribute(owner: &str, name: &Bound<'_, PyString>) -> PyErr {
+    PyAttributeError::new_err(format!("`{owner}` has no attribute '{name}'"))
 }
 
 /// The names of an object's properties.
@@ -121,10 +121,20 @@ pub(super) fn names(reference: &Reference, class: &Bound<'_, PyType>) -> PyResul
 impl JsObject {
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
-        let value = attribute(&this.reference, &|| this.name.clone(), name)?;
+        let Some(value) = attribute(&this.reference, name)? else {
+            // The object's own members come first: a mapping has what it lacks.
+            return match &*name.to_cow()? {
+                "get" => slf.getattr(intern!(slf.py(), "__get_item__")),
+                method @ ("keys" | "values" | "items") => slf.getattr(format!("__{method}__")),
+                _ => Err(no_attribute(&this.name, name)),
+            };
+        };
         match value.cast_exact::<JsFunction>() {
-            Ok(function) => JsMethod::bind(function, slf),
-            Err(_) => Ok(value),
+            // A function of another environment cannot have an object of this one as `this`.
+            Ok(function) if Arc::ptr_eq(function.get().reference().channel(), this.reference.channel()) => {
+                JsMethod::bind(function, slf)
+            }
+            _ => Ok(value),
         }
     }
 
@@ -160,6 +170,7 @@ impl JsObject {
     }
 
     /// The keys as they are now.
+    #[pyo3(name = "__keys__")]
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let keys = self.ask_keys(py)?;
         py.get_type::<PyDict>()
@@ -168,17 +179,19 @@ impl JsObject {
     }
 
     /// The values as they are now.
+    #[pyo3(name = "__values__")]
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.ask_items(py)?.call_method0(intern!(py, "values"))
     }
 
     /// The keys and values as they are now.
+    #[pyo3(name = "__items__")]
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.ask_items(py)?.call_method0(intern!(py, "items"))
     }
 
     /// The value of a key, or `default`.
-    #[pyo3(signature = (key, default=None))]
+    #[pyo3(name = "__get_item__", signature = (key, default=None))]
     fn get<'py>(
         &self,
         key: &Bound<'py, PyAny>,
@@ -188,7 +201,9 @@ impl JsObject {
     }
 
     fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
-        names(&slf.get().reference, &slf.get_type())
+        let mut names = names(&slf.get().reference, &slf.get_type())?;
+        names.extend(["get", "items", "keys", "values"].map(str::to_owned));
+        Ok(names)
     }
 
     fn __repr__(&self) -> String {
@@ -197,6 +212,16 @@ impl JsObject {
 
     fn __reduce__(&self) -> PyResult<()> {
         Err(not_pickled(&self.name))
+    }
+
+    /// Itself: it stands for one object, of which JavaScript alone could make a copy.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Itself, for the same reason.
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
     }
 }
 

@@ -10,6 +10,7 @@ use symphony_wire::JsObject as Token;
 
 use super::{JsFunction, JsObject};
 use crate::async_support::Channel;
+use crate::interpreter;
 
 /// The objects of one environment that Python holds, by their numbers. The lock is held for a few instructions and never
 /// while Python code runs.
@@ -29,6 +30,19 @@ struct Entry {
     object: Option<(NonNull<ffi::PyObject>, *const Reference)>,
     /// How often it is on its way to JavaScript.
     crossings: usize,
+}
+
+impl Entry {
+    /// The object, unless it is about to go: between its last reference and the moment when it takes itself out, other code may run.
+    fn live<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let (object, _) = self.object?;
+        // SAFETY: its memory is there, since it takes itself out before that goes, for which it needs the GIL, which is held here.
+        if unsafe { ffi::Py_REFCNT(object.as_ptr()) } == 0 {
+            return None;
+        }
+        // SAFETY: alive.
+        Some(unsafe { Bound::from_borrowed_ptr(py, object.as_ptr()) })
+    }
 }
 
 // SAFETY: the pointers are dereferenced only by threads that hold the GIL, and only while the entry has them, which is for the
@@ -64,19 +78,16 @@ impl Objects {
 
     fn find<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
         let state = self.lock();
-        let (object, _) = state.entries.get(&id)?.object?;
-        // SAFETY: alive, since it would have taken itself out, for which it needs the GIL, which is held here.
-        Some(unsafe { Bound::from_borrowed_ptr(py, object.as_ptr()) })
+        state.entries.get(&id)?.live(py)
     }
 
     /// Enters a new object; gives the one that another thread entered meanwhile, if there is one.
     fn enter<'py>(&self, id: u32, object: Bound<'py, PyAny>, reference: *const Reference) -> Bound<'py, PyAny> {
         let mut state = self.lock();
         let entry = state.entries.entry(id).or_default();
-        if let Some((known, _)) = entry.object {
+        if let Some(known) = entry.live(object.py()) {
             drop(state);
-            // SAFETY: as in `find`; the GIL was held all the time.
-            return unsafe { Bound::from_borrowed_ptr(object.py(), known.as_ptr()) };
+            return known;
         }
         entry.object = NonNull::new(object.as_ptr()).map(|pointer| (pointer, reference));
         drop(state);
@@ -134,7 +145,8 @@ impl Reference {
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        if self.channel.objects().leave(self.id, self) {
+        // In a forked child nobody is there to hear of it, and the lock may be held for ever.
+        if interpreter::is_running() && self.channel.objects().leave(self.id, self) {
             self.channel.wake();
         }
     }

@@ -11,10 +11,11 @@ use symphony_wire::{Reader, Writer};
 use super::objects::Reference;
 use super::thrown;
 use crate::async_support::{Channel, Closed, Crossings};
+use crate::interpreter;
 use crate::types::{self, Returns};
 
-/// How long a thread waits until JavaScript's thread begins to answer. It may be in a synchronous call that waits for the very
-/// thread that asks, and then nobody else would end this.
+/// How long a thread waits for JavaScript's thread while that is in one synchronous call. The call may wait for the very thread
+/// that asks, and then nobody else would end this.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The operations, as `docs/internal/native-interface.md` lists them.
@@ -87,7 +88,7 @@ impl Question {
         self.number
     }
 
-    /// The operation, the number of the object, and an array of what the operation needs.
+    /// The operation, the number of the object, that of `this` or 0, and an array of what the operation needs.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -113,8 +114,11 @@ impl Question {
         self.changed.notify_all();
     }
 
-    fn wait(&self) -> Result<Option<Answer>, Refusal> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits for the answer. A thread of JavaScript's that is busy comes to it some time; one that was in the same synchronous call
+    /// all the time may be waiting for the thread that asks.
+    fn wait(&self, channel: &Channel) -> Result<Option<Answer>, Refusal> {
+        let mut calls = channel.calls();
+        let mut deadline = Instant::now() + PATIENCE;
         let mut stage = lock(&self.stage);
         loop {
             match &mut *stage {
@@ -122,7 +126,11 @@ impl Question {
                 Stage::Asked => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        *stage = Stage::Refused(Refusal::Overdue);
+                        let now = channel.calls();
+                        if now == calls && now & 1 == 1 {
+                            *stage = Stage::Refused(Refusal::Overdue);
+                        }
+                        (calls, deadline) = (now, Instant::now() + PATIENCE);
                         continue;
                     }
                     let waited = self.changed.wait_timeout(stage, left);
@@ -222,9 +230,21 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// `parts` counts what will be written behind it.
     pub(super) fn new(reference: &'a Reference, operation: Operation, parts: usize) -> PyResult<Self> {
+        Self::with_this(reference, None, operation, parts)
+    }
+
+    /// With the object that is `this` in a call. One of another environment has no number in this one.
+    pub(super) fn with_this(
+        reference: &'a Reference,
+        this: Option<&Reference>,
+        operation: Operation,
+        parts: usize,
+    ) -> PyResult<Self> {
+        let this = this.filter(|this| Arc::ptr_eq(this.channel(), reference.channel()));
         let mut writer = Writer::new();
         writer.raw(&[operation as u8]);
         writer.raw(&reference.id().to_le_bytes());
+        writer.raw(&this.map_or(0, Reference::id).to_le_bytes());
         writer.array(parts).map_err(too_large)?;
         Ok(Self {
             reference,
@@ -269,8 +289,8 @@ impl<'a> Draft<'a> {
             Err(Refusal::Overdue) => {
                 crossings.give_back(py);
                 Err(PyTimeoutError::new_err(format!(
-                    "JavaScript's thread did not come to this call within {} seconds; a synchronous call from JavaScript may be waiting \
-                     for this thread: make it an asynchronous one",
+                    "JavaScript's thread has been in one synchronous call for {} seconds, which may be waiting for this thread; \
+                     make it an asynchronous one",
                     PATIENCE.as_secs()
                 )))
             }
@@ -283,6 +303,10 @@ fn ended() -> PyErr {
 }
 
 fn ask(channel: &Arc<Channel>, number: u32, bytes: Vec<u8>) -> Result<Option<Answer>, Refusal> {
+    // Not in a forked child, which has no JavaScript: its copy of V8 may not run.
+    if !interpreter::is_running() {
+        return Err(Refusal::Closed);
+    }
     if channel.is_own_thread() {
         return channel.answer_here(number, &bytes).map_err(|Closed| Refusal::Closed);
     }
@@ -292,7 +316,7 @@ fn ask(channel: &Arc<Channel>, number: u32, bytes: Vec<u8>) -> Result<Option<Ans
         Some(true) => channel.wake(),
         Some(false) => {}
     }
-    question.wait()
+    question.wait(channel)
 }
 
 fn read<'py>(py: Python<'py>, channel: &Arc<Channel>, number: u32, answer: &Answer) -> PyResult<Outcome<'py>> {
