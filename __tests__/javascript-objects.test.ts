@@ -341,6 +341,28 @@ describe('a function', () => {
       })
   })
 
+  test('that cannot get an argument: the path is that of the argument', async () => {
+    const apply = sync.$get<SyncHandle>('apply').$with({ int: 'number' })
+    const refused = {
+      code: 'ERR_CONVERSION',
+      path: 'args[0]',
+      message: expect.stringMatching(/^args\[0\]: expected an integer/),
+    }
+    expect(() => apply(() => 1, 2n ** 60n)).toThrow(expect.objectContaining(refused))
+  })
+
+  test('that throws tells where, in the log of Python', async () => {
+    const tell = python.evalSync('lambda error: "".join(__import__("traceback").format_exception(error))') as SyncHandle
+    const fail = function whereItFails(): never {
+      throw new RangeError('far')
+    }
+    const log = python.execSync('def log(f, tell):\n  try: f()\n  except Exception as e: return tell(e)')
+    const text = log.log<string>(fail, tell)
+    expect(text).toContain('symphony_bridge.JsError: RangeError: far')
+    const [, minor] = python.info().version.split('.').map(Number)
+    if (minor! >= 11) expect(text).toMatch(/JavaScript:\n +at .*whereItFails/)
+  })
+
   test('that gives what has not been awaited is told how', async () => {
     const counter = python.evalSync('__import__("collections").Counter("aab")') as SyncHandle
     await expect(later.apply((handle: Handle) => handle.total(), counter)).rejects.toMatchObject({

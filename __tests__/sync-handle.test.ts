@@ -296,3 +296,14 @@ def replace(): thing.part = 5
   expect(space.thing.$get('part')).toBe(5)
   expect(space.thing.part).toBe(5)
 })
+
+test('libraries find the module of classes that executed code defines', () => {
+  const code = `
+import dataclasses
+@dataclasses.dataclass
+class Node:
+    value: "int"
+    next: "Node | None" = None
+`
+  expect(python.execSync(code).Node<SyncHandle>(1).$repr()).toBe('Node(value=1, next=None)')
+})

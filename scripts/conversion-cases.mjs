@@ -234,6 +234,8 @@ export const fromJavaScript = {
     'new WeakMap()',
     'new (class List extends Array {})()',
     'new (class Index extends Map {})()',
+    '[1, 2].values()',
+    'new URLSearchParams("a=1")',
     'new Float64Array(2)',
     'new ArrayBuffer(2)',
     'Object(1)',

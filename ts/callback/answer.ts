@@ -1,7 +1,7 @@
 /* Answers what Python asks of JavaScript: it calls a function, or looks at an object. native-interface.md describes the questions. */
 import { types } from 'node:util'
 import { asTheyAre } from '../codec/conversion'
-import { BridgeError } from '../errors/bridge-error'
+import { BridgeError, isBridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
 import { kw } from '../call/keywords'
 import { RequestWriter, type AnswerRules, type Named } from '../call/request-writer'
@@ -126,8 +126,19 @@ function readQuestion(large: boolean, length: number): Question {
   const held = heldById(head.getUint32(1, true))
   const receiver = heldById(head.getUint32(5, true))?.object
   const [scope, convert] = [held?.usableScope ?? syncScope, held?.convert ?? asTheyAre]
-  const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
-  return { operation, held, receiver, parts }
+  try {
+    const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
+    return { operation, held, receiver, parts }
+  } catch (error) {
+    throw inWordsOfTheCall(error)
+  }
+}
+
+/** The first part of a call is its arguments. */
+function inWordsOfTheCall(error: unknown): unknown {
+  if (!isBridgeError(error) || error.path === undefined) return error
+  const path = error.path.replace(/^\[0\](?=\[)/, 'args')
+  return new BridgeError(error.code, error.message.replace(error.path, path), { path, cause: error.cause })
 }
 
 function answer(object: object, { operation, receiver, parts }: Question): unknown {

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _KEPT_SNIPPETS = 256
+# The `__name__` of code that was given as text.
+_MODULE = "__symphony__"
 # Least recently used first.
 _compiled: dict[tuple[str, str], CodeType] = {}
 # Sources that `linecache` is told when somebody imports it.
@@ -99,7 +101,11 @@ def _globals(scope: Any) -> dict[str, Any]:
         names = scope.__dict__
     else:
         raise TypeError(f"expected a dict, a module or a namespace as the scope, got {type(scope).__name__}")
-    names.setdefault("__name__", "__symphony__")
+    names.setdefault("__name__", _MODULE)
+    if _MODULE not in sys.modules:
+        # Libraries look up the module of a class by its name, `dataclasses` and pydantic among them. The names of a snippet are its
+        # own, so this one is empty.
+        sys.modules[_MODULE] = ModuleType(_MODULE, "Stands for the module of code that was executed from text.")
     return names
 
 

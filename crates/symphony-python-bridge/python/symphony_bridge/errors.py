@@ -21,6 +21,10 @@ class JsError(Exception):
         self.message = message
         self.stack = stack
         self.error = error
+        # Whoever reads the traceback in Python's log sees where in JavaScript it happened.
+        places = "\n".join(line for line in stack.split("\n") if line.lstrip().startswith("at "))
+        if places and hasattr(self, "add_note"):
+            self.add_note(f"JavaScript:\n{places}")
 
     def __reduce__(self) -> tuple[type[JsError], tuple[str, str, str]]:
         return type(self), (self.name, self.message, self.stack)
