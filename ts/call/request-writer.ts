@@ -1,6 +1,7 @@
 /* Writes requests into memory, and collects what must stay alive until each is done. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { asTheyAre, type Conversion } from '../codec/conversion'
-import { ByReference, crossesByReference, heldObject, type HeldObject } from '../callback/held-object'
+import { ByReference, crossesByReference, heldObject, type HeldObject, type Passage } from '../callback/held-object'
 import type { ByteWriter } from '../codec/byte-writer'
 import { Encoder } from '../codec/encoder'
 import { BridgeError } from '../errors/bridge-error'
@@ -77,6 +78,7 @@ export class RequestWriter {
   #convert = asTheyAre
   /** An answer is no call with the objects in it: those that Python knows stay what the last call made them. */
   #isAnswer = false
+  #passage: Passage | undefined
 
   constructor(rules: ReferenceRules) {
     this.#rules = rules
@@ -90,6 +92,7 @@ export class RequestWriter {
     this.#scope = request.scope
     this.#convert = request.convert
     this.#isAnswer = false
+    this.#passage = undefined
     try {
       encoder.reserve(headerBytes)
       encoder.position = start + headerBytes
@@ -118,6 +121,7 @@ export class RequestWriter {
     this.#scope = scope
     this.#convert = convert
     this.#isAnswer = true
+    this.#passage = undefined
     try {
       encoder.reserve(1)
       encoder.bytes[start] = status
@@ -134,6 +138,7 @@ export class RequestWriter {
   /** The core is done with the last request. */
   letGo(): void {
     const named = this.#named
+    this.#passage = undefined
     for (let index = 0; index < this.#namedCount; index += 1) {
       named[index]?.letGo()
       named[index] = undefined
@@ -143,6 +148,7 @@ export class RequestWriter {
 
   /** Hands over what the last request names, still held. Most name one thing, which then needs no array. */
   takeNamed(): Named {
+    this.#passage = undefined
     const count = this.#namedCount
     if (count === 0) return undefined
     const named = count === 1 ? this.#named[0] : (this.#named.slice(0, count) as NamedOne[])
@@ -266,7 +272,9 @@ export class RequestWriter {
   }
 
   #hold(object: object): HeldObject {
-    const held = heldObject(object, this.#scope, this.#convert, !this.#isAnswer)
+    // One for the whole message, and only if there is anything that needs it: to take a snapshot costs as much as a call.
+    this.#passage ??= { scope: this.#scope, convert: this.#convert, inContext: AsyncLocalStorage.snapshot() }
+    const held = heldObject(object, this.#passage, !this.#isAnswer)
     held.hold()
     this.#named[this.#namedCount++] = held
     return held

@@ -95,7 +95,7 @@ function writeAnswer(writer: RequestWriter, large: boolean, length: number): voi
     const question = readQuestion(large, length)
     held = question.held
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
-    const value = held.inContext(() => answer(held!.object, question))
+    const value = held.passage.inContext(() => answer(held!.object, question))
     if (types.isPromise(value)) throw promised(held.object, value)
     const isMissing = value === missing
     writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, rulesOf(held))
@@ -125,7 +125,7 @@ function readQuestion(large: boolean, length: number): Question {
   const operation = head.getUint8(0)
   const held = heldById(head.getUint32(1, true))
   const receiver = heldById(head.getUint32(5, true))?.object
-  const [scope, convert] = [held?.usableScope ?? syncScope, held?.convert ?? asTheyAre]
+  const [scope, convert] = [held?.usableScope ?? syncScope, held?.passage.convert ?? asTheyAre]
   try {
     const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
     return { operation, held, receiver, parts }
@@ -226,7 +226,7 @@ function writeThrown(writer: RequestWriter, thrown: unknown, held: HeldObject | 
 
 /** What Python gets is converted as the object's own results are; an error as it is. */
 function rulesOf(held: HeldObject | undefined): AnswerRules {
-  return { scope: held?.usableScope ?? syncScope, convert: held?.convert ?? asTheyAre }
+  return { scope: held?.usableScope ?? syncScope, convert: held?.passage.convert ?? asTheyAre }
 }
 
 function partsOf(thrown: unknown): PyTuple {

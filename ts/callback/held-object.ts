@@ -1,11 +1,19 @@
 /* JavaScript objects and functions that Python holds, or that are on their way to it. */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
 import { className } from '../codec/unsupported'
 import { environment } from '../native/environment'
 import type { ViewScope } from '../call/result-decoder'
+
+/** What is to be known of the message that passed an object. One for all the objects in it. */
+export interface Passage {
+  /** Which views the handles among the arguments of a callback have. */
+  readonly scope: ViewScope
+  readonly convert: Conversion
+  /** Runs a function in the asynchronous context in which the message was written. */
+  readonly inContext: <T>(action: () => T) => T
+}
 
 /**
  * One object that crossed to Python.
@@ -15,20 +23,17 @@ import type { ViewScope } from '../call/result-decoder'
  */
 export class HeldObject {
   #pending = 0
-  /** Runs a function in the asynchronous context of the last call that passed the object. */
-  inContext = AsyncLocalStorage.snapshot()
 
   constructor(
     readonly id: number,
     readonly object: object,
-    /** Which views the handles among the arguments of a callback have. */
-    public scope: ViewScope,
-    public convert: Conversion,
+    public passage: Passage,
   ) {}
 
   /** Its scope, or after the end of a session the pool: calls of a session's views would fail. */
   get usableScope(): ViewScope {
-    return this.scope.ended === true ? poolViews : this.scope
+    const { scope } = this.passage
+    return scope.ended === true ? poolViews : scope
   }
 
   /** A message that names the object is under way. */
@@ -75,16 +80,12 @@ const mostAdded = 1000
 /**
  * The entry of an object that is about to cross. Whoever asks holds it.
  *
- * @param isCall whether the scope and the options hold also if Python knows the object already
+ * @param isCall whether the passage counts also if Python knows the object already
  */
-export function heldObject(object: object, scope: ViewScope, convert: Conversion, isCall: boolean): HeldObject {
+export function heldObject(object: object, passage: Passage, isCall: boolean): HeldObject {
   const known = byObject.get(object)
   if (known !== undefined) {
-    if (isCall) {
-      known.scope = scope
-      known.convert = convert
-      known.inContext = AsyncLocalStorage.snapshot()
-    }
+    if (isCall) known.passage = passage
     return known
   }
   added += 1
@@ -94,7 +95,7 @@ export function heldObject(object: object, scope: ViewScope, convert: Conversion
   }
   do lastId = lastId === largestId ? 1 : lastId + 1
   while (byId.has(lastId))
-  const held = new HeldObject(lastId, object, scope, convert)
+  const held = new HeldObject(lastId, object, passage)
   byId.set(lastId, held)
   byObject.set(object, held)
   return held
