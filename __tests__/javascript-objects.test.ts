@@ -386,6 +386,18 @@ describe('a function', () => {
     expect(await later.apply(() => storage.getStore() ?? null)).toBeNull()
   })
 
+  test('leaves nothing undone when the next one begins', async () => {
+    const order: string[] = []
+    const callback = (): void => {
+      order.push('call')
+      void Promise.resolve().then(() => order.push('reaction'))
+      // Meanwhile the other threads come to ask.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    }
+    await later.in_threads(callback, 4, 4)
+    expect(order).toEqual(new Array(4).fill(['call', 'reaction']).flat())
+  })
+
   test('whose result cannot cross: the error says so', async () => {
     const errors = await failsEverywhere('apply', () => ({ a: [Symbol('s')] }))
     for (const error of errors) {

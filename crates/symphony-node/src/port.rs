@@ -247,7 +247,7 @@ impl Port {
             batch.clear();
         }
         self.deliver_forgotten();
-        self.answer_questions();
+        self.answer_question();
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.
         if batch.capacity() <= 1 << 20 {
             self.batch.replace(batch);
@@ -271,21 +271,19 @@ impl Port {
         }
     }
 
-    /// Answers the questions that wait now. Those that come meanwhile wait for the next turn of the event loop.
-    fn answer_questions(&self) {
-        for _ in 0..self.channel.waiting_questions() {
-            let Some(question) = self.channel.next_question() else {
-                break;
+    /// Answers one question. Each has a turn of the event loop for itself, so that what a callback leaves to be done, such as the
+    /// reactions of promises, is done before the next one begins.
+    fn answer_question(&self) {
+        if let Some(question) = self.channel.next_question()
+            && question.begin()
+        {
+            let mut settling = Settling {
+                question: &question,
+                answer: None,
             };
-            if question.begin() {
-                let mut settling = Settling {
-                    question: &question,
-                    answer: None,
-                };
-                settling.answer = self.answer(question.number(), question.bytes());
-            }
+            settling.answer = self.answer(question.number(), question.bytes());
         }
-        if self.channel.waiting_questions() > 0 {
+        if self.channel.has_questions() {
             self.channel.wake();
         }
     }

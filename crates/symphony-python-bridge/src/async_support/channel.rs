@@ -129,9 +129,9 @@ impl Channel {
         self.questions.next()
     }
 
-    /// How many questions wait for an answer.
-    pub fn waiting_questions(&self) -> usize {
-        self.questions.waiting()
+    /// Whether questions wait for an answer.
+    pub fn has_questions(&self) -> bool {
+        self.questions.any()
     }
 
     /// Moves the numbers of questions whose answers pinned something and were read into `numbers`, which must be empty.

@@ -168,9 +168,9 @@ impl Questions {
         lock(&self.0).asked.pop_front()
     }
 
-    /// How many wait.
-    pub(crate) fn waiting(&self) -> usize {
-        lock(&self.0).asked.len()
+    /// Whether any waits.
+    pub(crate) fn any(&self) -> bool {
+        !lock(&self.0).asked.is_empty()
     }
 
     /// Nobody answers any more.
