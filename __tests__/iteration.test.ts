@@ -105,6 +105,32 @@ describe('synchronously', () => {
   })
 })
 
+test('an exception of `__next__` does not end an iterator that may go on, nor does one in the middle of a step', () => {
+  const iterator = sync.Flaky<SyncHandle>()[Symbol.iterator]()
+  expect(iterator.next()).toEqual({ done: false, value: 1 })
+  expect(() => iterator.next()).toThrow('TimeoutError: not yet')
+  expect(iterator.next()).toEqual({ done: false, value: 3 })
+  expect(iterator.next()).toEqual({ done: true, value: undefined })
+  const seen: unknown[] = []
+  const generator = sync.calling<SyncHandle>(() => {
+    expect(() => steps.next()).toThrow('already executing')
+  }, 3)
+  const steps = generator[Symbol.iterator]()
+  for (const item of steps) seen.push(item)
+  expect(seen).toEqual([0, 1, 2])
+})
+
+test('a timeout of a step does not wait for its end', async () => {
+  const session = await python.session()
+  const module = await session.import('iteration')
+  const event = python.evalSync('__import__("threading").Event()') as SyncHandle
+  const items = module.waiting.$with({ timeout: 50 })(event)
+  await expect(collect(items as AsyncIterable<unknown>)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
+  expect(await iteration.closed).not.toContain('waiting')
+  event.set()
+  await session.close()
+})
+
 test('an item that cannot be converted ends the loop, and Python runs what it left to be done', async () => {
   const seen: unknown[] = []
   const loop = async (): Promise<void> => {

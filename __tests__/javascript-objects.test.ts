@@ -188,20 +188,26 @@ describe('an instance of a class', () => {
 })
 
 describe('what looks like something else', () => {
+  test('a property `keys` that is no method does not keep the object from being a mapping', async () => {
+    const ring = new (class Ring {
+      keys = 3
+      owner = 'a'
+    })()
+    expect(await everywhere('spread', ring)).toEqual({ keys: 3, owner: 'a' })
+  })
+
   test("an object's own members come before those of a mapping", async () => {
     class Cache {
       items = [1, 2]
-      keys = 'ring'
       get(key: string): string {
         return `value of ${key}`
       }
     }
-    expect(await python.eval('[c.get("a"), c.items, c.keys, c["items"], len(c)]', { c: new Cache() })).toEqual([
+    expect(await python.eval('[c.get("a"), c.items, c["items"], len(c)]', { c: new Cache() })).toEqual([
       'value of a',
       [1, 2],
-      'ring',
       [1, 2],
-      2,
+      1,
     ])
   })
 
@@ -383,6 +389,9 @@ describe('a function', () => {
       storage.run(id, () => later.in_thread(sync.apply, () => storage.getStore())) as Promise<unknown>
     expect(await Promise.all(['a', 'b', 'c'].map(request))).toEqual(['a', 'b', 'c'])
     expect(storage.run('d', () => sync.apply(() => storage.getStore()))).toBe('d')
+    // What a callback gives has its context too.
+    const makes = storage.run('e', () => later.call_twice(() => (): unknown => storage.getStore())) as Promise<unknown>
+    expect(await makes).toBe('e')
     expect(await later.apply(() => storage.getStore() ?? null)).toBeNull()
   })
 
@@ -597,6 +606,53 @@ describe('in the middle of something else', () => {
     expect(error).toBe(thrown)
     expect(python.isHandle(ruled)).toBe(true)
     expect(python.isHandle(date)).toBe(true)
+  })
+
+  test('the hash of a key calls JavaScript, which makes the same call with other arguments', async () => {
+    const pay = sync.$get<SyncHandle>('pay')
+    const nested: unknown[] = []
+    const plain = python.evalSync('object()') as SyncHandle
+    const key = sync.HashedByJavaScript((): number => {
+      nested.push(pay(new Set([plain]), 'mallory', 99))
+      nested.push(later.pay([plain], 'later', { amount: 1 }))
+      return 1
+    })
+    expect(pay(new Set([key]), 'alice', 11)).toEqual(python.tuple('alice', 11))
+    expect(await later.pay(new Set([key]), 'bob', 12)).toEqual(python.tuple('bob', 12))
+    expect(nested[0]).toEqual(python.tuple('mallory', 99))
+    expect(await nested[1]).toEqual(python.tuple('later', { amount: 1 }))
+  })
+
+  test('a recursion through both languages ends with an error that can be caught', async () => {
+    const end = await runProgram(`
+      const { python } = require('symphony-python-bridge')
+      const module = python.execSync('import sys\\nsys.setrecursionlimit(100000)\\ndef call(f): return f(f)')
+      const again = (f) => module.call(f)
+      for (let round = 0; round < 3; round++) {
+        try { module.call(again) } catch (error) { console.log('caught') }
+      }
+      module.$async.call(again).catch(() => console.log('caught')).then(() => console.log(module.call(() => 'alive')))`)
+    expect(end).toMatchObject({ stderr: '', stdout: 'caught\ncaught\ncaught\ncaught\nalive\n', code: 0 })
+  })
+
+  test('a script that is ended in the middle of a callback ends alone', async () => {
+    const end = await runProgram(`
+      const { python } = require('symphony-python-bridge')
+      const vm = require('node:vm')
+      const module = python.execSync('def call(f): return f()')
+      try { vm.runInNewContext('call(() => { for (;;); })', { call: module.call }, { timeout: 50 }) } catch (error) { console.log(error.code) }
+      setImmediate(() => console.log(module.call(() => 'alive')))`)
+    expect(end).toMatchObject({ stderr: '', stdout: 'ERR_SCRIPT_EXECUTION_TIMEOUT\nalive\n', code: 0 })
+  })
+
+  test('a callback gives much just before the end', async () => {
+    const end = await runProgram(`
+      const { python } = require('symphony-python-bridge')
+      const module = python.execSync('kept = []\\ndef keep(f): kept.append(f)\\ndef call(): return len(kept[0]())')
+      module.keep(() => 'x'.repeat(6 * 2 ** 20))
+      console.log(module.call())
+      python.stop().then(() => console.log('stopped'))`)
+    expect(end).toMatchObject({ stderr: '', stdout: `${6 * 2 ** 20}\nstopped\n`, code: 0 })
   })
 
   test('a callback stops Python and gives much', async () => {

@@ -306,4 +306,14 @@ class Node:
     next: "Node | None" = None
 `
   expect(python.execSync(code).Node<SyncHandle>(1).$repr()).toBe('Node(value=1, next=None)')
+  const strings = `
+from __future__ import annotations
+import dataclasses
+from typing import ClassVar
+@dataclasses.dataclass
+class Counter:
+    made: ClassVar[int] = 0
+    value: int = 1
+`
+  expect(python.execSync(strings).Counter<SyncHandle>().$repr()).toBe('Counter(value=1)')
 })

@@ -40,7 +40,7 @@ async function enterAndExit(
   const entered = enteredState(await context.start(Operation.enter, state).promise)
   let result: unknown
   try {
-    result = await body(await scope.context.start(Operation.value, entered).promise)
+    result = await body(arrived(entered, await scope.context.start(Operation.value, entered).promise))
   } catch (error) {
     const swallowed = await scope.context.start(Operation.exit, state, [], [exitArgument(error)]).promise
     if (swallowed === true) return undefined
@@ -69,7 +69,7 @@ function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown)
   const entered = enteredState(operateSync(state, Operation.enter, [], undefined, referenceRules))
   let result: unknown
   try {
-    result = body(operateSync(entered, Operation.value))
+    result = body(arrived(entered, operateSync(entered, Operation.value)))
     if (isThenable(result)) {
       result.then(undefined, () => undefined)
       throw new BridgeError(
@@ -83,6 +83,13 @@ function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown)
   }
   operateSync(state, Operation.exit, [null])
   return result
+}
+
+/** What was entered, for the body. Its handle is needed no longer if it is a copy. */
+function arrived(entered: HandleState, value: unknown): unknown {
+  const handler = handlerOf(value)
+  if (!hasState(handler) || handler.state !== entered) entered.dispose()
+  return value
 }
 
 function enteredState(entered: unknown): HandleState {

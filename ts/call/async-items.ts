@@ -4,7 +4,8 @@ import { handlerOf } from '../handle/internal'
 import type { HandleState } from '../handle/state'
 import { validated } from './schema'
 import { Operation } from './operation'
-import { checkedOptions } from './options'
+import { isBridgeError, wasRaised } from '../errors/bridge-error'
+import { checkedOptions, noOptions } from './options'
 import { hasState } from './subject'
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
@@ -50,7 +51,7 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
       if (item.length > 0)
         return { done: false, value: schema === undefined ? item[0] : await validated(schema, item[0]) }
     } catch (error) {
-      await this.#closeAfterFailure()
+      await this.#endAfter(error)
       throw error
     }
     this.#finish()
@@ -71,12 +72,17 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
     return done
   }
 
-  /** An item that cannot be converted ends the loop as leaving it early would: Python's `finally` runs. */
-  async #closeAfterFailure(): Promise<void> {
-    const { context } = this.#source ?? {}
+  /**
+   * An item that cannot be converted ends the loop as leaving it early would: Python's `finally` runs. What Python raised has done
+   * that. After a timeout or a cancellation the last step is still running, and is not waited for.
+   */
+  async #endAfter(error: unknown): Promise<void> {
+    const source = this.#source
     const iterator = this.#iterator
-    if (context !== undefined && iterator !== undefined)
-      await context.start(Operation.close, iterator).promise.catch(ignore)
+    if (source !== undefined && iterator !== undefined && !wasRaised(error)) {
+      const closed = source.context.with(noOptions).start(Operation.close, iterator).promise.catch(ignore)
+      if (!isBridgeError(error, 'ERR_TIMEOUT') && !isBridgeError(error, 'ERR_CANCELLED')) await closed
+    }
     this.#finish()
   }
 

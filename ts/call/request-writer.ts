@@ -1,5 +1,5 @@
 /* Writes requests into memory, and collects what must stay alive until each is done. */
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { ByReference, crossesByReference, heldObject, type HeldObject, type Passage } from '../callback/held-object'
 import type { ByteWriter } from '../codec/byte-writer'
@@ -57,9 +57,6 @@ export interface ReferenceRules {
   readonly mayWait: boolean
 }
 
-/** Which views and types a function in an answer gets. */
-export type AnswerRules = Pick<Request, 'scope' | 'convert'>
-
 /** The states and calls that a request names. */
 export type Named = NamedOne | readonly NamedOne[] | undefined
 export type NamedOne = HandleState | Call | HeldObject
@@ -114,19 +111,22 @@ export class RequestWriter {
     }
   }
 
-  /** Writes an answer to Python: a status and a value. When it throws, the writer is as it was before. */
-  writeAnswer(status: number, value: unknown, { scope, convert }: AnswerRules): void {
+  /**
+   * Writes an answer to Python: a status and a value. When it throws, the writer is as it was before. `passage` is that of the object
+   * which was asked, and holds for the functions in the answer too.
+   */
+  writeAnswer(status: number, value: unknown, passage: Passage | undefined): void {
     const { encoder } = this
     const start = encoder.position
-    this.#scope = scope
-    this.#convert = convert
+    this.#scope = passage?.scope ?? syncScope
+    this.#convert = passage?.convert ?? asTheyAre
     this.#isAnswer = true
-    this.#passage = undefined
+    this.#passage = passage
     try {
       encoder.reserve(1)
       encoder.bytes[start] = status
       encoder.position = start + 1
-      encoder.beginMessage(convert.number === 'float')
+      encoder.beginMessage(this.#convert.number === 'float')
       encoder.value(settled(value), 'result')
     } catch (error) {
       encoder.position = start
@@ -272,8 +272,8 @@ export class RequestWriter {
   }
 
   #hold(object: object): HeldObject {
-    // One for the whole message, and only if there is anything that needs it: to take a snapshot costs as much as a call.
-    this.#passage ??= { scope: this.#scope, convert: this.#convert, inContext: AsyncLocalStorage.snapshot() }
+    // One for the whole message, and only if there is anything that needs it.
+    this.#passage ??= { scope: this.#scope, convert: this.#convert, context: newContext() }
     const held = heldObject(object, this.#passage, !this.#isAnswer)
     held.hold()
     this.#named[this.#namedCount++] = held
@@ -296,6 +296,10 @@ export class RequestWriter {
   #mayWait(path: () => string): void {
     if (!this.#rules.mayWait) throw this.#isAnswer ? notAwaitedAnswer(path()) : notAwaited(path())
   }
+}
+
+function newContext(): AsyncResource {
+  return new AsyncResource('PythonCallback', { requireManualDestroy: true })
 }
 
 /** A call that has its value stands for it; nothing in the core remembers that value. */

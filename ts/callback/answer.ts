@@ -4,7 +4,7 @@ import { asTheyAre } from '../codec/conversion'
 import { BridgeError, isBridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
 import { kw } from '../call/keywords'
-import { RequestWriter, type AnswerRules, type Named } from '../call/request-writer'
+import { RequestWriter, type Named } from '../call/request-writer'
 import { decodeValue, syncScope } from '../call/result-decoder'
 import { described, messageOf } from '../codec/unsupported'
 import { environment, largeBytes } from '../native/environment'
@@ -36,15 +36,23 @@ const pinned = new Map<number, Named>()
  *
  * @param large whether the question is in `takeLarge` rather than in the mailbox
  * @param outboxInUse whether a request in the outbox is still being read
+ * @param ownTurn whether the event loop runs this, rather than a synchronous call in the middle of the program's own code
  */
-export function answerQuestion(large: boolean, length: number, number: number, outboxInUse: boolean): number {
+export function answerQuestion(
+  large: boolean,
+  length: number,
+  number: number,
+  outboxInUse: boolean,
+  ownTurn: boolean,
+): number {
+  if (outboxInUse) environment.leaveOutbox()
   const writer = (writers[depth] ??= new RequestWriter({ mayWait: false }))
   depth += 1
   try {
     // Answers that were read in the middle of one long synchronous job.
     if (pinned.size >= mostPinned) environment.port.deliverForgotten()
-    writeAnswer(writer, large, length)
-    return send(writer, number, outboxInUse)
+    writeAnswer(writer, large, length, ownTurn)
+    return send(writer, number)
   } catch (error) {
     // Memory ran out, or Python was stopped meanwhile: this much has a place.
     writer.letGo()
@@ -55,26 +63,43 @@ export function answerQuestion(large: boolean, length: number, number: number, o
   }
 }
 
-function send(writer: RequestWriter, number: number, outboxInUse: boolean): number {
-  if (outboxInUse) environment.outbox = new Uint8Array(environment.port.outbox(initialOutbox))
+function send(writer: RequestWriter, number: number): number {
   const { bytes, position } = writer.encoder
   const size = environment.fillOutbox(bytes, position)
-  // A large one is given back when Python has it.
-  if (size > largeBytes) queueMicrotask(() => environment.trimOutbox())
+  if (size > largeBytes) trimLater()
   const named = writer.takeNamed()
   if (named === undefined) return size
   pinned.set(number, named)
   return -size
 }
 
-/** An error whose message takes no more than the memory that there is. */
+let trims = false
+
+/** Gives back the memory of a large answer when Python has it. */
+function trimLater(): void {
+  if (trims) return
+  trims = true
+  queueMicrotask(() => {
+    trims = false
+    try {
+      environment.trimOutbox()
+    } catch {
+      // There is no memory for a small one; the large one stays.
+    }
+  })
+}
+
+/** An error whose message takes no more than the memory that there is; nothing, if there is none. */
 function sendShortly(message: string): number {
-  const writer = new RequestWriter({ mayWait: false })
-  const thrown = PyTuple.of('Error', message.slice(0, longestShort), '')
-  writer.writeAnswer(Status.thrown, thrown, { scope: syncScope, convert: asTheyAre })
-  const { bytes, position } = writer.encoder
-  environment.outbox.set(bytes.subarray(0, position))
-  return position
+  try {
+    const writer = new RequestWriter({ mayWait: false })
+    const thrown = PyTuple.of('Error', message.slice(0, longestShort), '')
+    writer.writeAnswer(Status.thrown, thrown, undefined)
+    const { bytes, position } = writer.encoder
+    return environment.fillOutbox(bytes, position)
+  } catch {
+    return 0
+  }
 }
 
 /** Python has read the answer to a question. */
@@ -85,20 +110,23 @@ export function answerWasRead(number: number): void {
   else named?.letGo()
 }
 
-const initialOutbox = 64 * 1024
 const mostPinned = 256
 const longestShort = 1000
 
-function writeAnswer(writer: RequestWriter, large: boolean, length: number): void {
+function writeAnswer(writer: RequestWriter, large: boolean, length: number, ownTurn: boolean): void {
   let held: HeldObject | undefined
   try {
     const question = readQuestion(large, length)
     held = question.held
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
-    const value = held.passage.inContext(() => answer(held!.object, question))
-    if (types.isPromise(value)) throw promised(held.object, value)
+    const { object, passage } = held
+    // In a synchronous call the context is that of whoever made it. To enter one there is what a stack overflow may not leave again.
+    const value = ownTurn
+      ? passage.context.runInAsyncScope(answer, undefined, object, question)
+      : answer(object, question)
+    if (types.isPromise(value)) throw promised(object, question.operation, value)
     const isMissing = value === missing
-    writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, rulesOf(held))
+    writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, held.usablePassage)
   } catch (error) {
     writeThrown(writer, error, held)
   }
@@ -125,7 +153,7 @@ function readQuestion(large: boolean, length: number): Question {
   const operation = head.getUint8(0)
   const held = heldById(head.getUint32(1, true))
   const receiver = heldById(head.getUint32(5, true))?.object
-  const [scope, convert] = [held?.usableScope ?? syncScope, held?.passage.convert ?? asTheyAre]
+  const { scope, convert } = held?.usablePassage ?? { scope: syncScope, convert: asTheyAre }
   try {
     const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
     return { operation, held, receiver, parts }
@@ -173,12 +201,14 @@ function itemOf(object: object, key: unknown): unknown {
   return value === undefined ? missing : value
 }
 
-/** Nobody else can handle what becomes of the promise. */
-function promised(callee: object, promise: Promise<unknown>): BridgeError {
+function promised(object: object, operation: number, promise: Promise<unknown>): BridgeError {
+  if (operation !== Operation.call)
+    return new BridgeError('ERR_CONVERSION', 'expected a value, got a promise; await it first')
+  // Nobody else can handle what becomes of it.
   promise.catch(() => undefined)
   return new BridgeError(
     'ERR_CONVERSION',
-    `expected a value from ${described(callee)}, got a promise; a function that Python calls has to return its result at once`,
+    `expected a value from ${described(object)}, got a promise; a function that Python calls has to return its result at once`,
   )
 }
 
@@ -210,23 +240,18 @@ function namesOf(object: object): string[] {
 
 /** What was thrown: Python's own exception as itself, anything else as name, message, stack and the object. */
 function writeThrown(writer: RequestWriter, thrown: unknown, held: HeldObject | undefined): void {
-  const rules = rulesOf(held)
+  const passage = held?.usablePassage
   const exception = typeof thrown === 'object' && thrown !== null ? exceptionState(thrown) : undefined
   try {
-    writer.writeAnswer(Status.thrown, exception === undefined ? partsOf(thrown) : thrown, rules)
+    writer.writeAnswer(Status.thrown, exception === undefined ? partsOf(thrown) : thrown, passage)
   } catch {
     // A value that cannot cross, or an error whose properties throw: what can be said of it is that it was thrown.
     writer.writeAnswer(
       Status.thrown,
       PyTuple.of('Error', 'JavaScript threw a value that cannot be described', ''),
-      rules,
+      passage,
     )
   }
-}
-
-/** What Python gets is converted as the object's own results are; an error as it is. */
-function rulesOf(held: HeldObject | undefined): AnswerRules {
-  return { scope: held?.usableScope ?? syncScope, convert: held?.passage.convert ?? asTheyAre }
 }
 
 function partsOf(thrown: unknown): PyTuple {

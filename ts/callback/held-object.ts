@@ -1,4 +1,5 @@
 /* JavaScript objects and functions that Python holds, or that are on their way to it. */
+import type { AsyncResource } from 'node:async_hooks'
 import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
@@ -11,8 +12,8 @@ export interface Passage {
   /** Which views the handles among the arguments of a callback have. */
   readonly scope: ViewScope
   readonly convert: Conversion
-  /** Runs a function in the asynchronous context in which the message was written. */
-  readonly inContext: <T>(action: () => T) => T
+  /** The asynchronous context in which the message was written. */
+  readonly context: AsyncResource
 }
 
 /**
@@ -30,10 +31,10 @@ export class HeldObject {
     public passage: Passage,
   ) {}
 
-  /** Its scope, or after the end of a session the pool: calls of a session's views would fail. */
-  get usableScope(): ViewScope {
-    const { scope } = this.passage
-    return scope.ended === true ? poolViews : scope
+  /** Its passage; after the end of a session as if it had been the pool, because calls of a session's views would fail. */
+  get usablePassage(): Passage {
+    const { passage } = this
+    return passage.scope.ended === true ? { ...passage, scope: poolViews } : passage
   }
 
   /** A message that names the object is under way. */

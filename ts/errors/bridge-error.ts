@@ -52,3 +52,8 @@ export function isBridgeError<const Code extends BridgeErrorCode = BridgeErrorCo
 function hidden(target: object, name: PropertyKey, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false })
 }
+
+/** Whether an error is an exception of Python's. By its code, for modules on which that class depends. */
+export function wasRaised(error: unknown): boolean {
+  return (error as { code?: unknown } | null | undefined)?.code === 'ERR_PYTHON_EXCEPTION'
+}

@@ -4,6 +4,7 @@ import { Operation } from '../call/operation'
 import { validateSync } from '../call/schema'
 import { operateSync } from '../call/sync-call'
 import { hasState } from '../call/subject'
+import { wasRaised } from '../errors/bridge-error'
 import { handlerOf } from './internal'
 import type { HandleState } from './state'
 
@@ -28,7 +29,8 @@ export class SyncIterator implements IterableIterator<unknown, void, undefined> 
       const { schema } = this.rules
       if (item.length > 0) return { done: false, value: schema === undefined ? item[0] : validateSync(schema, item[0]) }
     } catch (error) {
-      this.#closeAfterFailure(iterator)
+      // What Python raised ends a generator by itself; other iterators may go on.
+      if (!wasRaised(error)) this.#closeAfterFailure(iterator)
       throw error
     }
     this.#finish()
@@ -37,8 +39,11 @@ export class SyncIterator implements IterableIterator<unknown, void, undefined> 
 
   return(): IteratorResult<unknown, void> {
     if (this.#iterator !== undefined) {
-      operateSync(this.#iterator, Operation.close)
-      this.#finish()
+      try {
+        operateSync(this.#iterator, Operation.close)
+      } finally {
+        this.#finish()
+      }
     }
     return { done: true, value: undefined }
   }

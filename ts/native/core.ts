@@ -84,7 +84,7 @@ export interface NativeCore {
     mailbox: ArrayBuffer,
     onCompletions: (batch: Uint8Array) => void,
     onOutput: (stream: 1 | 2, text: string) => void,
-    onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean) => number,
+    onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
     onForgotten: (kind: Forgotten, number: number) => void,
   ): Port
   initialize(config: string): void

@@ -9,12 +9,14 @@ const outboxBytes = 64 * 1024
 /** Memory of requests that is larger than this is given back after use. */
 export const largeBytes = 4 * 1024 * 1024
 
+const noOutbox = new Uint8Array(0)
+
 /** What comes back through the port without being asked for. */
 export interface PortListener {
   completed(batch: Uint8Array): void
   printed(stream: 1 | 2, text: string): void
   /** Answers a question of Python's; see callback/answer.ts. */
-  asked(large: boolean, length: number, number: number, outboxInUse: boolean): number
+  asked(large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean): number
   forgotten(kind: Forgotten, number: number): void
 }
 
@@ -71,7 +73,7 @@ class Environment {
       this.#mailbox.buffer,
       (batch) => listener.completed(batch),
       (stream, text) => listener.printed(stream, text),
-      (large, length, number, outboxInUse) => listener.asked(large, length, number, outboxInUse),
+      (large, length, number, outboxInUse, ownTurn) => listener.asked(large, length, number, outboxInUse, ownTurn),
       (kind, number) => listener.forgotten(kind, number),
     )
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
@@ -94,14 +96,19 @@ class Environment {
 
   /** Copies requests into the outbox; gives their length. */
   fillOutbox(bytes: Uint8Array, length: number): number {
-    if (length > this.outbox.length) this.outbox = new Uint8Array(this.port.outbox(length))
+    if (length > this.outbox.length) this.outbox = new Uint8Array(this.port.outbox(Math.max(length, outboxBytes)))
     this.outbox.set(bytes.subarray(0, length))
     return length
   }
 
   /** Gives back the memory of a large request. */
   trimOutbox(): void {
-    if (this.outbox.length > largeBytes) this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
+    if (this.outbox.length > largeBytes && !this.#closed) this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
+  }
+
+  /** The core is still reading what is in the outbox: whatever is written next goes elsewhere. */
+  leaveOutbox(): void {
+    this.outbox = noOutbox
   }
 }
 

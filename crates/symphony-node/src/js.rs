@@ -227,8 +227,8 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     }
 }
 
-/// Calls a function that gives a number; nothing if that failed: what this is used for does not throw, so memory ran out or the
-/// environment is ending.
+/// Calls a function that gives a number; 0 if it threw, which what this is used for does only where the stack is at its end, and nothing
+/// if JavaScript cannot run any more.
 pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<f64> {
     let mut this = ptr::null_mut();
     // SAFETY: writes the result only.
@@ -248,7 +248,8 @@ pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[
     if status == sys::Status::napi_pending_exception {
         let mut exception = ptr::null_mut();
         // SAFETY: an exception is pending. Whoever asked hears that there is no answer.
-        unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+        let cleared = unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+        return (cleared == sys::Status::napi_ok && !exception.is_null()).then_some(0.0);
     }
     let mut number = 0.0;
     // SAFETY: a value of this environment.

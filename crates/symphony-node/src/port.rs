@@ -81,7 +81,7 @@ pub(crate) struct Listeners {
     pub(crate) completions: sys::napi_ref,
     /// `(stream, text)`
     pub(crate) output: sys::napi_ref,
-    /// `(large, length, number, outboxInUse): number`
+    /// `(large, length, number, outboxInUse, ownTurn): number`
     pub(crate) question: sys::napi_ref,
     /// `(kind: 0 dropped | 1 read, number)`
     pub(crate) forgotten: sys::napi_ref,
@@ -281,15 +281,16 @@ impl Port {
                 question: &question,
                 answer: None,
             };
-            settling.answer = self.answer(question.number(), question.bytes());
+            settling.answer = self.answer(question.number(), question.bytes(), true);
         }
         if self.channel.has_questions() {
             self.channel.wake();
         }
     }
 
-    /// Lets JavaScript answer a question; nothing if it cannot run any more.
-    pub(crate) fn answer(&self, number: u32, question: &[u8]) -> Option<Answer> {
+    /// Lets JavaScript answer a question; nothing if it cannot run any more. `own_turn` says that the event loop does this, rather than
+    /// a synchronous call.
+    pub(crate) fn answer(&self, number: u32, question: &[u8], own_turn: bool) -> Option<Answer> {
         let large = self.mailbox.write_question(question);
         let mut length = None;
         js::scope(self.env, || {
@@ -298,6 +299,7 @@ impl Port {
                 js::number(self.env, u32::try_from(question.len()).unwrap_or(u32::MAX)),
                 js::number(self.env, number),
                 js::boolean(self.env, self.outbox.is_being_read()),
+                js::boolean(self.env, own_turn),
             ];
             let function = js::referenced(self.env, self.listeners.question);
             length = js::call_for_number(self.env, function, &arguments);

@@ -105,7 +105,7 @@ impl Remote {
 impl Wake for Remote {
     fn answer(&self, number: u32, question: &[u8]) -> Option<Answer> {
         // SAFETY: a port is never freed, and the caller is its thread, the only one that uses it.
-        unsafe { self.port.load(Ordering::Acquire).as_ref() }?.answer(number, question)
+        unsafe { self.port.load(Ordering::Acquire).as_ref() }?.answer(number, question, false)
     }
 
     fn wake(&self) {

@@ -113,12 +113,20 @@ pub fn of(callable: &Bound<'_, PyAny>) -> Option<FloatParameters> {
     }
     // An instance: its class says how it is called, and there are fewer classes. Where `__call__` is written in C, the
     // instance decides (`functools.partial`).
-    match callable.getattr(pyo3::intern!(callable.py(), "__call__")) {
-        Ok(call) if call.get_type_ptr() == symbols().method_type || call.get_type_ptr() == symbols().function_type => {
-            of(&call)
-        }
-        _ => found(callable, 0),
+    let name = pyo3::intern!(callable.py(), "__call__");
+    let Ok(of_class) = callable.get_type().getattr(name) else {
+        return found(callable, 0);
+    };
+    if of_class.get_type_ptr() != symbols().function_type {
+        // Bound to the class, or in C.
+        let is_bound = of_class.get_type_ptr() == symbols().method_type;
+        return if is_bound { of(&of_class) } else { found(callable, 0) };
     }
+    // A static method is the same function when the instance is asked.
+    let is_static = callable
+        .getattr(name)
+        .is_ok_and(|of_instance| of_instance.is(&of_class));
+    found(&of_class, usize::from(!is_static))
 }
 
 #[inline]

@@ -199,6 +199,11 @@ pub fn shutdown(limit: Duration) {
     }
 }
 
+/// Whether this is a forked copy of the process.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
 /// Called in a forked child: its copy of the bridge has no threads and answers every call with an error.
 pub(crate) fn poison_after_fork() {
     FORKED.store(true, Ordering::Relaxed);

@@ -49,12 +49,19 @@ def float_parameters(target: Callable[..., Any]) -> FloatParameters | None:
 
 def _own_parameters(target: Callable[..., Any]) -> tuple[str, ...] | None:
     """The positional parameters of what stands in front of another function written in Python; None if nothing does."""
+    taken = 0
     if isinstance(target, type):
+        # The object itself comes first.
+        taken = 1
         target = next((vars(base)[name] for base in target.__mro__ for name in _CONSTRUCTORS if name in vars(base)), target)
+    functools = sys.modules.get("functools")
+    while functools is not None and isinstance(target, functools.partial):
+        taken += len(target.args)
+        target = target.func
     if type(target) is not FunctionType or "__wrapped__" not in target.__dict__:
         return None
     code = target.__code__
-    return code.co_varnames[: code.co_argcount]
+    return code.co_varnames[taken : code.co_argcount]
 
 
 def _positional_names(target: Callable[..., Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import allocate_lock
+from _thread import _local, allocate_lock
 
 from symphony_bridge import _imports
 
@@ -26,6 +26,8 @@ _compiled: dict[tuple[str, str], CodeType] = {}
 _sources: dict[str, str] = {}
 _serial = 0
 _lock = allocate_lock()
+# The names of the code that the thread executes, the innermost last.
+_thread_state = _local()
 _modules_by_path: dict[str, ModuleType] = {}
 
 
@@ -45,15 +47,45 @@ class Namespace:
         return f"<namespace {names}>" if names else "<namespace>"
 
 
+class _SnippetModule(ModuleType):
+    """Stands for the module of code that was given as text.
+
+    Libraries look up the module of a class by its name, `dataclasses` and pydantic among them, and read annotations with its
+    names. Those are the names of the code that the thread executes; code that has ended is not remembered.
+    """
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        executing = getattr(_thread_state, "executing", None)
+        return executing[-1] if executing else {"__name__": _MODULE}
+
+
+class _Executing:
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+
+    def __enter__(self) -> None:
+        try:
+            _thread_state.executing.append(self.names)
+        except AttributeError:
+            _thread_state.executing = [self.names]
+
+    def __exit__(self, *_: object) -> None:
+        _thread_state.executing.pop()
+
+
 def evaluate(source: str, scope: Any) -> Any:
     """The value of an expression."""
-    return eval(_compile(source, "eval"), _globals(scope))  # noqa: S307 - running the caller's code is the purpose
+    names = _globals(scope)
+    with _Executing(names):
+        return eval(_compile(source, "eval"), names)  # noqa: S307 - running the caller's code is the purpose
 
 
 def execute(source: str, scope: Any) -> Any:
     """Runs statements; gives the namespace they ran in."""
     names = _globals(scope)
-    exec(_compile(source, "exec"), names)  # noqa: S102
+    with _Executing(names):
+        exec(_compile(source, "exec"), names)  # noqa: S102
     return scope if isinstance(scope, (Namespace, ModuleType)) else Namespace(names)
 
 
@@ -103,9 +135,7 @@ def _globals(scope: Any) -> dict[str, Any]:
         raise TypeError(f"expected a dict, a module or a namespace as the scope, got {type(scope).__name__}")
     names.setdefault("__name__", _MODULE)
     if _MODULE not in sys.modules:
-        # Libraries look up the module of a class by its name, `dataclasses` and pydantic among them. The names of a snippet are its
-        # own, so this one is empty.
-        sys.modules[_MODULE] = ModuleType(_MODULE, "Stands for the module of code that was executed from text.")
+        sys.modules[_MODULE] = _SnippetModule(_MODULE)
     return names
 
 

@@ -129,6 +129,10 @@ impl JsObject {
                 _ => Err(no_attribute(&this.name, name)),
             };
         };
+        // Whatever takes a mapping calls this one; as an item the property is there all the same.
+        if name.to_cow()? == "keys" && !value.is_callable() {
+            return slf.getattr("__keys__");
+        }
         match value.cast_exact::<JsFunction>() {
             // A function of another environment cannot have an object of this one as `this`.
             Ok(function) if Arc::ptr_eq(function.get().reference().channel(), this.reference.channel()) => {

@@ -146,7 +146,7 @@ impl Reference {
 impl Drop for Reference {
     fn drop(&mut self) {
         // In a forked child nobody is there to hear of it, and the lock may be held for ever.
-        if interpreter::is_running() && self.channel.objects().leave(self.id, self) {
+        if !interpreter::is_forked() && self.channel.objects().leave(self.id, self) {
             self.channel.wake();
         }
     }

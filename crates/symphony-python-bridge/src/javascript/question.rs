@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyTypeError};
+use pyo3::exceptions::{PyRecursionError, PyRuntimeError, PyTimeoutError, PyTypeError};
 use pyo3::prelude::*;
 use symphony_wire::{Reader, Writer};
 
@@ -329,7 +329,9 @@ fn read<'py>(py: Python<'py>, channel: &Arc<Channel>, number: u32, answer: &Answ
 
 fn read_answer<'py>(py: Python<'py>, channel: &Arc<Channel>, bytes: &[u8]) -> PyResult<Outcome<'py>> {
     let Some((&status, value)) = bytes.split_first() else {
-        return Err(PyRuntimeError::new_err("JavaScript gave an answer without a status"));
+        return Err(PyRecursionError::new_err(
+            "JavaScript could not answer: its stack is at its end, or there is no memory left",
+        ));
     };
     if status == status::MISSING {
         return Ok(Outcome::Missing);
