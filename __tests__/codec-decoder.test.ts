@@ -5,7 +5,11 @@ import { Decoder } from '../ts/codec/decoder'
 import { PyFrozenSet } from '../ts/values/frozen-set'
 import { PyTuple } from '../ts/values/tuple'
 
-const decoder = new Decoder({ handle: (id, typeKey) => ({ id, typeKey }), jsObject: (id) => ({ id }) })
+const decoder = new Decoder({
+  handle: (id, typeKey) => ({ id, typeKey }),
+  jsObject: (id) => ({ id }),
+  exception: (description) => ({ description }),
+})
 
 function decode(hex: string): unknown {
   const bytes = Buffer.from(hex.replaceAll(' ', ''), 'hex')

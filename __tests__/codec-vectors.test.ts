@@ -108,6 +108,8 @@ function valueOf(notation: Notation): unknown {
       return new PySlice(...(items() as [unknown, unknown, unknown]))
     case 'path':
       return new PyPath(valueOf(content) as string)
+    case 'exception':
+      return new Reference(kind, valueOf(content))
     case 'handle':
       return new Reference(kind, content[0], content[1])
     default:
@@ -136,6 +138,7 @@ const jsObjectOf = ([id, parameters, name]: [number, number | null, string]): [n
 const decoder = new Decoder({
   handle: (id, typeKey) => new Reference('handle', id, typeKey),
   jsObject: (id) => new Reference('jsObjectReference', id),
+  exception: (description) => new Reference('exception', description),
 })
 
 const holds = (vector: Vector, ...kinds: string[]): boolean => {
@@ -150,7 +153,7 @@ test('the fixture is of this version', () => {
 describe('every value that JavaScript can send is written to its bytes', () => {
   // A bytearray comes to JavaScript only, as does a crossing of a handle or of an object of JavaScript's, and a list that is known to be of one type.
   const sent = fixture.vectors.filter(
-    (vector) => !holds(vector, 'bytearray', 'handle', 'floats', 'integers', 'jsObjectReference'),
+    (vector) => !holds(vector, 'bytearray', 'handle', 'floats', 'integers', 'jsObjectReference', 'exception'),
   )
   test.each(sent.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
     const value = valueOf(vector.value)

@@ -128,7 +128,7 @@ describe.each(ways)('of an %s call', (_way, raised) => {
     const second = await raised('same')
     expect(first).not.toBe(second)
     expect(first.object).toBe(second.object)
-    expect(await errors.last).toBe(first.object)
+    expect(await errors.$get('last').$ref()).toBe(first.object)
   })
 
   test('prints the JavaScript stack, and then what Python prints', async () => {
@@ -312,4 +312,45 @@ def empty():
       expect(Error.stackTraceLimit).toBe(limit)
     }
   }
+})
+
+describe('an exception that is a value', () => {
+  const code = '(lambda kept: [kept, {"same": kept}])(KeyError("k", [1]))'
+
+  test('is a PythonError, with everything that is known of it, and goes back as itself', async () => {
+    for (const get of [(text: string) => python.eval(text), (text: string) => python.evalSync(text)]) {
+      const [error, { same }] = (await get(code)) as [PythonError, { same: PythonError }]
+      expect(error).toBeInstanceOf(PythonError)
+      expect(error).toMatchObject({ type: 'KeyError', text: "('k', [1])", args: python.tuple('k', [1]) })
+      expect(error.stack).toContain("KeyError: ('k', [1])")
+      expect(await python.eval('a is b', { a: error, b: same })).toBe(true)
+      expect(error.object).toBe(same.object)
+      expect(await error.object.args).toEqual(python.tuple('k', [1]))
+    }
+    const raised = python.execSync('def make():\n  try: 1 / 0\n  except Exception as e: return e')
+    const error = raised.make.$with({ int: 'bigint', dict: 'map' })() as PythonError
+    expect(error.frames).toMatchObject([{ line: 2, function: 'make' }])
+    expect(await raised.$async.make()).toMatchObject({ message: 'ZeroDivisionError: division by zero' })
+  })
+
+  test('may be an argument of itself, and a handle where one is asked for', async () => {
+    const error = python.evalSync('(lambda e: (setattr(e, "args", (e,)), e)[1])(ValueError())') as PythonError
+    expect(python.isHandle(error.args[0])).toBe(true)
+    expect(error.args[0]).toBe(error.object.$sync)
+    expect(python.isHandle(await python.eval('ValueError(1)', {}, { returns: 'ref' }))).toBe(true)
+    expect(await python.eval('ValueError(1)', {}, { returns: 'value' })).toBeInstanceOf(PythonError)
+    expect(await (await python.eval<Handle>('ValueError', {}, { returns: 'ref' })).$call([1])).toBeInstanceOf(
+      PythonError,
+    )
+  })
+
+  test('that JavaScript threw is what it threw', () => {
+    const thrown = new RangeError('far')
+    const caught = python.execSync('def caught(f):\n  try: f()\n  except Exception as e: return [e]')
+    const fail = (): never => {
+      throw thrown
+    }
+    expect(caught.caught(fail)).toEqual([thrown])
+    expect((caught.caught(fail) as unknown[])[0]).toBe(thrown)
+  })
 })

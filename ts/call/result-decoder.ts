@@ -40,6 +40,12 @@ const hooks: DecodeHooks = {
     held.forgetUnlessHeld()
     return held.object
   },
+  exception: (description) => exceptionOf(description as ErrorValue),
+}
+/** What JavaScript makes of an exception; set by the module of errors, which depends on this one. */
+let exceptionOf: (description: ErrorValue) => unknown = () => null
+export function makeExceptionsWith(make: (description: ErrorValue) => unknown): void {
+  exceptionOf = make
 }
 /** The same of JavaScript's own objects. */
 let jsObjectsTaken = 0

@@ -12,6 +12,8 @@ export interface DecodeHooks {
   handle(id: number, typeKey: number): unknown
   /** The JavaScript object that Python held under this id; one crossing, which this gives back. */
   jsObject(id: number): unknown
+  /** The error for the error value that describes an exception. */
+  exception(description: unknown): unknown
 }
 
 /** Containers that lie deeper are read with a stack of the decoder's own; up to here the engine's is faster. */
@@ -214,6 +216,11 @@ export class Decoder extends ByteReader {
         return this.#enterItems(collectionSize(this.#arrayHeader()), asFrozenSet)
       case Container.map:
         return this.#enterItems(2 * collectionSize(this.#mapHeader()), this.finishMap)
+      case Container.exception:
+        return this.#enterItems(this.#arrayHeader(), (parts) => {
+          if (parts.length !== 1) throw this.malformed('an exception without its description')
+          return this.#hooks.exception(parts[0])
+        })
       default:
         // A range, slice or path, or a kind that there is not.
         return this.#enterItems(this.#arrayHeader(), (parts) => {

@@ -79,4 +79,5 @@ export const Container = {
   range: 5,
   slice: 6,
   path: 7,
+  exception: 8,
 } as const

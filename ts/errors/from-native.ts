@@ -1,5 +1,5 @@
 /* Error values from the core become JavaScript errors, here and nowhere else. */
-import type { ErrorValue } from '../call/result-decoder'
+import { makeExceptionsWith, type ErrorValue } from '../call/result-decoder'
 import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
 import { holdsState, type HasState } from '../call/subject'
 import type { HandleState } from '../handle/state'
@@ -111,3 +111,6 @@ export function errorFromProblem(problem: unknown): BridgeError {
     ? new BridgeError(code as BridgeErrorCode, text)
     : new BridgeError('ERR_PROTOCOL', text, { cause: problem })
 }
+
+// An exception that is a value rather than thrown.
+makeExceptionsWith(nestedErrorFromNative)

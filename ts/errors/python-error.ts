@@ -111,9 +111,11 @@ export class PythonError extends Error {
   /** The frames of the traceback, the innermost last. */
   get frames(): readonly PythonFrame[] {
     const frames = this.#complete()[3] ?? []
-    return frames.map(([file, line, name, source]) =>
-      source === null ? { file, line, function: name } : { file, line, function: name, source },
-    )
+    // The line is a bigint where the result was asked to have those.
+    return frames.map(([file, line, name, source]) => {
+      const frame = { file, line: Number(line), function: name }
+      return source === null ? frame : { ...frame, source }
+    })
   }
 
   /** What `add_note` added. */

@@ -65,7 +65,11 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
         port.mailbox()
             .announce_boolean(ptr::eq(pointer, unsafe { ffi::Py_True() }));
         return UNDEFINED;
-    } else if !is_plain_container(class) && !types::is_value_class(&object) && !javascript::is_reference(&object) {
+    } else if !is_plain_container(class)
+        && !types::is_value_class(&object)
+        && !types::is_exception(&object)
+        && !javascript::is_reference(&object)
+    {
         return match types::plain_numpy_scalar(&object) {
             None => handle(port, &object),
             Some(Ok(plain)) => from_object(port, py, plain),

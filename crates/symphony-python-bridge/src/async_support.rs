@@ -33,7 +33,7 @@ pub use forked::end_child;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 
-use crate::errors::{BridgeError, Failure};
+use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
 use crate::handles;
 use crate::javascript;
@@ -225,6 +225,8 @@ pub struct Crossings<'a> {
     js_objects: Vec<u32>,
     /// The environment of the message, whose own objects go back as what they are.
     channel: Option<&'a Arc<Channel>>,
+    /// An exception is being described: those among its arguments are handles, since they may contain each other.
+    describing: bool,
 }
 
 impl<'a> Crossings<'a> {
@@ -238,6 +240,14 @@ impl<'a> Crossings<'a> {
     /// Gives everything back: the message will not be sent.
     pub fn give_back(&mut self, py: Python<'_>) {
         self.give_back_from(py, Count::default());
+    }
+
+    /// Runs `body`, which describes an exception.
+    pub(crate) fn while_describing<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = std::mem::replace(&mut self.describing, true);
+        let result = body(self);
+        self.describing = outer;
+        result
     }
 
     /// How many there are.
@@ -283,6 +293,15 @@ impl References for Crossings<'_> {
 
     fn request<'py>(&self, _py: Python<'py>, _id: u32) -> Option<Bound<'py, PyAny>> {
         None
+    }
+
+    fn write_exception(&mut self, exception: &Bound<'_, PyAny>, writer: &mut Writer) -> bool {
+        if self.describing {
+            return false;
+        }
+        writer.exception();
+        errors::write_described(exception, writer, self);
+        true
     }
 
     fn export_js_object(&mut self, object: &Bound<'_, PyAny>) -> Option<u32> {

@@ -24,8 +24,9 @@ mod simple;
 mod text;
 mod value_classes;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use symphony_wire::JsObject;
+use symphony_wire::{JsObject, Writer};
 
 pub use conversion_error::ConversionError;
 pub use decode::decode;
@@ -34,6 +35,13 @@ pub use number::{SAFE, as_integer};
 pub use numpy_scalar::plain as plain_numpy_scalar;
 pub use open::Opening;
 pub use value_classes::is_value_class;
+
+/// Whether the object is an exception.
+#[inline]
+pub fn is_exception(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live type.
+    unsafe { ffi::PyType_GetFlags(object.get_type_ptr()) & ffi::Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 }
+}
 
 /// What becomes of an object that is not plain data.
 pub trait References {
@@ -47,6 +55,11 @@ pub trait References {
 
     /// The outcome of a request, if it has one.
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
+
+    /// Writes an exception as a value that describes it; `false`, and nothing, if it is to be a reference like other objects.
+    fn write_exception(&mut self, _exception: &Bound<'_, PyAny>, _writer: &mut Writer) -> bool {
+        false
+    }
 
     /// Registers one crossing of a JavaScript object that goes back to its own environment: its number there. Nothing for any
     /// other object, and from a side that no environment of JavaScript's is behind.

@@ -79,4 +79,5 @@ pub(crate) mod container {
     pub(crate) const RANGE: u8 = 5;
     pub(crate) const SLICE: u8 = 6;
     pub(crate) const PATH: u8 = 7;
+    pub(crate) const EXCEPTION: u8 = 8;
 }

@@ -76,6 +76,8 @@ pub enum Token<'a> {
     Slice,
     /// A path of the file system; its text follows.
     Path,
+    /// An exception on its way to JavaScript; the error value that describes it follows.
+    Exception,
     /// A Python object on its way to JavaScript: one crossing of a handle.
     Handle {
         /// The handle id.
@@ -141,7 +143,7 @@ impl Token<'_> {
             Self::Map(count) | Self::AnyMap(count) | Self::Shape { keys: count, .. } => count.saturating_mul(2),
             Self::Record { keys, .. } => keys,
             Self::Range | Self::Slice => 3,
-            Self::Path => 1,
+            Self::Path | Self::Exception => 1,
             _ => 0,
         }
     }
@@ -169,6 +171,7 @@ impl Token<'_> {
             Self::Range => "range",
             Self::Slice => "slice",
             Self::Path => "path",
+            Self::Exception => "exception",
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
             Self::JsObject(_) | Self::JsObjectReference(_) => "JavaScript object",

@@ -57,6 +57,12 @@ impl Writer {
         self.container(container::PATH);
         self.raw(&[lead::FIXARRAY | 1]);
     }
+
+    /// An exception on its way to JavaScript: the error value that is the next value.
+    pub fn exception(&mut self) {
+        self.container(container::EXCEPTION);
+        self.raw(&[lead::FIXARRAY | 1]);
+    }
 }
 
 /// The token of a container mark and the count of the array header after it.
@@ -65,6 +71,7 @@ pub(crate) fn container(kind: u8, count: usize) -> Option<Token<'static>> {
         (container::RANGE, 3) => Some(Token::Range),
         (container::SLICE, 3) => Some(Token::Slice),
         (container::PATH, 1) => Some(Token::Path),
+        (container::EXCEPTION, 1) => Some(Token::Exception),
         _ => None,
     }
 }

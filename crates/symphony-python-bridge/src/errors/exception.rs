@@ -87,7 +87,9 @@ pub(crate) fn write_described(exception: &Bound<'_, PyAny>, writer: &mut Writer,
     let written = runtime::function(py, Function::Describe)
         .and_then(|describe| describe.call1((exception,)))
         .map_err(Failure::from)
-        .and_then(|description| write_description(&description, writer, crossings));
+        .and_then(|description| {
+            crossings.while_describing(|crossings| write_description(&description, writer, crossings))
+        });
     if written.is_err() {
         writer.truncate(start);
         crossings.give_back_from(py, count);

@@ -175,6 +175,11 @@ impl<'py> Decoder<'py, '_> {
                     ));
                 }
             },
+            Token::Exception => {
+                return Err(Failure::Protocol(
+                    "expected an exception as a handle on its way back, got its description".to_owned(),
+                ));
+            }
             Token::JsObjectReference(id) => {
                 return Err(Failure::Protocol(format!(
                     "expected a JavaScript object on its way to Python, got object {id} on its way back"

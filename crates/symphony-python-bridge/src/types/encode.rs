@@ -161,6 +161,8 @@ impl<'py, 'a> Encoder<'py, 'a> {
             }
         } else if let Some(id) = self.references.export_js_object(object) {
             self.writer.js_object_reference(id);
+        } else if super::is_exception(object) && self.references.write_exception(object, self.writer) {
+            // Written as a whole.
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.
             return self.value(&plain?);

@@ -84,6 +84,7 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         | OwnedToken::Range
         | OwnedToken::Slice
         | OwnedToken::Path
+        | OwnedToken::Exception
         // The keys of a shape are a list, and packed items come with padding of which the length depends on the place.
         | OwnedToken::Shape(..)
         | OwnedToken::Record(..)

@@ -66,6 +66,7 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
         1 => Just(OwnedToken::Range),
         1 => Just(OwnedToken::Slice),
         1 => Just(OwnedToken::Path),
+        1 => Just(OwnedToken::Exception),
         1 => any::<(u32, u32)>().prop_map(|(id, key)| OwnedToken::Handle(id, key)),
         1 => any::<u32>().prop_map(OwnedToken::HandleReference),
         1 => any::<u32>().prop_map(OwnedToken::Request),

@@ -38,6 +38,7 @@ pub(crate) enum OwnedToken {
     Range,
     Slice,
     Path,
+    Exception,
     Handle(u32, u32),
     HandleReference(u32),
     Request(u32),
@@ -111,6 +112,7 @@ names! {
     Self::Range => "range",
     Self::Slice => "slice",
     Self::Path => "path",
+    Self::Exception => "exception",
     Self::Handle(..) => "handle",
     Self::HandleReference(_) => "handle reference",
     Self::Request(_) => "request",
@@ -153,6 +155,7 @@ impl From<Token<'_>> for OwnedToken {
             Token::Range => Self::Range,
             Token::Slice => Self::Slice,
             Token::Path => Self::Path,
+            Token::Exception => Self::Exception,
             Token::Handle { id, type_key } => Self::Handle(id, type_key),
             Token::HandleReference(id) => Self::HandleReference(id),
             Token::Request(id) => Self::Request(id),
@@ -206,6 +209,7 @@ impl OwnedToken {
             Self::Range => writer.range(),
             Self::Slice => writer.slice(),
             Self::Path => writer.path(),
+            Self::Exception => writer.exception(),
             Self::Handle(id, type_key) => writer.handle(id, type_key),
             Self::HandleReference(id) => writer.handle_reference(id),
             Self::Request(id) => writer.request(id),
@@ -241,7 +245,7 @@ impl OwnedToken {
                 if container.is_map() { 2 * *count } else { *count }
             }
             Self::Range | Self::Slice => 3,
-            Self::Path => 1,
+            Self::Path | Self::Exception => 1,
             Self::Decimal(_) | Self::Fraction(..) => {
                 if !self.is_readable() {
                     *self = Self::Nil;

@@ -63,6 +63,7 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         "range" => writer.range(),
         "slice" => writer.slice(),
         "path" => writer.path(),
+        "exception" => writer.exception(),
         "handle" => writer.handle(id(&content[0]), id(&content[1])),
         "handleReference" => writer.handle_reference(id(content)),
         "request" => writer.request(id(content)),
@@ -80,7 +81,7 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         other => panic!("unknown notation {other}"),
     }
     match kind.as_str() {
-        "path" => write_value(content, writer),
+        "path" | "exception" => write_value(content, writer),
         "list" | "tuple" | "set" | "frozenset" | "range" | "slice" => {
             items().for_each(|item| write_value(item, writer));
         }
@@ -126,6 +127,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::Range => json!({ "range": read_values(reader, 3)? }),
         Token::Slice => json!({ "slice": read_values(reader, 3)? }),
         Token::Path => json!({ "path": read_value(reader)? }),
+        Token::Exception => json!({ "exception": read_value(reader)? }),
         Token::Text(text) => json!({ "text": text }),
         Token::Utf16(bytes) => json!({ "utf16": utf16_units(bytes).collect::<Vec<_>>() }),
         Token::Bytes(bytes) => json!({ "bytes": to_hex(bytes) }),
