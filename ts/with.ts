@@ -4,6 +4,7 @@ import { checkedOptions, referenceRules } from './call/options'
 import type { SessionScope } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
+import { isThenable } from './call/thenable'
 import { BridgeError } from './errors/bridge-error'
 import { PythonError } from './errors/python-error'
 import { AsyncProxy } from './handle/async-proxy'
@@ -124,8 +125,4 @@ function checkBody(body: unknown): void {
 
 function notAManager(expected: string): BridgeError {
   return new BridgeError('ERR_INVALID_ARGUMENT', `the first argument must be ${expected} of a Python context manager`)
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

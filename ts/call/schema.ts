@@ -3,6 +3,7 @@ import { keyStep, nameStep } from '../codec/path'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import type { SchemaIssue, StandardSchema } from '../types/standard-schema'
+import { isThenable } from './thenable'
 
 /** What validation comes to: the value as the schema gives it, or the error. */
 export type Validated = { readonly value: unknown } | { readonly error: BridgeError }
@@ -45,10 +46,6 @@ export function validateSync(schema: StandardSchema, value: unknown): unknown {
   }
   if ('error' in validated) throw validated.error
   return validated.value
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
 function outcome(schema: StandardSchema, answer: unknown): Validated {

@@ -51,7 +51,7 @@ export function nestedErrorFromNative(value: ErrorValue): Error {
 function newError([code, message, details]: ErrorValue): Error {
   if (code === 'ERR_PYTHON_EXCEPTION') {
     if (!Array.isArray(details)) return new PythonError(message, undescribed)
-    const [thrown] = details.slice(thrownDetail) as unknown[]
+    const thrown = (details as unknown[])[thrownDetail]
     if ((typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function') {
       ofTheProgram.add(thrown)
       return thrown as Error

@@ -200,9 +200,8 @@ pub(crate) fn array_buffer(env: sys::napi_env, bytes: usize) -> Option<(Value, *
     (status == sys::Status::napi_ok).then_some((value, data.cast::<u8>()))
 }
 
-/// Calls a function with `undefined` as `this`. An exception it throws is reported as uncaught, since no JavaScript
-/// is below us that could catch it.
-pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
+/// Calls a function with `undefined` as `this`; gives its result, or what it threw, or nothing if JavaScript cannot run any more.
+fn called(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<Result<Value, Value>> {
     let mut this = ptr::null_mut();
     // SAFETY: writes the result only.
     unsafe { sys::napi_get_undefined(env, &raw mut this) };
@@ -218,10 +217,18 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
             &raw mut result,
         )
     };
-    if status == sys::Status::napi_pending_exception {
-        let mut exception = ptr::null_mut();
-        // SAFETY: an exception is pending.
-        unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+    if status != sys::Status::napi_pending_exception {
+        return (status == sys::Status::napi_ok).then_some(Ok(result));
+    }
+    let mut exception = ptr::null_mut();
+    // SAFETY: an exception is pending.
+    let cleared = unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
+    (cleared == sys::Status::napi_ok && !exception.is_null()).then_some(Err(exception))
+}
+
+/// Calls a function. An exception it throws is reported as uncaught, since no JavaScript is below us that could catch it.
+pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
+    if let Some(Err(exception)) = called(env, function, arguments) {
         // SAFETY: the exception just taken.
         unsafe { sys::napi_fatal_exception(env, exception) };
     }
@@ -230,32 +237,13 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
 /// Calls a function that gives a number; 0 if it threw, which what this is used for does only where the stack is at its end, and nothing
 /// if JavaScript cannot run any more.
 pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<f64> {
-    let mut this = ptr::null_mut();
-    // SAFETY: writes the result only.
-    unsafe { sys::napi_get_undefined(env, &raw mut this) };
-    let mut result = ptr::null_mut();
-    // SAFETY: a function and values of this environment, inside an open handle scope.
-    let status = unsafe {
-        sys::napi_call_function(
-            env,
-            this,
-            function,
-            arguments.len(),
-            arguments.as_ptr(),
-            &raw mut result,
-        )
+    let Ok(result) = called(env, function, arguments)? else {
+        return Some(0.0);
     };
-    if status == sys::Status::napi_pending_exception {
-        let mut exception = ptr::null_mut();
-        // SAFETY: an exception is pending. Whoever asked hears that there is no answer.
-        let cleared = unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
-        return (cleared == sys::Status::napi_ok && !exception.is_null()).then_some(0.0);
-    }
     let mut number = 0.0;
     // SAFETY: a value of this environment.
-    let is_number = status == sys::Status::napi_ok
-        && unsafe { sys::napi_get_value_double(env, result, &raw mut number) } == sys::Status::napi_ok;
-    is_number.then_some(number)
+    let status = unsafe { sys::napi_get_value_double(env, result, &raw mut number) };
+    (status == sys::Status::napi_ok).then_some(number)
 }
 
 /// A strong or weak reference to a value.

@@ -88,15 +88,13 @@ impl Mailbox {
     /// Says in the mailbox that Python raised this exception, if the message fits: its type is known by the key, and the
     /// rest is fetched when somebody asks.
     pub(crate) fn announce_exception(&self, message: &str, id: u32, type_key: u32, has_cause: bool) -> bool {
-        let mut writer = self.writer.take();
+        let mut writer = self.writer.borrow_mut();
         writer.clear();
-        let fits = writer.text(message).is_ok() && writer.len() <= self.memory.bytes - register::END;
+        let fits = writer.text(message).is_ok() && self.write_value_if_it_fits(writer.as_slice());
         if fits {
-            self.write_value(writer.as_slice());
             let length = u32::try_from(writer.len()).unwrap_or_default();
             self.write_words(Kind::Exception, [length, id, type_key, u32::from(has_cause)]);
         }
-        self.writer.replace(writer);
         fits
     }
 
@@ -127,10 +125,9 @@ impl Mailbox {
     pub(crate) fn write_question(&self, question: &[u8]) -> bool {
         let fits = self.write_value_if_it_fits(question);
         if !fits {
-            let mut writer = self.writer.take();
+            let mut writer = self.writer.borrow_mut();
             writer.clear();
             writer.raw(question);
-            self.writer.replace(writer);
         }
         !fits
     }
@@ -171,21 +168,11 @@ impl Mailbox {
     fn write_value_if_it_fits(&self, bytes: &[u8]) -> bool {
         let fits = bytes.len() <= self.memory.bytes - register::END;
         if fits {
-            self.write_value(bytes);
+            let place = self.memory.data.wrapping_add(register::END);
+            // SAFETY: within the mailbox, whose memory is kept by its reference and never transferred.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
         }
         fits
-    }
-
-    /// `bytes` must fit behind the words.
-    fn write_value(&self, bytes: &[u8]) {
-        // SAFETY: within the mailbox, whose memory is kept by its reference and never transferred.
-        unsafe {
-            ptr::copy_nonoverlapping(
-                bytes.as_ptr(),
-                self.memory.data.wrapping_add(register::END),
-                bytes.len(),
-            );
-        }
     }
 
     fn write_words(&self, kind: Kind, details: [u32; 4]) {
