@@ -12,6 +12,7 @@ const decoder = new Decoder({ handle: () => null, jsObject: () => null, exceptio
 
 function encode(value: unknown): Buffer {
   encoder.position = 0
+  encoder.beginMessage()
   encoder.value(value, 'value')
   return Buffer.from(encoder.bytes.subarray(0, encoder.position))
 }
@@ -103,7 +104,8 @@ describe('msgpackr', () => {
       fc.double({ noNaN: true }).filter((value) => !Object.is(value, -0)),
       fc.string({ unit: 'grapheme' }),
       fc.uint8Array().map((data) => Buffer.from(data)),
-      fc.array(tie('common')),
+      // More numbers than these are packed, which is our own.
+      fc.array(tie('common'), { maxLength: 7 }),
       fc.dictionary(
         fc.string().filter((name) => name !== '__proto__'),
         tie('common'),
@@ -113,10 +115,23 @@ describe('msgpackr', () => {
   }))
 
   test('reads what this encoder writes', () => {
-    fc.assert(fc.property(common, (value) => expect(packr.unpack(encode(value))).toStrictEqual(value)))
+    // Objects with the names of an earlier one are written as records, which are our own.
+    const withoutRecords = common.filter((value) => !repeatsNames(value))
+    const reads = fc.property(withoutRecords, (value) => expect(packr.unpack(encode(value))).toStrictEqual(value))
+    fc.assert(reads, { examples: [[[{ '': 0 }]], [[{ '': 0 }]]] })
   })
 
   test('writes what this decoder reads', () => {
     fc.assert(fc.property(common, (value) => expect(decode(packr.pack(value))).toStrictEqual(value)))
   })
 })
+
+/** Whether two objects in it have the same property names in the same order. */
+function repeatsNames(value: unknown, seen = new Set<string>()): boolean {
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return false
+  if (Array.isArray(value)) return value.some((item) => repeatsNames(item, seen))
+  const names = JSON.stringify(Object.keys(value))
+  if (names !== '[]' && seen.has(names)) return true
+  seen.add(names)
+  return Object.values(value).some((item) => repeatsNames(item, seen))
+}
