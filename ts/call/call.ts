@@ -11,7 +11,7 @@ import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import type { Arrival } from '../rules/results'
 import type { StandardSchema } from '../types/standard-schema'
-import type { CallWatch } from './call-watch'
+import type { CallWatch, MakeWatchError } from './call-watch'
 import { arrivalOf, givesValue, isValidated, Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
 import type { Named } from './request-writer'
@@ -53,6 +53,10 @@ export class Call extends AsyncProxy {
   named: Named
   /** Ends the wait for a signal or a timeout. */
   watch: CallWatch | undefined
+  /** Whoever wanted it has called it off while it ran, and this makes the error of that. */
+  unwanted: MakeWatchError | undefined
+  /** How long it may go on after that. */
+  grace: NodeJS.Timeout | undefined
   /** Its promise was rejected early: nobody wants the outcome any more. */
   abandoned = false
   /** Requests under way that name this one: until they are done, the core must remember it. */

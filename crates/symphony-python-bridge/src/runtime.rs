@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 14] = [
+const SOURCES: [(&str, &str, bool); 15] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -47,6 +47,11 @@ const SOURCES: [(&str, &str, bool); 14] = [
     (
         "symphony_bridge._javascript",
         include_str!("../python/symphony_bridge/_javascript.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._loop",
+        include_str!("../python/symphony_bridge/_loop.py"),
         false,
     ),
     (
@@ -106,9 +111,13 @@ pub(crate) enum Function {
     JsError,
     SignatureOf,
     OpenObject,
+    RunLoop,
+    StartTask,
+    CancelledError,
+    CallCancelled,
 }
 
-const FUNCTIONS: [(&str, &str); 13] = [
+const FUNCTIONS: [(&str, &str); 17] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -122,6 +131,10 @@ const FUNCTIONS: [(&str, &str); 13] = [
     ("symphony_bridge.errors", "JsError"),
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
+    ("symphony_bridge._loop", "run"),
+    ("symphony_bridge._loop", "start_task"),
+    ("asyncio", "CancelledError"),
+    ("symphony_bridge.errors", "CallCancelled"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

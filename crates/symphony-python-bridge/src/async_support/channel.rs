@@ -1,16 +1,20 @@
 //! One environment's side of asynchronous calls: what became of its requests, and what it is still to be told.
 
+use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 
 use pyo3::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
+use symphony_wire::{Reader, Token};
 
-use super::{Batch, Job};
+use super::event_loop::{self, Work};
+use super::{Batch, Job, interrupts};
 use crate::errors::Failure;
 use crate::gil::Held;
 use crate::javascript::{Answer, Objects, Question, Questions};
+use crate::operation::Header;
 use crate::releases;
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
@@ -41,6 +45,10 @@ struct Request {
     batch: Arc<Batch>,
     index: usize,
     stage: Stage,
+    /// It was to be cancelled after it had started.
+    cancelled: bool,
+    /// A task of the loop awaits what it gave.
+    awaited: bool,
     /// Jobs that need the outcome.
     waiting: Vec<Job>,
 }
@@ -54,6 +62,42 @@ pub(super) enum Known<'py> {
     Unknown,
 }
 
+impl Request {
+    fn place(&self) -> Cancellation {
+        if self.awaited { Cancellation::OnLoop } else { Cancellation::OnThread }
+    }
+}
+
+/// What became of the wish to cancel a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cancellation {
+    /// It is done, or unknown.
+    TooLate = 0,
+    /// It will never start, and nothing will be heard of it.
+    NotStarted = 1,
+    /// A task awaits what it gave, and is cancelled; its completion will say what came of that.
+    OnLoop = 2,
+    /// A thread runs it. An exception is raised there, as soon as that is possible.
+    OnThread = 3,
+}
+
+/// So many calls are remembered to give coroutines.
+const MOST_COROUTINE_CALLS: usize = 4096;
+
+/// The target and the path of a call whose target is a handle, as a number.
+fn call_key(body: &[u8]) -> Option<u64> {
+    let mut reader = Reader::new(body);
+    let Token::HandleReference(_) = reader.token().ok()? else { return None };
+    let Token::Array(steps) = reader.token().ok()? else { return None };
+    for _ in 0..steps {
+        let (Token::Integer(_) | Token::Text(_)) = reader.token().ok()? else { return None };
+    }
+    let mut hasher = FxHasher::default();
+    hasher.write(&body[..reader.position()]);
+    Some(hasher.finish())
+}
+
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
@@ -65,6 +109,9 @@ pub struct Channel {
     questions: Questions,
     state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
+    /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
+    coroutine_calls: Mutex<FxHashMap<u64, bool>>,
+    knows_coroutine_calls: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -86,6 +133,8 @@ impl Channel {
             questions: Questions::default(),
             state: Mutex::default(),
             output: Mutex::default(),
+            coroutine_calls: Mutex::default(),
+            knows_coroutine_calls: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -159,21 +208,92 @@ impl Channel {
         }
     }
 
-    /// Takes a request out of its queue; `true` if it will never start.
-    pub fn cancel(&self, request: u32) -> bool {
-        let waiting = {
+    /// Cancels a request: takes it out of its queue, or has what runs interrupted.
+    pub fn cancel(self: &Arc<Self>, id: u32) -> Cancellation {
+        let (waiting, place) = {
             let mut state = lock(&self.state);
-            let Some(request) = state.requests.get_mut(&request) else {
-                return false;
+            let Some(request) = state.requests.get_mut(&id) else {
+                return Cancellation::TooLate;
             };
-            if request.batch.taken[request.index].swap(true, Ordering::AcqRel) {
-                return false;
+            if matches!(request.stage, Stage::Failed(_) | Stage::Cancelled) {
+                return Cancellation::TooLate;
             }
-            request.stage = Stage::Cancelled;
-            std::mem::take(&mut request.waiting)
+            if request.batch.taken[request.index].swap(true, Ordering::AcqRel) {
+                if matches!(request.stage, Stage::Done(_)) && !request.awaited {
+                    return Cancellation::TooLate;
+                }
+                request.cancelled = true;
+                (Vec::new(), Some(request.place()))
+            } else {
+                request.stage = Stage::Cancelled;
+                (std::mem::take(&mut request.waiting), None)
+            }
         };
-        super::queue::enqueue(waiting);
-        true
+        let Some(place) = place else {
+            super::queue::enqueue(waiting);
+            return Cancellation::NotStarted;
+        };
+        let key = (Arc::as_ptr(self) as usize, id);
+        match place {
+            // A loop that takes nothing any more has ended its tasks.
+            Cancellation::OnLoop => drop(event_loop::push(Work::Cancel(key))),
+            _ => interrupts::interrupt(key),
+        }
+        place
+    }
+
+    /// What a request that was cancelled is doing now.
+    pub fn cancelled_place(&self, id: u32) -> Cancellation {
+        match lock(&self.state).requests.get(&id) {
+            Some(request) if matches!(request.stage, Stage::Pending) || request.awaited => request.place(),
+            _ => Cancellation::TooLate,
+        }
+    }
+
+    /// Whether a request that runs was to be cancelled.
+    pub(super) fn is_cancelled(&self, id: u32) -> bool {
+        lock(&self.state).requests.get(&id).is_some_and(|request| request.cancelled)
+    }
+
+    /// From now on a task of the loop awaits what a request gave; whether it was to be cancelled before that. Those that name it
+    /// get `object`, if there is one; gives the jobs that waited for that.
+    pub(super) fn awaits(&self, id: u32, object: Option<Held>) -> (bool, Vec<Job>) {
+        let mut state = lock(&self.state);
+        let Some(request) = state.requests.get_mut(&id) else {
+            drop(state);
+            return (false, Vec::new());
+        };
+        request.awaited = true;
+        let cancelled = request.cancelled;
+        let Some(object) = object else { return (cancelled, Vec::new()) };
+        request.stage = Stage::Done(object);
+        (cancelled, std::mem::take(&mut request.waiting))
+    }
+
+    /// Remembers that a call gave a coroutine: the next one goes to the loop at once.
+    pub(super) fn learn_coroutine_call(&self, body: &[u8]) {
+        if let Some(key) = call_key(body) {
+            let mut calls = lock(&self.coroutine_calls);
+            if calls.len() >= MOST_COROUTINE_CALLS {
+                calls.clear();
+            }
+            calls.entry(key).or_insert(true);
+            self.knows_coroutine_calls.store(true, Ordering::Release);
+        }
+    }
+
+    /// A call that was known to give a coroutine calls something else: it is not looked at again.
+    pub(super) fn forget_coroutine_call(&self, body: &[u8]) {
+        if let Some(key) = call_key(body) {
+            lock(&self.coroutine_calls).insert(key, false);
+        }
+    }
+
+    /// Whether a request is a call that gave a coroutine the last time.
+    pub(super) fn is_coroutine_call(&self, header: &Header, body: &[u8]) -> bool {
+        self.knows_coroutine_calls.load(Ordering::Acquire)
+            && header.is_call()
+            && call_key(body).is_some_and(|key| lock(&self.coroutine_calls).get(&key) == Some(&true))
     }
 
     /// Forgets requests and their outcomes.
@@ -207,14 +327,20 @@ impl Channel {
     }
 
     /// The environment ends: nothing is delivered any more and queued requests do not run.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+    pub fn close(self: &Arc<Self>) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let released = std::mem::take(&mut lock(&self.state).requests);
         for request in released.values() {
             request.batch.taken[request.index].store(true, Ordering::Release);
         }
         drop(released);
         self.refuse_questions();
+        if event_loop::is_used() {
+            // A loop that takes nothing any more has ended its tasks.
+            drop(event_loop::push(Work::CancelAll(Arc::clone(self))));
+        }
     }
 
     /// From now on JavaScript answers no questions; those that wait fail.
@@ -234,6 +360,8 @@ impl Channel {
                 batch: Arc::clone(batch),
                 index,
                 stage: Stage::Pending,
+                cancelled: false,
+                awaited: false,
                 waiting: Vec::new(),
             };
             state.requests.insert(id, request);

@@ -9,12 +9,17 @@ use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 use symphony_wire::{ErrorCode, Writer};
 
-use super::{Batch, Channel, Job};
+use super::awaiting;
+use super::event_loop::{self, Work};
+use super::{Batch, Channel, Job, Place};
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::operation::Header;
 use crate::releases;
+
+/// The number that stands for the loop's thread where that of a session is expected.
+const LOOP_SESSION: u32 = u32::MAX;
 
 static POOL: LazyLock<Arc<Queue>> = LazyLock::new(|| Arc::new(Queue::new(true)));
 static POOL_THREADS: AtomicUsize = AtomicUsize::new(4);
@@ -138,16 +143,23 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
     channel.register(&batch, headers.iter().map(|(_, header)| header.request));
     let mut pooled = Vec::with_capacity(count);
     for (index, (offset, header)) in headers.into_iter().enumerate() {
-        let job = Job {
+        let mut job = Job {
             batch: Arc::clone(&batch),
             index,
             offset,
             header,
             named: None,
             seat: None,
+            place: if header.session == LOOP_SESSION { Place::Loop } else { Place::Thread },
+            owned: false,
         };
         if header.session == 0 {
-            pooled.push(job);
+            if channel.is_coroutine_call(&header, job.body()) {
+                job.place = Place::LoopIfCoroutine;
+                enqueue(vec![job]);
+            } else {
+                pooled.push(job);
+            }
         } else {
             enqueue(vec![job]);
         }
@@ -210,6 +222,7 @@ pub(crate) fn close() {
         error: BridgeError::new(ErrorCode::Closed, "Python was stopped before this call started"),
     };
     enqueue(refused.settle().collect());
+    awaiting::close();
 }
 
 /// Queues jobs where their sessions say. Those that no queue takes are refused, and then those that waited for them, one
@@ -217,6 +230,12 @@ pub(crate) fn close() {
 pub(super) fn enqueue(jobs: Vec<Job>) {
     let mut jobs = VecDeque::from(jobs);
     while let Some(mut job) = jobs.pop_front() {
+        if job.place != Place::Thread {
+            if let Err(work) = event_loop::push(Work::Run(job)) {
+                awaiting::refuse(vec![work]);
+            }
+            continue;
+        }
         let seat = job.seat.take();
         let pushed = match queue_of(&job, seat.as_ref()) {
             Some(queue) => queue.push(vec![job]),
@@ -245,7 +264,7 @@ impl Refused {
     /// Ends the jobs; gives those that waited for them.
     fn settle(self) -> impl Iterator<Item = Job> {
         let Self { jobs, error } = self;
-        jobs.into_iter().flat_map(move |job| job.refuse(&error))
+        jobs.into_iter().flat_map(move |mut job| job.refuse(&error))
     }
 }
 
