@@ -24,7 +24,7 @@ const largestId = 0xffff_ffff
 const grace = 100
 
 /** How a completion says what became of a request. */
-const Status = { value: 0, error: 1, kept: 2 } as const
+const Status = { value: 0, error: 1, kept: 2, item: 3, thrown: 4, end: 5, failed: 6 } as const
 
 class RequestQueue implements CallQueue {
   /** Starts Python; set by the host. */
@@ -78,7 +78,7 @@ class RequestQueue implements CallQueue {
       call.fail(() => refusal)
       return call
     }
-    call.watch = CallWatch.start(options, (makeError) => this.#giveUp(call, makeError))
+    call.watch = CallWatch.start(options, (makeError) => this.giveUp(call, makeError))
     return call
   }
 
@@ -137,6 +137,10 @@ class RequestQueue implements CallQueue {
   #complete(id: number, status: number, bytes: Uint8Array, start: number, end: number): void {
     const call = this.#pending.get(id)
     if (call === undefined) return
+    if (status === Status.item || status === Status.thrown) {
+      this.#stream(call, status, bytes, start, end)
+      return
+    }
     this.#pending.delete(id)
     const { scope } = call.context
     if (status === Status.kept) {
@@ -144,9 +148,13 @@ class RequestQueue implements CallQueue {
       if (!call.abandoned) call.keep()
     } else {
       try {
-        if (status === Status.error) {
+        if (status === Status.error || status === Status.failed) {
           const value = decodeErrorValue(bytes, start, end, scope)
           if (!call.abandoned) this.#fail(call, value)
+        } else if (status === Status.end) {
+          const { unwanted } = call
+          if (unwanted === undefined) call.fulfil(undefined)
+          else if (!call.abandoned) call.fail((boundary) => withStackFrom(unwanted('cancelled'), boundary))
         } else {
           // Nobody wants to see a rule run for a call that was given up.
           const arrival = call.abandoned ? 'handles' : call.arrival
@@ -161,6 +169,24 @@ class RequestQueue implements CallQueue {
       call.delivered()
     }
     this.#letGo(call)
+  }
+
+  /** Something of a stream, which goes on. */
+  #stream(call: Call, status: number, bytes: Uint8Array, start: number, end: number): void {
+    const { stream } = call
+    if (stream === undefined || call.abandoned) return
+    if (status === Status.thrown) {
+      stream.thrown()
+      return
+    }
+    let item: unknown
+    try {
+      item = decodeValue(bytes, start, end, call.context.scope, call.convert, call.arrival)
+    } catch (error) {
+      stream.itemFailed((boundary) => withStackFrom(error as Error, boundary))
+      return
+    }
+    stream.item(item)
   }
 
   /** With what the core says; that the call was cancelled is told in the words of who wanted that. */
@@ -306,7 +332,7 @@ class RequestQueue implements CallQueue {
    * A call is not wanted any more. While it is in the batch, it is taken out before that leaves, and it leaves the core's queue if
    * it has not started. What runs is interrupted: a task ends as it likes, while a thread has a moment to end.
    */
-  #giveUp(call: Call, makeError: MakeWatchError): void {
+  giveUp(call: Call, makeError: MakeWatchError): void {
     if (call.status === 'queued') {
       this.#withdrawn = true
       abandon(call, makeError, 'not started')

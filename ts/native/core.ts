@@ -71,6 +71,9 @@ export interface Port {
   submit(length: number): void
   cancel(id: number): number
   cancelledPlace(id: number): number
+  grant(id: number, credits: number): void
+  closeStream(id: number): void
+  hold(hold: 0 | 1): void
   openSession(): number
   closeSession(id: number): void
   listen(): void

@@ -55,6 +55,12 @@ export interface CallOptions extends ConvertOptions {
   readonly timeout?: number | undefined
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
+  /**
+   * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
+   * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
+   * @default 64
+   */
+  readonly highWaterMark?: number | undefined
 }
 
 /** Options of a synchronous view: a synchronous call cannot be cancelled. */

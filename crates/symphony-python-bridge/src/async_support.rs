@@ -21,6 +21,7 @@ mod forked;
 mod interrupts;
 mod queue;
 mod readiness;
+mod streams;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) use awaiting::close as close_event_loop;
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
 pub(crate) use queue::{close, set_threads};
+pub(crate) use streams::Stream;
 
 use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
@@ -63,6 +65,14 @@ enum Status {
     Value = 0,
     Error = 1,
     Kept = 2,
+    /// An item of a stream, which goes on.
+    Item = 3,
+    /// From here on the items of a stream come after what was thrown into it.
+    Thrown = 4,
+    /// The end of a stream.
+    End = 5,
+    /// The end of a stream by an error.
+    Failed = 6,
 }
 
 /// Requests that were submitted together, and where their completions go.
@@ -86,6 +96,8 @@ struct Job {
     place: Place,
     /// It was taken to be run already, and is passed on.
     owned: bool,
+    /// A stream that has begun.
+    stream: Option<Box<streams::Begun>>,
 }
 
 /// Where a job runs.
@@ -150,6 +162,11 @@ impl Job {
     /// Reports the outcome; gives the jobs that waited for it.
     #[must_use]
     fn finish(&self, status: Status, value: &[u8], stage: channel::Stage) -> Vec<Self> {
+        let status = match status {
+            Status::Error if self.header.is_stream() => Status::Failed,
+            _ if self.header.is_stream() => Status::End,
+            status => status,
+        };
         self.channel().settle(self.header.request, stage, status as u8, value)
     }
 }
@@ -186,6 +203,9 @@ fn prepare(py: Python<'_>, mut job: Job, seat: impl Fn() -> Option<Seat>) -> Opt
 /// context variables set by one job are not seen by the next. A job that names a request which is not done is parked, and one that
 /// gives an awaitable ends on the loop's thread.
 fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'_>, writer: &mut Writer) {
+    if job.header.is_stream() {
+        return streams::run(py, job, queue, announced, writer);
+    }
     let Some(Prepared { job, refused }) = prepare(py, job, || Queue::reserve(queue)) else { return };
     writer.clear();
     // Also for the conversion of the result, which may run code of the objects in it.
@@ -219,7 +239,11 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
 
 fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py>, Failure> {
     let references = JobReferences { channel: job.channel() };
-    let result = operation::run(py, &job.header, job.request(), &references);
+    let result = if job.header.is_throw() {
+        streams::throw(py, job)
+    } else {
+        operation::run(py, &job.header, job.request(), &references)
+    };
     forked::end_child(py, queue.process(), &result);
     result
 }
@@ -271,11 +295,10 @@ fn report(
             let status = if header.converts() {
                 let mut crossings = Crossings::of(job.channel());
                 let written = outcome.write(header.returns(), writer, &mut crossings);
-                match written {
-                    Ok(()) if writer.len() <= LONGEST_VALUE => Status::Value,
-                    written => {
+                match written.and_then(|()| checked_length(writer)) {
+                    Ok(()) => Status::Value,
+                    Err(failure) => {
                         crossings.give_back(py);
-                        let failure = written.err().unwrap_or_else(|| too_long().into());
                         failed(failure, writer).0
                     }
                 }
@@ -286,6 +309,11 @@ fn report(
             (status, channel::Stage::Done(Held::new(object)))
         }
     }
+}
+
+/// Whether a value can be handed over.
+fn checked_length(writer: &Writer) -> Result<(), Failure> {
+    if writer.len() <= LONGEST_VALUE { Ok(()) } else { Err(too_long().into()) }
 }
 
 fn too_long() -> BridgeError {
@@ -422,8 +450,12 @@ struct IsolatedContext<'py>(Bound<'py, PyAny>);
 
 impl<'py> IsolatedContext<'py> {
     fn enter(py: Python<'py>) -> Option<Self> {
-        let context = Self::copy(py)?;
-        // SAFETY: a context that is not entered yet.
+        Self::enter_again(Self::copy(py)?)
+    }
+
+    /// Enters a context that was left.
+    fn enter_again(context: Bound<'py, PyAny>) -> Option<Self> {
+        // SAFETY: a context that is not entered.
         (unsafe { (symbols().context_enter)(context.as_ptr()) } == 0).then_some(Self(context))
     }
 

@@ -30,6 +30,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("BUILD_INFO", build)?;
     javascript::fill(module)?;
     module.add_class::<async_support::Awaiting>()?;
+    module.add_class::<async_support::Stream>()?;
     module.add_function(wrap_pyfunction!(async_support::loop_descriptor, module)?)?;
     module.add_function(wrap_pyfunction!(async_support::loop_serve, module)?)?;
     #[cfg(target_os = "linux")]

@@ -79,6 +79,16 @@ impl Header {
         matches!(self.operation, 0 | 1 | 2 | 20 | 22)
     }
 
+    /// Whether it gives items one after the other.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.operation == 25
+    }
+
+    /// Whether it throws an exception into a stream.
+    pub(crate) fn is_throw(&self) -> bool {
+        self.operation == 26
+    }
+
     /// Whether it is a call.
     pub(crate) fn is_call(&self) -> bool {
         self.operation == 1
@@ -185,6 +195,19 @@ impl<'py> Operation<'py> {
         let code = callable.getattr(pyo3::intern!(py, "__code__"))?;
         let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
         Ok(flags & CO_COROUTINE != 0)
+    }
+
+    /// What is iterated over (operation 25), and how many items are wanted at first.
+    pub(crate) fn streamed(self, py: Python<'py>) -> Result<(Bound<'py, PyAny>, u32), Failure> {
+        let credits = self.arguments.at(0)?.extract()?;
+        Ok((self.subject.object(py)?, credits))
+    }
+
+    /// Into which stream what is thrown (operation 26).
+    pub(crate) fn thrown(self, py: Python<'py>) -> Result<(u32, Bound<'py, PyAny>), Failure> {
+        let stream = self.arguments.at(0)?.extract()?;
+        let exception = runtime::function(py, Function::ExceptionFrom)?.call1((self.arguments.at(1)?,))?;
+        Ok((stream, exception))
     }
 
     /// Does it.
@@ -375,7 +398,7 @@ fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>
 }
 
 /// `iter(object)`; an object that has only `__next__` is its own iterator.
-fn iterator<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+pub(crate) fn iterator<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
     // SAFETY: a live object.
     if unsafe { ffi::PyIter_Check(object.as_ptr()) } != 0 && !object.hasattr(pyo3::intern!(py, "__iter__"))? {
         return Ok(object.clone());
@@ -400,7 +423,7 @@ fn next<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, P
     Ok(pyo3::types::PyList::new(py, value)?.into_any())
 }
 
-fn close<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+pub(crate) fn close<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
     let py = object.py();
     let name = pyo3::intern!(py, "close");
     if object.hasattr(name)? {

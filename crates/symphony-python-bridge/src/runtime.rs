@@ -115,9 +115,11 @@ pub(crate) enum Function {
     StartTask,
     CancelledError,
     CallCancelled,
+    Stream,
+    ExceptionFrom,
 }
 
-const FUNCTIONS: [(&str, &str); 17] = [
+const FUNCTIONS: [(&str, &str); 19] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -135,6 +137,8 @@ const FUNCTIONS: [(&str, &str); 17] = [
     ("symphony_bridge._loop", "start_task"),
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
+    ("symphony_bridge._loop", "stream"),
+    ("symphony_bridge._context", "exception_from"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

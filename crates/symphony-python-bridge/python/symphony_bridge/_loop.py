@@ -149,6 +149,41 @@ else:
         return task
 
 
+async def stream(iterator: Any, stream: Any) -> None:
+    """Gives the items of an asynchronous iterator to JavaScript, as many as it wishes."""
+    kind = type(iterator)
+    try:
+        while True:
+            wish = stream.wish()
+            if wish is None:
+                future = _loop.create_future()
+                wish = stream.wish(future)
+                if wish is None:
+                    await future
+                    continue
+            if wish is True:
+                item = await kind.__anext__(iterator)
+            elif wish is False:
+                break
+            elif hasattr(kind, "athrow"):
+                item = await iterator.athrow(wish)
+            else:
+                raise wish
+            if not stream.item(item):
+                break
+    except StopAsyncIteration:
+        return
+    except asyncio.CancelledError:
+        # JavaScript left its loop while an item was waited for.
+        if not stream.closing:
+            raise
+        task = asyncio.current_task()
+        if hasattr(task, "uncancel"):
+            task.uncancel()
+    if hasattr(kind, "aclose"):
+        await iterator.aclose()
+
+
 def _end(loop: Any) -> None:
     """Cancels the tasks that are left, and gives them a moment to end; then asynchronous generators are closed."""
 

@@ -98,7 +98,7 @@ pub(super) fn refuse(work: Vec<Work>) {
         match one {
             Work::Run(mut job) => super::queue::enqueue(job.refuse(&error)),
             Work::Await(Awaitable { job, .. }) => super::queue::enqueue(job.fail(error.clone())),
-            Work::Cancel(_) | Work::CancelAll(_) => {}
+            Work::Cancel(_) | Work::CancelAll(_) | Work::Resume(_) => {}
         }
     }
 }
@@ -336,9 +336,12 @@ impl Awaiting {
         let Some((job, subject)) = self.job.with(py, Option::take) else { return };
         TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
         let mut writer = Writer::new();
-        let result = match result {
-            Ok(value) => Ok(Outcome::Object(value)),
-            Err(raised) => Err(ended_by(py, &job, raised)),
+        let stream = job.header.is_stream().then(|| job.channel().stream(job.header.request)).flatten();
+        let refused = stream.and_then(|stream| stream.take_failure(py));
+        let result = match (result, refused) {
+            (_, Some(failure)) => Err(failure),
+            (Ok(value), None) => Ok(Outcome::Object(value)),
+            (Err(raised), None) => Err(ended_by(py, &job, raised)),
         };
         let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
         let stage = match (subject, stage) {

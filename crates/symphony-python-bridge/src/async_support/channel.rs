@@ -10,7 +10,8 @@ use rustc_hash::{FxHashMap, FxHasher};
 use symphony_wire::{Reader, Token};
 
 use super::event_loop::{self, Work};
-use super::{Batch, Job, interrupts};
+use super::streams::Control;
+use super::{Batch, Job, Status, interrupts};
 use crate::errors::Failure;
 use crate::gil::Held;
 use crate::javascript::{Answer, Objects, Question, Questions};
@@ -49,6 +50,8 @@ struct Request {
     cancelled: bool,
     /// A task of the loop awaits what it gave.
     awaited: bool,
+    /// What JavaScript wants of it, if it is a stream.
+    stream: Option<Arc<Control>>,
     /// Jobs that need the outcome.
     waiting: Vec<Job>,
 }
@@ -234,12 +237,52 @@ impl Channel {
             return Cancellation::NotStarted;
         };
         let key = (Arc::as_ptr(self) as usize, id);
+        if let Some(stream) = self.stream(id) {
+            stream.close();
+        }
         match place {
             // A loop that takes nothing any more has ended its tasks.
             Cancellation::OnLoop => drop(event_loop::push(Work::Cancel(key))),
             _ => interrupts::interrupt(key),
         }
         place
+    }
+
+    /// What JavaScript wants of a stream.
+    pub(super) fn stream(&self, id: u32) -> Option<Arc<Control>> {
+        lock(&self.state).requests.get(&id)?.stream.clone()
+    }
+
+    /// More items of a stream are wanted.
+    pub fn grant(&self, id: u32, credits: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.grant(credits);
+        }
+    }
+
+    /// No more items of a stream are wanted: its iterator is closed, and then the stream ends.
+    pub fn close_stream(self: &Arc<Self>, id: u32) {
+        let Some(stream) = self.stream(id) else { return };
+        let busy = stream.close();
+        let awaited = lock(&self.state).requests.get(&id).is_some_and(|request| request.awaited);
+        if busy && awaited {
+            // It waits for something else than wishes. A loop that takes nothing any more has ended its tasks.
+            drop(event_loop::push(Work::Cancel((Arc::as_ptr(self) as usize, id))));
+        }
+    }
+
+    /// Hands over something of a stream, which goes on.
+    pub(super) fn emit(&self, id: u32, status: Status, value: &[u8]) {
+        let wake = {
+            let mut state = lock(&self.state);
+            // Nobody wants it if the environment ended.
+            state.requests.contains_key(&id) && !self.closed.load(Ordering::Acquire) && {
+                complete(&mut state.completions, id, status as u8, value)
+            }
+        };
+        if wake {
+            self.wake.wake();
+        }
     }
 
     /// What a request that was cancelled is doing now.
@@ -353,18 +396,19 @@ impl Channel {
         lock(&self.state).requests.len()
     }
 
-    pub(super) fn register(&self, batch: &Arc<Batch>, ids: impl Iterator<Item = u32>) {
+    pub(super) fn register<'a>(&self, batch: &Arc<Batch>, headers: impl Iterator<Item = &'a Header>) {
         let mut state = lock(&self.state);
-        for (index, id) in ids.enumerate() {
+        for (index, header) in headers.enumerate() {
             let request = Request {
                 batch: Arc::clone(batch),
                 index,
                 stage: Stage::Pending,
                 cancelled: false,
                 awaited: false,
+                stream: header.is_stream().then(Control::new),
                 waiting: Vec::new(),
             };
-            state.requests.insert(id, request);
+            state.requests.insert(header.request, request);
         }
     }
 
@@ -390,16 +434,7 @@ impl Channel {
             // Released while it ran: the outcome is dropped at the end of this function, without the lock.
             None => (outcome, Vec::new()),
         };
-        let wake = !self.closed.load(Ordering::Acquire) && {
-            let completions = &mut state.completions;
-            let was_empty = completions.is_empty();
-            let length = u32::try_from(value.len() + 5).expect("nobody passes more than LONGEST_VALUE bytes");
-            completions.extend_from_slice(&length.to_le_bytes());
-            completions.extend_from_slice(&id.to_le_bytes());
-            completions.push(status);
-            completions.extend_from_slice(value);
-            was_empty
-        };
+        let wake = !self.closed.load(Ordering::Acquire) && complete(&mut state.completions, id, status, value);
         drop(state);
         drop(previous);
         if wake {
@@ -432,6 +467,17 @@ impl Channel {
             self.wake.wake();
         }
     }
+}
+
+/// Adds a completion; whether it is the first that nobody took.
+fn complete(completions: &mut Vec<u8>, id: u32, status: u8, value: &[u8]) -> bool {
+    let was_empty = completions.is_empty();
+    let length = u32::try_from(value.len() + 5).expect("nobody passes more than LONGEST_VALUE bytes");
+    completions.extend_from_slice(&length.to_le_bytes());
+    completions.extend_from_slice(&id.to_le_bytes());
+    completions.push(status);
+    completions.extend_from_slice(value);
+    was_empty
 }
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());

@@ -12,11 +12,12 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::prelude::*;
 
 use super::Job;
+use super::streams::Control;
 use super::awaiting::{self, Awaitable, Key};
 use crate::interpreter;
 
@@ -29,7 +30,9 @@ pub(super) enum Work {
     /// A task is not wanted any more.
     Cancel(Key),
     /// An environment has ended, with all its tasks.
-    CancelAll(std::sync::Arc<super::Channel>),
+    CancelAll(Arc<super::Channel>),
+    /// A stream that waited for wishes has one.
+    Resume(Arc<Control>),
 }
 
 #[derive(Default)]
@@ -120,6 +123,7 @@ fn serve(py: Python<'_>) -> bool {
             Work::Await(awaitable) => awaiting::start(py, awaitable),
             Work::Cancel(key) => awaiting::cancel(py, key),
             Work::CancelAll(channel) => awaiting::cancel_all(py, &channel),
+            Work::Resume(control) => control.resume(py),
         }
     }
     true

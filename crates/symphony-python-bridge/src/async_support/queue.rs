@@ -127,21 +127,22 @@ impl Sleeper {
     }
 }
 
-/// Queues the requests in `bytes`; gives how many there are. Needs no GIL.
+/// Queues the requests in `bytes`; gives how many of them are no streams. Needs no GIL.
 ///
 /// # Errors
 ///
 /// `ERR_PROTOCOL` for bytes that are not whole requests; nothing is queued then.
 pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError> {
     let headers = parse(bytes)?;
-    let count = headers.len();
+    // Streams keep the process alive only while somebody waits for an item.
+    let count = headers.iter().filter(|(_, header)| !header.is_stream()).count();
     let batch = Arc::new(Batch {
         channel: Arc::clone(channel),
         bytes: bytes.into(),
         taken: headers.iter().map(|_| AtomicBool::new(false)).collect(),
     });
-    channel.register(&batch, headers.iter().map(|(_, header)| header.request));
-    let mut pooled = Vec::with_capacity(count);
+    channel.register(&batch, headers.iter().map(|(_, header)| header));
+    let mut pooled = Vec::with_capacity(headers.len());
     for (index, (offset, header)) in headers.into_iter().enumerate() {
         let mut job = Job {
             batch: Arc::clone(&batch),
@@ -152,6 +153,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             seat: None,
             place: if header.session == LOOP_SESSION { Place::Loop } else { Place::Thread },
             owned: false,
+            stream: None,
         };
         if header.session == 0 {
             if channel.is_coroutine_call(&header, job.body()) {
