@@ -31,15 +31,15 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_wire::{ErrorCode, JsObject, Writer};
 
+pub(crate) use awaiting::close as close_event_loop;
+pub(crate) use awaiting::{Awaiting, count as task_count};
 pub(crate) use channel::Closed;
 pub use channel::{Cancellation, Channel, Wake, emit_output, listen_to_output};
-pub use forked::end_child;
-pub use queue::{Statistics, close_session, open_session, statistics, submit};
-pub(crate) use awaiting::{Awaiting, count as task_count};
 pub(crate) use event_loop::{loop_descriptor, loop_serve, stop as stop_event_loop};
-pub(crate) use awaiting::close as close_event_loop;
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
+pub use forked::end_child;
+pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 pub(crate) use streams::Stream;
 
@@ -148,7 +148,11 @@ impl Job {
     /// Ends the request without running it; gives the jobs that waited for it.
     #[must_use]
     fn refuse(&mut self, error: &BridgeError) -> Vec<Self> {
-        if self.take() { self.fail(error.clone()) } else { Vec::new() }
+        if self.take() {
+            self.fail(error.clone())
+        } else {
+            Vec::new()
+        }
     }
 
     /// Ends the request, which was taken, with an error of the bridge's; gives the jobs that waited for it. Needs no GIL.
@@ -206,7 +210,9 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
     if job.header.is_stream() {
         return streams::run(py, job, queue, announced, writer);
     }
-    let Some(Prepared { job, refused }) = prepare(py, job, || Queue::reserve(queue)) else { return };
+    let Some(Prepared { job, refused }) = prepare(py, job, || Queue::reserve(queue)) else {
+        return;
+    };
     writer.clear();
     // Also for the conversion of the result, which may run code of the objects in it.
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
@@ -215,15 +221,17 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
         Some(failure) => Err(failure),
         None => guarded(|| operate(py, &job, queue)),
     };
-    let kind = result.as_ref().map_or(Waits::No, |outcome| awaiting::waits(&job, outcome));
+    let kind = result
+        .as_ref()
+        .map_or(Waits::No, |outcome| awaiting::waits(&job, outcome));
     let ready = match (kind, result) {
-        (Waits::Coroutine | Waits::Other, Ok(Outcome::Object(object))) => {
+        (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
             interruptible.end(py);
             if kind == Waits::Coroutine && queue.isolates() {
                 job.channel().learn_coroutine_call(job.body());
             }
             announced.give();
-            awaiting::hand_over(py, job, object, context, kind)
+            awaiting::hand_over(py, job, outcome, context, kind)
         }
         (_, result) => {
             let result = result.map_err(|failure| interruptible.explained(py, failure));
@@ -313,7 +321,11 @@ fn report(
 
 /// Whether a value can be handed over.
 fn checked_length(writer: &Writer) -> Result<(), Failure> {
-    if writer.len() <= LONGEST_VALUE { Ok(()) } else { Err(too_long().into()) }
+    if writer.len() <= LONGEST_VALUE {
+        Ok(())
+    } else {
+        Err(too_long().into())
+    }
 }
 
 fn too_long() -> BridgeError {
@@ -462,7 +474,9 @@ impl<'py> IsolatedContext<'py> {
     /// A copy of the thread's context, not entered.
     fn copy(py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         // SAFETY: attached; an owned reference or null.
-        unsafe { Bound::from_owned_ptr_or_opt(py, (symbols().context_copy)()) }
+        let context = unsafe { (symbols().context_copy)() };
+        // SAFETY: an owned reference or null.
+        unsafe { Bound::from_owned_ptr_or_opt(py, context) }
     }
 
     /// Leaves it, and gives it for whatever goes on in it.

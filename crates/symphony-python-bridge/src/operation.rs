@@ -15,6 +15,7 @@ use self::arguments::Arguments;
 use crate::async_support::Crossings;
 use crate::errors::{self, BridgeError, Failure};
 use crate::float_parameters;
+use crate::javascript;
 use crate::method::Method;
 use crate::names;
 use crate::runtime::{self, Function};
@@ -183,7 +184,9 @@ impl<'py> Operation<'py> {
         if self.number != 1 {
             return Ok(false);
         }
-        let Some(mut callable) = self.subject.callable(py)?.cloned() else { return Ok(false) };
+        let Some(mut callable) = self.subject.callable(py)?.cloned() else {
+            return Ok(false);
+        };
         // SAFETY: a live object.
         if unsafe { ffi::Py_TYPE(callable.as_ptr()) } == symbols().method_type {
             callable = callable.getattr(pyo3::intern!(py, "__func__"))?;
@@ -204,10 +207,9 @@ impl<'py> Operation<'py> {
     }
 
     /// Into which stream what is thrown (operation 26).
-    pub(crate) fn thrown(self, py: Python<'py>) -> Result<(u32, Bound<'py, PyAny>), Failure> {
+    pub(crate) fn thrown(self) -> Result<(u32, Bound<'py, PyAny>), Failure> {
         let stream = self.arguments.at(0)?.extract()?;
-        let exception = runtime::function(py, Function::ExceptionFrom)?.call1((self.arguments.at(1)?,))?;
-        Ok((stream, exception))
+        Ok((stream, javascript::thrown_exception(self.arguments.at(1)?)?))
     }
 
     /// Does it.
@@ -274,7 +276,9 @@ impl<'py> Subject<'py> {
     /// What a call of it calls.
     fn callable(&mut self, py: Python<'py>) -> Result<Option<&Bound<'py, PyAny>>, Failure> {
         let Some(target) = &self.target else { return Ok(None) };
-        let Some(name) = &self.last else { return Ok(Some(target)) };
+        let Some(name) = &self.last else {
+            return Ok(Some(target));
+        };
         if self.method.is_none() {
             // SAFETY: two live objects, the second a string.
             let found = unsafe { Method::find(py, target.as_ptr(), name.as_ptr()) };

@@ -67,7 +67,11 @@ pub(super) enum Known<'py> {
 
 impl Request {
     fn place(&self) -> Cancellation {
-        if self.awaited { Cancellation::OnLoop } else { Cancellation::OnThread }
+        if self.awaited {
+            Cancellation::OnLoop
+        } else {
+            Cancellation::OnThread
+        }
     }
 }
 
@@ -91,10 +95,16 @@ const MOST_COROUTINE_CALLS: usize = 4096;
 /// The target and the path of a call whose target is a handle, as a number.
 fn call_key(body: &[u8]) -> Option<u64> {
     let mut reader = Reader::new(body);
-    let Token::HandleReference(_) = reader.token().ok()? else { return None };
-    let Token::Array(steps) = reader.token().ok()? else { return None };
+    let Token::HandleReference(_) = reader.token().ok()? else {
+        return None;
+    };
+    let Token::Array(steps) = reader.token().ok()? else {
+        return None;
+    };
     for _ in 0..steps {
-        let (Token::Integer(_) | Token::Text(_)) = reader.token().ok()? else { return None };
+        let (Token::Integer(_) | Token::Text(_)) = reader.token().ok()? else {
+            return None;
+        };
     }
     let mut hasher = FxHasher::default();
     hasher.write(&body[..reader.position()]);
@@ -264,7 +274,10 @@ impl Channel {
     pub fn close_stream(self: &Arc<Self>, id: u32) {
         let Some(stream) = self.stream(id) else { return };
         let busy = stream.close();
-        let awaited = lock(&self.state).requests.get(&id).is_some_and(|request| request.awaited);
+        let awaited = lock(&self.state)
+            .requests
+            .get(&id)
+            .is_some_and(|request| request.awaited);
         if busy && awaited {
             // It waits for something else than wishes. A loop that takes nothing any more has ended its tasks.
             drop(event_loop::push(Work::Cancel((Arc::as_ptr(self) as usize, id))));
@@ -295,7 +308,10 @@ impl Channel {
 
     /// Whether a request that runs was to be cancelled.
     pub(super) fn is_cancelled(&self, id: u32) -> bool {
-        lock(&self.state).requests.get(&id).is_some_and(|request| request.cancelled)
+        lock(&self.state)
+            .requests
+            .get(&id)
+            .is_some_and(|request| request.cancelled)
     }
 
     /// From now on a task of the loop awaits what a request gave; whether it was to be cancelled before that. Those that name it
@@ -308,7 +324,9 @@ impl Channel {
         };
         request.awaited = true;
         let cancelled = request.cancelled;
-        let Some(object) = object else { return (cancelled, Vec::new()) };
+        let Some(object) = object else {
+            return (cancelled, Vec::new());
+        };
         request.stage = Stage::Done(object);
         (cancelled, std::mem::take(&mut request.waiting))
     }

@@ -151,7 +151,11 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             header,
             named: None,
             seat: None,
-            place: if header.session == LOOP_SESSION { Place::Loop } else { Place::Thread },
+            place: if header.session == LOOP_SESSION {
+                Place::Loop
+            } else {
+                Place::Thread
+            },
             owned: false,
             stream: None,
         };
@@ -234,7 +238,7 @@ pub(super) fn enqueue(jobs: Vec<Job>) {
     while let Some(mut job) = jobs.pop_front() {
         if job.place != Place::Thread {
             if let Err(work) = event_loop::push(Work::Run(job)) {
-                awaiting::refuse(vec![work]);
+                awaiting::refuse(work);
             }
             continue;
         }
