@@ -149,7 +149,7 @@ test.each(['unconvertible', 'async_unconvertible'])(
 
 test('what `finally` raises is the error of leaving', async () => {
   const source = await asyncio.Source<Handle>()
-  const items = source.broken_close().$iter()
+  const items = source.broken_close.$with({ highWaterMark: 0 })().$iter()
   await items.next()
   await expect(items.return!()).rejects.toMatchObject({ message: 'ValueError: in finally' })
 })

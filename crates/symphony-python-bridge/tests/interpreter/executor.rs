@@ -3,7 +3,7 @@
 use pyo3::types::PyAnyMethods;
 
 use crate::support::{GATE, Host, Request, Target, attached, call, error_code, handle, integer};
-use symphony_python_bridge::async_support;
+use symphony_python_bridge::async_support::{self, Cancellation};
 use symphony_python_bridge::handles;
 
 #[test]
@@ -99,9 +99,8 @@ fn a_cancelled_request_never_starts_and_its_dependants_say_so() {
         let entered = handles::get(py, gate).unwrap().getattr("entered").unwrap();
         entered.call_method0("wait").unwrap();
     });
-    assert!(!host.channel.cancel(1), "a running request cannot be taken back");
-    assert!(host.channel.cancel(2));
-    assert!(!host.channel.cancel(2), "once is enough");
+    assert_eq!(host.channel.cancel(2), Cancellation::NotStarted);
+    assert_eq!(host.channel.cancel(2), Cancellation::TooLate, "once is enough");
     attached(|py| {
         handles::get(py, gate)
             .unwrap()
@@ -115,6 +114,36 @@ fn a_cancelled_request_never_starts_and_its_dependants_say_so() {
     assert_eq!(integer(&host.wait(1).value), 1);
     assert!(!host.received().contains(&2), "a cancelled request has no completion");
     async_support::close_session(session);
+}
+
+#[test]
+fn a_running_request_is_interrupted() {
+    const CODE: &str = "
+import threading
+started = threading.Event()
+def spin():
+    started.set()
+    while True:
+        pass
+";
+    let host = Host::new();
+    let spinner = handle(CODE, "spin");
+    let started = handle(CODE, "started");
+    host.submit(&[Request {
+        path: Vec::new(),
+        ..call(1, Target::Handle(spinner), "")
+    }]);
+    attached(|py| {
+        let function = handles::get(py, spinner).unwrap();
+        let started = function.getattr("__globals__").unwrap().get_item("started").unwrap();
+        started.call_method0("wait").unwrap();
+    });
+    assert_eq!(host.channel.cancelled_place(1), Cancellation::OnThread);
+    assert_eq!(host.channel.cancel(1), Cancellation::OnThread);
+    assert_eq!(error_code(&host.wait(1).value), "ERR_CANCELLED");
+    assert_eq!(host.channel.cancel(1), Cancellation::TooLate);
+    host.submit(&[call(2, Target::Handle(started), "is_set")]);
+    assert_eq!(host.wait(2).status, 0, "the thread is free of the exception");
 }
 
 #[test]
