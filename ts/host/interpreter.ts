@@ -27,6 +27,7 @@ class Interpreter {
   #options: StartOptions = {}
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  #keepsAlive = true
   /** Whether it is this environment that starts Python: then it gets the output. */
   #starts = false
   readonly #output: [stdout: OutputLines | undefined, stderr: OutputLines | undefined] = [undefined, undefined]
@@ -84,6 +85,12 @@ class Interpreter {
     return { mode: 'embedded', version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
   }
 
+  /** `python.ref` and `python.unref`. */
+  keepAlive(keep: boolean): void {
+    this.#keepsAlive = keep
+    if (environment.attached) environment.port.keepAlive(keep)
+  }
+
   /** `python.stop`. */
   stop(): Promise<void> {
     return (this.#stopping ??= this.#stop())
@@ -131,6 +138,7 @@ class Interpreter {
       asked: answerQuestion,
       forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
     })
+    environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)
     process.on('exit', () => this.#exit(core))

@@ -55,6 +55,9 @@ export interface Port {
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
+  share(id: number, typeKey: number): string
+  takeShare(key: string): boolean
+  keepAlive(keep: boolean): void
   keepRequest(id: number): void
   releaseRequest(id: number): void
   guardRequest(id: number, owner: object): void

@@ -45,7 +45,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
 }
 
 /// Asked here because the module that tells JavaScript takes as long to load as all of this package.
-fn is_main_thread() -> bool {
+pub(crate) fn is_main_thread() -> bool {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: always succeeds.

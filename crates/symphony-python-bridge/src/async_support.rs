@@ -18,6 +18,7 @@ mod channel;
 mod forked;
 mod queue;
 mod readiness;
+mod undelivered;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use channel::{Channel, Wake, emit_output, listen_to_output};
 pub use forked::end_child;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
+pub use undelivered::{handles_in_completions, handles_in_question};
 
 use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
@@ -248,6 +250,11 @@ impl<'a> Crossings<'a> {
         let result = body(self);
         self.describing = outer;
         result
+    }
+
+    /// The handles in the message, as often as they are in it.
+    pub fn handles(&self) -> &[u32] {
+        &self.handles
     }
 
     /// How many there are.

@@ -34,7 +34,8 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(poison_after_fork, module)?)
 }
 
-/// What runs this Python: versions, paths, and how many objects JavaScript holds.
+/// What runs this Python: versions and paths; how many Python objects JavaScript holds (`handles`), how many of those are shared and not
+/// adopted (`shares`), how many JavaScript objects Python holds (`js_objects`); environments, requests, sessions and threads.
 #[pyfunction]
 fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let values = PyDict::new(py);
@@ -48,7 +49,11 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let statistics = async_support::statistics();
     values.set_item("threads", statistics.threads)?;
     values.set_item("sessions", statistics.sessions)?;
+    values.set_item("environments", statistics.environments)?;
+    values.set_item("requests", statistics.requests)?;
     values.set_item("handles", crate::handles::count(py))?;
+    values.set_item("shares", crate::shares::count())?;
+    values.set_item("js_objects", javascript::held_count())?;
     Ok(values)
 }
 

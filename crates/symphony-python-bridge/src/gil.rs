@@ -11,6 +11,8 @@ use std::ptr::NonNull;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::contexts;
+
 thread_local! {
     static CURRENT: Cell<Option<ThreadState>> = const { Cell::new(None) };
 }
@@ -67,6 +69,17 @@ impl ThreadState {
         // SAFETY: balances the Ensure of `of_current_thread`; PyGILState_UNLOCKED says that the thread was not
         // attached before it, so the state is deleted and the GIL released.
         unsafe { ffi::PyGILState_Release(ffi::PyGILState_STATE::PyGILState_UNLOCKED) };
+    }
+}
+
+/// Ends the calling thread's permanent state, if it has one, and leaves the contexts that are still entered on it: the thread will not call
+/// Python again. Waits for the GIL.
+pub fn end_current_thread() {
+    if let Some(state) = CURRENT.get() {
+        let attached = state.attach();
+        contexts::leave_all(attached.python());
+        drop(attached);
+        state.end();
     }
 }
 

@@ -100,6 +100,7 @@ pub(crate) enum Function {
     ImportFile,
     Enter,
     Leave,
+    LeaveAll,
     Describe,
     MessageOf,
     FloatParameters,
@@ -108,7 +109,7 @@ pub(crate) enum Function {
     OpenObject,
 }
 
-const FUNCTIONS: [(&str, &str); 13] = [
+const FUNCTIONS: [(&str, &str); 14] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -116,6 +117,7 @@ const FUNCTIONS: [(&str, &str); 13] = [
     ("symphony_bridge._code", "import_file"),
     ("symphony_bridge._context", "enter"),
     ("symphony_bridge._context", "leave"),
+    ("symphony_bridge._context", "leave_all"),
     ("symphony_bridge._describe", "describe"),
     ("symphony_bridge._describe", "message_of"),
     ("symphony_bridge._annotations", "float_parameters"),

@@ -7,7 +7,7 @@ use std::thread::ThreadId;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{Batch, Job};
+use super::{Batch, Job, undelivered};
 use crate::errors::Failure;
 use crate::gil::Held;
 use crate::javascript::{Answer, Objects, Question, Questions};
@@ -65,6 +65,8 @@ pub struct Channel {
     questions: Questions,
     state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
+    /// Sessions that the environment opened and did not close.
+    sessions: Mutex<Vec<u32>>,
     closed: AtomicBool,
 }
 
@@ -78,7 +80,7 @@ struct State {
 impl Channel {
     /// An open channel.
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
-        Arc::new(Self {
+        let channel = Arc::new(Self {
             wake,
             thread: std::thread::current().id(),
             calls: AtomicU32::new(0),
@@ -86,8 +88,11 @@ impl Channel {
             questions: Questions::default(),
             state: Mutex::default(),
             output: Mutex::default(),
+            sessions: Mutex::default(),
             closed: AtomicBool::new(false),
-        })
+        });
+        lock(&OPEN).push(Arc::downgrade(&channel));
+        channel
     }
 
     /// The JavaScript objects that Python holds.
@@ -206,15 +211,36 @@ impl Channel {
         std::mem::take(&mut *lock(&self.output))
     }
 
-    /// The environment ends: nothing is delivered any more and queued requests do not run.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        let released = std::mem::take(&mut lock(&self.state).requests);
-        for request in released.values() {
+    /// The environment ends: nothing is delivered any more, queued requests do not run and its sessions end. Idempotent; whether it was
+    /// open.
+    pub fn close(self: &Arc<Self>) -> bool {
+        let was_open = !self.closed.swap(true, Ordering::AcqRel);
+        let State { requests, completions } = std::mem::take(&mut *lock(&self.state));
+        for request in requests.values() {
             request.batch.taken[request.index].store(true, Ordering::Release);
         }
-        drop(released);
+        drop(requests);
+        undelivered::give_back(undelivered::handles_in_completions(&completions));
         self.refuse_questions();
+        for session in std::mem::take(&mut *lock(&self.sessions)) {
+            super::queue::close_session(session);
+        }
+        let closed = Arc::as_ptr(self);
+        lock(&OPEN).retain(|channel| channel.as_ptr() != closed && channel.strong_count() > 0);
+        was_open
+    }
+
+    /// Opens a session that ends with the environment.
+    pub fn open_session(&self) -> u32 {
+        let session = super::queue::open_session();
+        lock(&self.sessions).push(session);
+        session
+    }
+
+    /// Ends a session of this environment once its queued jobs are done.
+    pub fn close_session(&self, session: u32) {
+        lock(&self.sessions).retain(|open| *open != session);
+        super::queue::close_session(session);
     }
 
     /// From now on JavaScript answers no questions; those that wait fail.
@@ -262,7 +288,8 @@ impl Channel {
             // Released while it ran: the outcome is dropped at the end of this function, without the lock.
             None => (outcome, Vec::new()),
         };
-        let wake = !self.closed.load(Ordering::Acquire) && {
+        let closed = self.closed.load(Ordering::Acquire);
+        let wake = !closed && {
             let completions = &mut state.completions;
             let was_empty = completions.is_empty();
             let length = u32::try_from(value.len() + 5).expect("nobody passes more than LONGEST_VALUE bytes");
@@ -274,6 +301,9 @@ impl Channel {
         };
         drop(state);
         drop(previous);
+        if closed {
+            undelivered::give_back(undelivered::handles_in(value));
+        }
         if wake {
             self.wake.wake();
         }
@@ -304,6 +334,15 @@ impl Channel {
             self.wake.wake();
         }
     }
+}
+
+/// The environments that have not ended.
+static OPEN: Mutex<Vec<Weak<Channel>>> = Mutex::new(Vec::new());
+
+/// How many environments there are, and how many requests they know of: under way, or kept because their outcome is still needed.
+pub(super) fn environments_and_requests() -> (usize, usize) {
+    let open: Vec<_> = lock(&OPEN).iter().filter_map(Weak::upgrade).collect();
+    (open.len(), open.iter().map(|channel| channel.request_count()).sum())
 }
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());
