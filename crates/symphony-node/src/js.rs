@@ -230,7 +230,8 @@ fn called(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<Re
     let mut exception = ptr::null_mut();
     // SAFETY: an exception is pending.
     let cleared = unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
-    (cleared == sys::Status::napi_ok && !exception.is_null()).then_some(Err(exception))
+    // The exception that unwinds a worker which is being terminated looks like any other here.
+    (cleared == sys::Status::napi_ok && !exception.is_null() && can_run(env)).then_some(Err(exception))
 }
 
 /// Whether JavaScript can run: a worker that is being terminated unwinds without doing anything.
