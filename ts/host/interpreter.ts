@@ -23,6 +23,9 @@ import {
 /** How long the end of the process, or `stop`, may wait for Python. */
 const shutdownMilliseconds = 2000
 
+/** How long other listeners of the exit have at least, if a worker is stuck in Python. */
+const shortestWait = 200
+
 class Interpreter {
   #options: StartOptions = {}
   #starting: Promise<void> | undefined
@@ -141,7 +144,7 @@ class Interpreter {
     environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)
-    process.on('exit', () => this.#exit(core))
+    process.on('exit', (code) => this.#exit(core, code))
   }
 
   #checkSame(options: StartOptions, executable: string | undefined): void {
@@ -172,7 +175,8 @@ class Interpreter {
   }
 
   /** A worker thread or a sandbox leaves; only the main thread takes the interpreter with it. */
-  #exit(core: NativeCore): void {
+  #exit(core: NativeCore, code: number): void {
+    const begin = performance.now()
     // An `atexit` handler that calls JavaScript would wait for this thread.
     environment.port.refuseQuestions()
     if (core.isMainThread) core.shutdown(shutdownMilliseconds)
@@ -180,6 +184,9 @@ class Interpreter {
     environment.port.detach()
     this.#endOutput()
     environment.close()
+    // Node waits for its workers, however long the Python calls take that they are in.
+    const left = shutdownMilliseconds - (performance.now() - begin)
+    if (core.isMainThread) core.exitWithin(Math.max(left, shortestWait), code)
   }
 
   #endOutput(): void {

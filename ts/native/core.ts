@@ -96,6 +96,7 @@ export interface NativeCore {
   info(): string
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
+  exitWithin(milliseconds: number, code: number): void
 }
 
 /** What `onForgotten` says: Python dropped an object, or has read the answer to a question. */

@@ -28,8 +28,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_wire::{ErrorCode, JsObject, Writer};
 
-pub(crate) use channel::Closed;
 pub use channel::{Channel, Wake, emit_output, listen_to_output};
+pub(crate) use channel::{Closed, others_are_in_python};
 pub use forked::end_child;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Batch, Job, undelivered};
 use crate::errors::Failure;
-use crate::gil::Held;
+use crate::gil::{self, Held};
 use crate::javascript::{Answer, Objects, Question, Questions};
 use crate::releases;
 
@@ -343,6 +343,13 @@ static OPEN: Mutex<Vec<Weak<Channel>>> = Mutex::new(Vec::new());
 pub(super) fn environments_and_requests() -> (usize, usize) {
     let open: Vec<_> = lock(&OPEN).iter().filter_map(Weak::upgrade).collect();
     (open.len(), open.iter().map(|channel| channel.request_count()).sum())
+}
+
+/// Whether a thread of another environment is in the middle of a synchronous call, or about to leave Python for good.
+pub(crate) fn others_are_in_python() -> bool {
+    let own = std::thread::current().id();
+    let in_call = |channel: Arc<Channel>| channel.thread != own && channel.calls() & 1 == 1;
+    lock(&OPEN).iter().filter_map(Weak::upgrade).any(in_call) || gil::threads_are_ending()
 }
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());
