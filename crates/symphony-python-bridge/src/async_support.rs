@@ -16,6 +16,7 @@
 
 mod channel;
 mod forked;
+pub mod futures;
 mod queue;
 mod readiness;
 mod undelivered;

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 14] = [
+const SOURCES: [(&str, &str, bool); 15] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -37,6 +37,11 @@ const SOURCES: [(&str, &str, bool); 14] = [
     (
         "symphony_bridge._exit",
         include_str!("../python/symphony_bridge/_exit.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._futures",
+        include_str!("../python/symphony_bridge/_futures.py"),
         false,
     ),
     (
@@ -105,11 +110,12 @@ pub(crate) enum Function {
     MessageOf,
     FloatParameters,
     JsError,
+    LastingLoop,
     SignatureOf,
     OpenObject,
 }
 
-const FUNCTIONS: [(&str, &str); 14] = [
+const FUNCTIONS: [(&str, &str); 15] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -122,6 +128,7 @@ const FUNCTIONS: [(&str, &str); 14] = [
     ("symphony_bridge._describe", "message_of"),
     ("symphony_bridge._annotations", "float_parameters"),
     ("symphony_bridge.errors", "JsError"),
+    ("symphony_bridge._futures", "LastingLoop"),
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
 ];
