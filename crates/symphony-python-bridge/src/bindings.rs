@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::async_support::futures::future_into_py;
-use crate::gil::Held;
 use crate::{async_support, interpreter, javascript};
 
 /// The version of the bridge.
@@ -94,24 +93,11 @@ fn sleep_async<'py>(py: Python<'py>, seconds: f64, result: Option<Bound<'py, PyA
             "`seconds` must be a number of seconds, but got {seconds}: {error}"
         ))
     })?;
-    let result = Kept(Held::new(result.unwrap_or_else(|| py.None().into_bound(py))));
+    let result = result.map_or_else(|| py.None(), Bound::unbind);
     future_into_py(py, async move {
         tokio::time::sleep(duration).await;
         Ok(result)
     })
-}
-
-/// A Python object that a future carries.
-struct Kept(Held);
-
-impl<'py> IntoPyObject<'py> for Kept {
-    type Target = PyAny;
-    type Output = Bound<'py, PyAny>;
-    type Error = PyErr;
-
-    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(self.0.bind(py))
-    }
 }
 
 #[pyfunction]
