@@ -110,7 +110,8 @@ async function settled(ns, baseline) {
 }
 
 async function main() {
-  console.log(`seed ${seed}, ${seconds} s`)
+  const { version } = await python.start()
+  console.log(`seed ${seed}, ${seconds} s, Python ${version}, Node ${process.versions.node}`)
   const ns = await python.import(new URL('./soak.py', import.meta.url))
   await ns.figures()
   // Attributes of modules are described once; what they are described by stays.
