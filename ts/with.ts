@@ -6,7 +6,7 @@ import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
 import { isThenable } from './call/thenable'
 import { BridgeError } from './errors/bridge-error'
-import { PythonError } from './errors/python-error'
+import { exceptionArgument } from './call/exception-argument'
 import { AsyncProxy } from './handle/async-proxy'
 import { handlerOf } from './handle/internal'
 import type { HandleState } from './handle/state'
@@ -43,7 +43,7 @@ async function enterAndExit(
   try {
     result = await body(arrived(entered, await scope.context.start(Operation.value, entered).promise))
   } catch (error) {
-    const swallowed = await scope.context.start(Operation.exit, state, [], [exitArgument(error)]).promise
+    const swallowed = await scope.context.start(Operation.exit, state, [], [exceptionArgument(error)]).promise
     if (swallowed === true) return undefined
     throw error
   }
@@ -79,7 +79,7 @@ function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown)
       )
     }
   } catch (error) {
-    if (operateSync(state, Operation.exit, [exitArgument(error)]) === true) return undefined
+    if (operateSync(state, Operation.exit, [exceptionArgument(error)]) === true) return undefined
     throw error
   }
   operateSync(state, Operation.exit, [null])
@@ -108,13 +108,6 @@ async function managerState(manager: unknown, scope: SessionScope): Promise<Hand
   const object = handlerOf(await context.start(Operation.value, handler.target, handler.steps).promise)
   if (!hasState(object)) throw notAManager('a handle, path or call')
   return object.state
-}
-
-/** What `__exit__` is shown: the exception itself if it came from Python, else the words of the JavaScript error. */
-function exitArgument(error: unknown): unknown {
-  if (error instanceof PythonError && PythonError.stateOf(error) !== undefined) return error
-  if (error instanceof Error) return [error.name, error.message, error.stack ?? '']
-  return ['Error', String(error), '']
 }
 
 function checkBody(body: unknown): void {

@@ -17,7 +17,12 @@ export interface CheckedOptions {
   readonly schema: StandardSchema | undefined
   /** What was chosen; `undefined` is what `python.start` was given. */
   readonly convert: Conversion | undefined
+  /** How many items of a stream Python may make ahead. */
+  readonly highWaterMark: number
 }
+
+/** As many items as a stream may be ahead unless the program says otherwise: enough to hide the way between the threads. */
+const defaultHighWaterMark = 64
 
 /** The options of a call that was given none. */
 export const noOptions: CheckedOptions = {
@@ -26,6 +31,7 @@ export const noOptions: CheckedOptions = {
   returns: 'auto',
   schema: undefined,
   convert: undefined,
+  highWaterMark: defaultHighWaterMark,
 }
 
 /** The options of synchronous calls. */
@@ -49,7 +55,15 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
       `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``,
     )
   }
-  return { signal, timeout, ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
+  const { highWaterMark = base.highWaterMark } = options
+  if (!(Number.isSafeInteger(highWaterMark) && highWaterMark >= 0 && highWaterMark <= mostAhead)) {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`highWaterMark\` must be a whole number of items from 0 to ${mostAhead}, but got ${described(highWaterMark)}`,
+    )
+  }
+  const convert = chosenConversion(options, base.convert)
+  return { signal, timeout, ...chosenResult(options.returns, base), convert, highWaterMark }
 }
 
 /** The options of a synchronous call; those that are left out come from `base`. */
@@ -59,6 +73,8 @@ export function checkedSyncOptions(options: SyncCallOptions | undefined, base: S
   return { ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
 }
 
+const mostAhead = 2 ** 31 - 1
+
 const conversions = {
   int: ['auto', 'number', 'bigint'],
   number: ['auto', 'float'],
@@ -67,7 +83,13 @@ const conversions = {
 const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
 const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
 const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
-const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns', ...conversionNames])
+const callOptionNames: ReadonlySet<string> = new Set([
+  'signal',
+  'timeout',
+  'returns',
+  'highWaterMark',
+  ...conversionNames,
+])
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
 /** The choices of `options`, and for the others those of `base`. */

@@ -37,6 +37,12 @@ export interface StartOptions {
   readonly stderr?: Output | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
+  /**
+   * Which asyncio loop runs the coroutines that JavaScript awaits. `'uvloop'` is used if it is installed in Python's environment;
+   * otherwise Python warns, and its own loop runs.
+   * @default 'asyncio'
+   */
+  readonly eventLoop?: 'asyncio' | 'uvloop' | undefined
 }
 
 /** What runs. */

@@ -33,6 +33,15 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add("BUILD_INFO", build)?;
     javascript::fill(module)?;
+    module.add_class::<async_support::Awaiting>()?;
+    module.add_class::<async_support::Stream>()?;
+    module.add_function(wrap_pyfunction!(async_support::loop_descriptor, module)?)?;
+    module.add_function(wrap_pyfunction!(async_support::loop_serve, module)?)?;
+    #[cfg(target_os = "linux")]
+    {
+        module.add_function(wrap_pyfunction!(async_support::loop_wait, module)?)?;
+        module.add_function(wrap_pyfunction!(async_support::loop_watch, module)?)?;
+    }
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(get_system_info_async, module)?)?;
     module.add_function(wrap_pyfunction!(sleep_async, module)?)?;
@@ -61,6 +70,7 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     values.set_item("shares", crate::shares::count())?;
     values.set_item("js_objects", javascript::held_count())?;
     values.set_item("futures", async_support::futures::count())?;
+    values.set_item("tasks", async_support::task_count(py))?;
     Ok(values)
 }
 

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 15] = [
+const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -52,6 +52,11 @@ const SOURCES: [(&str, &str, bool); 15] = [
     (
         "symphony_bridge._javascript",
         include_str!("../python/symphony_bridge/_javascript.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._loop",
+        include_str!("../python/symphony_bridge/_loop.py"),
         false,
     ),
     (
@@ -113,9 +118,14 @@ pub(crate) enum Function {
     LastingLoop,
     SignatureOf,
     OpenObject,
+    RunLoop,
+    StartTask,
+    CancelledError,
+    CallCancelled,
+    Stream,
 }
 
-const FUNCTIONS: [(&str, &str); 15] = [
+const FUNCTIONS: [(&str, &str); 20] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -131,6 +141,11 @@ const FUNCTIONS: [(&str, &str); 15] = [
     ("symphony_bridge._futures", "LastingLoop"),
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
+    ("symphony_bridge._loop", "run"),
+    ("symphony_bridge._loop", "start_task"),
+    ("asyncio", "CancelledError"),
+    ("symphony_bridge.errors", "CallCancelled"),
+    ("symphony_bridge._loop", "stream"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

@@ -38,7 +38,7 @@ def enter(manager: Any) -> Any:
 def leave(manager: Any, error: Any) -> bool:
     """``__exit__``; says whether it swallowed the error.
 
-    ``error`` is ``None``, an exception, or ``[name, message, stack]`` of a JavaScript error.
+    ``error`` is ``None``, an exception, or ``[name, message, stack, error]`` of a JavaScript error.
     """
     leave_manager = type(manager).__exit__
     managers = _entered.managers

@@ -56,6 +56,20 @@ pub struct Settings {
     /// Where `sys.stderr` goes.
     #[serde(default = "inherit")]
     pub stderr: StreamMode,
+    /// Which asyncio loop `py-main` runs.
+    #[serde(default, rename = "eventLoop")]
+    pub event_loop: EventLoop,
+}
+
+/// A kind of asyncio loop.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum EventLoop {
+    /// The one of the standard library.
+    #[default]
+    Asyncio,
+    /// uvloop, if it is installed.
+    Uvloop,
 }
 
 const fn default_threads() -> usize {
@@ -208,5 +222,10 @@ fn settings_for_python<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bo
     values.set_item("args", &settings.args)?;
     values.set_item("stdout", mode(settings.stdout))?;
     values.set_item("stderr", mode(settings.stderr))?;
+    let event_loop = match settings.event_loop {
+        EventLoop::Asyncio => "asyncio",
+        EventLoop::Uvloop => "uvloop",
+    };
+    values.set_item("event_loop", event_loop)?;
     Ok(values.into_any())
 }
