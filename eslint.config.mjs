@@ -77,6 +77,7 @@ export default typescript.config(
       globals: Object.fromEntries(
         [
           'AbortController',
+          'AbortSignal',
           'Buffer',
           'URL',
           '__dirname',

@@ -38,6 +38,7 @@ test.each([1, 2])(
       shares: 0,
       js_objects: 0,
       futures: 0,
+      tasks: 0,
       environments: 1,
     })
     expect(counts?.['worker: terminate']).toBeGreaterThan(0)

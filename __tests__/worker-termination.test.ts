@@ -58,7 +58,7 @@ class Manager:
 def acquired(): return lock.acquire(timeout=30)
 def figures():
     info = get_system_info()
-    return {name: info[name] for name in ('handles', 'requests', 'sessions', 'shares', 'js_objects', 'environments')}
+    return {name: info[name] for name in ('handles', 'requests', 'sessions', 'shares', 'js_objects', 'tasks', 'environments')}
 `
 
 interface Scene {
@@ -267,6 +267,24 @@ test('with handles alive and shares that nobody adopted', async () => {
       globalThis.sync = ns.$sync.things(100)
       ready()
       setInterval(() => {}, 1000)`,
+  })
+  expect(printed).toEqual(thrice(2))
+})
+
+test('with coroutines and streams under way: their tasks are cancelled', async () => {
+  const printed = await play({
+    worker: `
+      const loop = await python.exec(\`
+import asyncio
+async def forever(thing): await asyncio.sleep(3600)
+async def stream():
+    while True:
+        await asyncio.sleep(0)
+        yield object()
+\`)
+      for (let i = 0; i < 20; i++) void loop.forever(ns.Thing())
+      let count = 0
+      for await (const item of loop.stream()) if (++count === 10) ready()`,
   })
   expect(printed).toEqual(thrice(2))
 })

@@ -23,6 +23,9 @@ export const weights = {
   forgottenSession: 0.2,
   contexts: 2,
   syncContexts: 2,
+  coroutines: 3,
+  cancelledCoroutines: 2,
+  streams: 2,
   iteration: 2,
   syncIteration: 2,
   shares: 2,
@@ -196,6 +199,31 @@ export const actions = {
       })
     if (swallows) enter()
     else assert.throws(enter, RangeError)
+  },
+
+  async coroutines(ns, random) {
+    const pause = random.integer(5) / 1000
+    const results = await many(random.integer(50), (index) => ns.later(ns.Thing(index), pause).value)
+    assert.deepEqual(results, [...results.keys()])
+  },
+
+  async cancelledCoroutines(ns, random) {
+    const signal = AbortSignal.timeout(1 + random.integer(10))
+    const { later } = ns.$with({ signal })
+    const settled = await Promise.allSettled(
+      Array.from({ length: 1 + random.integer(10) }, () => later(ns.Thing(1), random.integer(20) / 1000)),
+    )
+    for (const { status, reason } of settled) assert(status === 'fulfilled' || isBridgeError(reason, 'ERR_CANCELLED'))
+  },
+
+  async streams(ns, random) {
+    const leave = random.integer(20)
+    let seen = 0
+    for await (const thing of ns.stream(10)) {
+      assert.equal(await thing.value, 10 - seen++)
+      if (seen === leave) break
+    }
+    assert.equal(seen, leave === 0 ? 10 : Math.min(leave, 10))
   },
 
   async iteration(ns, random) {

@@ -104,6 +104,22 @@ def countdown(start):
         start -= 1
 
 
+async def later(value, seconds):
+    await asyncio.sleep(seconds)
+    return value
+
+
+async def stream(start):
+    """Counts down, with its pauses; the thing is given in the middle."""
+    try:
+        while start > 0:
+            await asyncio.sleep(0)
+            yield Thing(start)
+            start -= 1
+    finally:
+        await asyncio.sleep(0)
+
+
 def collect():
     return gc.collect()
 
@@ -124,5 +140,5 @@ def rust_futures(count, cancelled):
 
 def figures():
     info = symphony_bridge.get_system_info()
-    names = "handles", "requests", "sessions", "shares", "js_objects", "futures", "environments"
+    names = "handles", "requests", "sessions", "shares", "js_objects", "futures", "tasks", "environments"
     return {name: info[name] for name in names}
