@@ -77,10 +77,12 @@ export default typescript.config(
       globals: Object.fromEntries(
         [
           'AbortController',
+          'AbortSignal',
           'Buffer',
           'URL',
           '__dirname',
           '__filename',
+          'clearInterval',
           'clearTimeout',
           'console',
           'fetch',
@@ -90,7 +92,9 @@ export default typescript.config(
           'process',
           'require',
           'setImmediate',
+          'setInterval',
           'setTimeout',
+          'structuredClone',
         ].map((name) => [name, 'readonly']),
       ),
     },

@@ -127,6 +127,17 @@ export interface ValueOptions extends ConvertOptions {
 }
 
 /**
+ * What `$share()` gives: plain data for `postMessage`, `workerData` or a `BroadcastChannel`, to be given to `python.adopt` by the
+ * thread that gets it. Each can be adopted once. Its content is for printing only; what it holds may change in any release.
+ */
+export interface SharedHandle {
+  readonly symphony: 'handle'
+  /** The qualified name of the object's type, such as `pandas.DataFrame`. */
+  readonly type: string
+  readonly key: string
+}
+
+/**
  * Switches of the declarations, filled by declaration merging:
  *
  * ```ts
@@ -239,6 +250,8 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
   /** The same view with options for the calls and attributes read through it. */
   $with(options: SyncCallOptions): SyncHandle
+  /** Plain data that stands for this handle in a message to another thread; see `$share` of the asynchronous handle. */
+  $share(): SharedHandle
   /** Gives the handle back early; see `$dispose` of the asynchronous handle. */
   $dispose(): void
   /** The qualified name of the object's type, such as `collections.Counter`. */
@@ -391,6 +404,11 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
   }
     ? TypedHandle<ResultOf<R>>
     : Handle
+  /**
+   * Plain data that stands for this handle in a message to another thread, where `python.adopt` makes a handle of the same object of
+   * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
+   */
+  $share(): SharedHandle
   /**
    * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
    * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
@@ -900,6 +918,27 @@ export interface Python extends Host, ValueMakers {
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
   session(): Promise<Session>
   /**
+   * A handle of what another thread shared by `$share()`. Each share can be adopted once, by any thread of the process, the one that made
+   * it included. Rejects with `ERR_HANDLE_DISPOSED` if there is nothing left to adopt: adopted before, or its thread was terminated, or
+   * ended more than 10 seconds ago; with `ERR_INVALID_ARGUMENT` for anything else, such as a share of another process.
+   *
+   * ```ts
+   * worker.postMessage(handle.$share())
+   * // and in the worker
+   * parentPort.on('message', async (shared) => { const handle = await python.adopt(shared) })
+   * ```
+   */
+  adopt(shared: SharedHandle): Promise<Handle>
+  /** `adopt`, giving a synchronous view. */
+  adoptSync(shared: SharedHandle): SyncHandle
+  /**
+   * From now on calls under way do not keep the process (in a worker: the worker) alive, as `unref()` of a timer does. Concerns this
+   * environment (thread) and all its calls, those under way included. Those that the end of the process overtakes never settle.
+   */
+  unref(): void
+  /** Undoes `unref()`: calls under way keep the process alive, as they do by default. */
+  ref(): void
+  /**
    * Adds a rule for the objects of one Python class and those derived from it: what they are in JavaScript instead of handles, and
    * which JavaScript values become such objects. A rule for the same `type` replaces the former one. Rules belong to the environment
    * (thread) that registers them, and may be registered before Python starts. Throws `ERR_INVALID_ARGUMENT`.
@@ -989,8 +1028,8 @@ declare const errorCodes: {
     readonly action: 'Ask for a copy with `$value()`, or for one member with `$get(name)`'
   }
   readonly ERR_HANDLE_DISPOSED: {
-    readonly meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block'
-    readonly action: 'Keep the handle until its last use; `$ref()` gives an independent one'
+    readonly meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block, or a share had no handle left to adopt'
+    readonly action: 'Keep the handle until its last use; `$ref()` gives an independent one; share once for each adoption'
   }
   readonly ERR_CLOSED: {
     readonly meaning: 'The interpreter, session or host has been stopped'

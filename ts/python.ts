@@ -4,6 +4,7 @@ import { poolContext } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
 import { handlerOf } from './handle/internal'
+import { adoptedState, shareKey } from './handle/shared-handle'
 import { checkedCode, importRequest } from './host/host-arguments'
 import { HostCalls } from './host/host-calls'
 import { interpreter } from './host/interpreter'
@@ -56,6 +57,26 @@ class PythonHost extends HostCalls {
 
   async session(): Promise<PythonSession> {
     return new PythonSession(await openSession())
+  }
+
+  async adopt(shared: unknown): Promise<unknown> {
+    const key = shareKey(shared)
+    await interpreter.ready()
+    return adoptedState(key).asyncView
+  }
+
+  adoptSync(shared: unknown): unknown {
+    const key = shareKey(shared)
+    interpreter.readySync()
+    return adoptedState(key).syncView
+  }
+
+  ref(): void {
+    interpreter.keepAlive(true)
+  }
+
+  unref(): void {
+    interpreter.keepAlive(false)
   }
 
   register(rule: unknown): void {

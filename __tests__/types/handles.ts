@@ -7,6 +7,7 @@ import {
   type Handle,
   type Kw,
   type Path,
+  type SharedHandle,
   type TypedHandle,
   type SyncHandle,
   type SyncMember,
@@ -103,6 +104,19 @@ export function synchronous(): void {
   // @ts-expect-error no $ member has this name
   sync.$value2()
   python.withSync(sync, (value: SyncHandle) => value.x)
+}
+
+export async function sharing(): Promise<void> {
+  const shared: SharedHandle = handle.$share()
+  expectType<Equal<ReturnType<typeof sync.$share>, SharedHandle>>()
+  const adopted = await python.adopt(shared)
+  expectType<Equal<typeof adopted, Handle>>()
+  const adoptedSync = python.adoptSync(shared)
+  expectType<Equal<typeof adoptedSync, SyncHandle>>()
+  // @ts-expect-error a handle is not what `$share` gives
+  await python.adopt(handle)
+  // @ts-expect-error only an object that exists can be shared
+  handle.path.$share()
 }
 
 export function keywords(): void {

@@ -51,8 +51,8 @@ export const errorCodes = {
     action: 'Ask for a copy with `$value()`, or for one member with `$get(name)`',
   },
   ERR_HANDLE_DISPOSED: {
-    meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block',
-    action: 'Keep the handle until its last use; `$ref()` gives an independent one',
+    meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block, or a share had no handle left to adopt',
+    action: 'Keep the handle until its last use; `$ref()` gives an independent one; share once for each adoption',
   },
   ERR_CLOSED: {
     meaning: 'The interpreter, session or host has been stopped',

@@ -5,6 +5,7 @@ import { Operation } from '../call/operation'
 import { checkedOptions, checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { CallOptions, ValueOptions } from '../types/options'
+import type { SharedHandle } from '../types/shared-handle'
 import type { AsyncProxy } from './async-proxy'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
@@ -122,6 +123,9 @@ export const handleMembers = Object.setPrototypeOf(
     },
     get $sync(): object {
       return stateBehind(this as object).syncView
+    },
+    $share(this: object): SharedHandle {
+      return stateBehind(this).share()
     },
     $dispose(this: object): void {
       stateBehind(this).dispose()

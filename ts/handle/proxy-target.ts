@@ -20,12 +20,16 @@ const inspection = { value: inspected, configurable: true }
  *
  * The state of a proxy is in its handler: that makes a proxy cheaper than a closure of its own would. `util.inspect` looks past
  * proxies, at the target, but calls `inspect.custom` on the proxy. The name is what assertion libraries print when they
- * compare a handle with data without asking the handle.
+ * compare a handle with data without asking the handle. What the function gives is never asked for, but its source is the beginning of
+ * V8's message when somebody posts the proxy to another thread: `… could not be cloned`.
  */
-export const proxyTarget = Object.defineProperties((): void => undefined, {
-  name: { value: 'Python handle, not data: compare a copy, $value()', configurable: true },
-  [inspect.custom]: inspection,
-})
+export const proxyTarget = Object.defineProperties(
+  (): string => 'a Python handle, path or call: post handle.$share() and python.adopt() that',
+  {
+    name: { value: 'Python handle, not data: compare a copy, $value()', configurable: true },
+    [inspect.custom]: inspection,
+  },
+)
 
 /** The target of calls: a promise to `instanceof`, and not callable, because assertion libraries call what is `expected` to settle. */
 export const callTarget: object = Object.create(Promise.prototype, { [inspect.custom]: inspection }) as object

@@ -2,6 +2,7 @@
 import type { Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import { environment } from '../native/environment'
+import type { SharedHandle } from '../types/shared-handle'
 import { AsyncView } from './async-handle'
 import { SyncView } from './sync-handle'
 import { typeDescription, type TypeDescription } from './type-description'
@@ -111,6 +112,11 @@ export class HandleState {
   endUse(): void {
     this.#countDown()
     this.letGo()
+  }
+
+  /** Counts one crossing more, for the environment that adopts what this gives. */
+  share(): SharedHandle {
+    return { symphony: 'handle', type: this.type.name, key: environment.port.share(this.use(), this.#typeKey) }
   }
 
   /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */

@@ -4,6 +4,7 @@ import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { SyncCallOptions, ValueOptions } from '../types/options'
+import type { SharedHandle } from '../types/shared-handle'
 import { checkedSyncOptions, checkedValueOptions } from '../call/options'
 import { dataUse } from './data-misuse'
 import { handlerOf } from './internal'
@@ -90,6 +91,9 @@ export const syncMembers = Object.setPrototypeOf(
     },
     $with(this: object, options: SyncCallOptions): object {
       return SyncView.with(viewOf(this).state, checkedSyncOptions(options, viewOf(this).rules))
+    },
+    $share(this: object): SharedHandle {
+      return viewOf(this).state.share()
     },
     $dispose(this: object): void {
       viewOf(this).state.dispose()

@@ -3,6 +3,8 @@ import { callLong, callMethodLong, callMethodShort, callShort, failed, takeFailu
 import { printable, type CallableTarget } from './proxy-target'
 import type { HandleState } from './state'
 
+/* The strings in these functions do nothing. V8 quotes a function that it cannot post to another thread. */
+
 /** The target of a synchronous view: calls the object. */
 export function objectTarget(state: HandleState): CallableTarget {
   const { 'Python handle, not data: compare a copy, $value()': target } = {
@@ -12,6 +14,7 @@ export function objectTarget(state: HandleState): CallableTarget {
       third?: unknown,
       ...rest: unknown[]
     ): unknown => {
+      'a Python handle: post handle.$share() and python.adopt() that'
       const result =
         rest.length === 0 ? callShort(state, first, second, third) : callLong(state, [first, second, third, ...rest])
       if (result === failed) throw takeFailure(target)
@@ -29,6 +32,7 @@ export function methodTarget(owner: HandleState, name: string, number: number): 
       second?: unknown,
       ...rest: unknown[]
     ): unknown => {
+      'a Python handle: post handle.$share() and python.adopt() that'
       const result =
         rest.length === 0
           ? callMethodShort(owner, name, number, first, second)

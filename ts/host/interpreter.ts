@@ -23,10 +23,14 @@ import {
 /** How long the end of the process, or `stop`, may wait for Python. */
 const shutdownMilliseconds = 2000
 
+/** How long other listeners of the exit have at least, if a worker is stuck in Python. */
+const shortestWait = 200
+
 class Interpreter {
   #options: StartOptions = {}
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  #keepsAlive = true
   /** Whether it is this environment that starts Python: then it gets the output. */
   #starts = false
   readonly #output: [stdout: OutputLines | undefined, stderr: OutputLines | undefined] = [undefined, undefined]
@@ -84,6 +88,12 @@ class Interpreter {
     return { mode: 'embedded', version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
   }
 
+  /** `python.ref` and `python.unref`. */
+  keepAlive(keep: boolean): void {
+    this.#keepsAlive = keep
+    if (environment.attached) environment.port.keepAlive(keep)
+  }
+
   /** `python.stop`. */
   stop(): Promise<void> {
     return (this.#stopping ??= this.#stop())
@@ -131,9 +141,10 @@ class Interpreter {
       asked: answerQuestion,
       forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
     })
+    environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)
-    process.on('exit', () => this.#exit(core))
+    process.on('exit', (code) => this.#exit(core, code))
   }
 
   #checkSame(options: StartOptions, executable: string | undefined): void {
@@ -164,7 +175,8 @@ class Interpreter {
   }
 
   /** A worker thread or a sandbox leaves; only the main thread takes the interpreter with it. */
-  #exit(core: NativeCore): void {
+  #exit(core: NativeCore, code: number): void {
+    const begin = performance.now()
     // An `atexit` handler that calls JavaScript would wait for this thread.
     environment.port.refuseQuestions()
     if (core.isMainThread) core.shutdown(shutdownMilliseconds)
@@ -172,6 +184,9 @@ class Interpreter {
     environment.port.detach()
     this.#endOutput()
     environment.close()
+    // Node waits for its workers, however long the Python calls take that they are in.
+    const left = shutdownMilliseconds - (performance.now() - begin)
+    if (core.isMainThread) core.exitWithin(Math.max(left, shortestWait), code)
   }
 
   #endOutput(): void {

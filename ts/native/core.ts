@@ -62,6 +62,9 @@ export interface Port {
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
+  share(id: number, typeKey: number): string
+  takeShare(key: string): boolean
+  keepAlive(keep: boolean): void
   keepRequest(id: number): void
   releaseRequest(id: number): void
   guardRequest(id: number, owner: object): void
@@ -104,6 +107,7 @@ export interface NativeCore {
   info(): string
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
+  exitWithin(milliseconds: number, code: number): void
 }
 
 /** What `onForgotten` says: Python dropped an object, or has read the answer to a question. */

@@ -1,6 +1,7 @@
 /* The asynchronous face of Python objects: handles, paths and calls. */
 import type { AnyKw, Arguments } from './keywords'
 import type { CallOptions, ValueOptions } from './options'
+import type { SharedHandle } from './shared-handle'
 import type { StandardSchema } from './standard-schema'
 import type { SyncHandle } from './sync-handle'
 import type { Untyped } from './untyped'
@@ -120,6 +121,11 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
   $with<const O extends CallOptions>(
     options: O,
   ): O extends { readonly returns: infer R extends 'ref' | StandardSchema } ? TypedHandle<ResultOf<R>> : Handle
+  /**
+   * Plain data that stands for this handle in a message to another thread, where `python.adopt` makes a handle of the same object of
+   * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
+   */
+  $share(): SharedHandle
   /**
    * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
    * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.

@@ -2,6 +2,7 @@
 import type { Call, Handle } from './handle'
 import type { CallOptions, ConvertOptions } from './options'
 import type { ClassConversionRule, ConversionRule } from './rules'
+import type { SharedHandle } from './shared-handle'
 import type { SyncHandle, SyncMembers } from './sync-handle'
 import type { AsyncModule, AsyncObject, SyncModule } from './typed-modules'
 import type { Untyped } from './untyped'
@@ -123,6 +124,27 @@ export interface Python extends Host, ValueMakers {
   withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
   session(): Promise<Session>
+  /**
+   * A handle of what another thread shared by `$share()`. Each share can be adopted once, by any thread of the process, the one that made
+   * it included. Rejects with `ERR_HANDLE_DISPOSED` if there is nothing left to adopt: adopted before, or its thread was terminated, or
+   * ended more than 10 seconds ago; with `ERR_INVALID_ARGUMENT` for anything else, such as a share of another process.
+   *
+   * ```ts
+   * worker.postMessage(handle.$share())
+   * // and in the worker
+   * parentPort.on('message', async (shared) => { const handle = await python.adopt(shared) })
+   * ```
+   */
+  adopt(shared: SharedHandle): Promise<Handle>
+  /** `adopt`, giving a synchronous view. */
+  adoptSync(shared: SharedHandle): SyncHandle
+  /**
+   * From now on calls under way do not keep the process (in a worker: the worker) alive, as `unref()` of a timer does. Concerns this
+   * environment (thread) and all its calls, those under way included. Those that the end of the process overtakes never settle.
+   */
+  unref(): void
+  /** Undoes `unref()`: calls under way keep the process alive, as they do by default. */
+  ref(): void
   /**
    * Adds a rule for the objects of one Python class and those derived from it: what they are in JavaScript instead of handles, and
    * which JavaScript values become such objects. A rule for the same `type` replaces the former one. Rules belong to the environment

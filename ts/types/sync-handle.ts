@@ -2,6 +2,7 @@
 import type { FunctionNames, Handle } from './handle'
 import type { AnyKw, Arguments } from './keywords'
 import type { SyncCallOptions, ValueOptions } from './options'
+import type { SharedHandle } from './shared-handle'
 import type { StandardSchema } from './standard-schema'
 import type { Untyped } from './untyped'
 
@@ -86,6 +87,8 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
   /** The same view with options for the calls and attributes read through it. */
   $with(options: SyncCallOptions): SyncHandle
+  /** Plain data that stands for this handle in a message to another thread; see `$share` of the asynchronous handle. */
+  $share(): SharedHandle
   /** Gives the handle back early; see `$dispose` of the asynchronous handle. */
   $dispose(): void
   /** The qualified name of the object's type, such as `collections.Counter`. */

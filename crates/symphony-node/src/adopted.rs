@@ -2,8 +2,12 @@
 //!
 //! Weak references with finalizers that run inside the collection (see `node_api_module_get_api_version_v1`): they
 //! may not touch JavaScript and do not wait for the GIL; they queue the release of the crossings that were absorbed.
+//!
+//! A worker can be terminated between any two steps of JavaScript's, so crossings that it has not absorbed yet are known here as well: those
+//! of results by their number, those of messages by what JavaScript absorbed while it read them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
@@ -17,7 +21,18 @@ use crate::js::{self, Value};
 /// The adopted states of one port, by handle id.
 #[derive(Default)]
 pub(crate) struct Adopted {
-    by_id: RefCell<Vec<Option<NonNull<Adoption>>>>,
+    by_id: RefCell<Vec<Slot>>,
+    /// How many messages JavaScript is reading, one within the other.
+    readings: Cell<u32>,
+    /// What it absorbed of those.
+    absorbed: RefCell<Vec<u32>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    adoption: Option<NonNull<Adoption>>,
+    /// Crossings in a result that JavaScript has not absorbed yet.
+    arriving: u32,
 }
 
 /// One state object. Freed by its finalizer, which runs exactly once: on collection or when the environment ends.
@@ -59,12 +74,76 @@ impl Adopted {
         }
         // SAFETY: freed only by the finalizer, which cannot run while `state` is on the stack.
         unsafe { adoption.as_ref() }.reference.set(reference);
+        self.arrived(id);
+        self.slot(id, |slot| slot.adoption = Some(adoption));
+    }
+
+    /// A result brings a crossing that JavaScript will absorb.
+    #[inline]
+    pub(crate) fn expect(&self, id: u32) {
+        self.slot(id, |slot| slot.arriving += 1);
+    }
+
+    fn arrived(&self, id: u32) {
+        let expected = self.slot(id, |slot| {
+            let expected = slot.arriving > 0;
+            slot.arriving -= u32::from(expected);
+            expected
+        });
+        if !expected && self.readings.get() > 0 {
+            self.absorbed.borrow_mut().push(id);
+        }
+    }
+
+    fn slot<R>(&self, id: u32, body: impl FnOnce(&mut Slot) -> R) -> R {
         let mut by_id = self.by_id.borrow_mut();
         let index = id as usize;
         if by_id.len() <= index {
-            by_id.resize(index + 1, None);
+            by_id.resize_with(index + 1, Slot::default);
         }
-        by_id[index] = Some(adoption);
+        body(&mut by_id[index])
+    }
+
+    /// Runs `body`, in which JavaScript reads a message. If it was stopped meanwhile, `handles` says what the message holds, and what it did
+    /// not absorb of that is given back.
+    pub(crate) fn while_reading(&self, env: sys::napi_env, handles: impl FnOnce() -> Vec<u32>, body: impl FnOnce()) {
+        let mark = self.absorbed.borrow().len();
+        self.readings.set(self.readings.get() + 1);
+        body();
+        self.readings.set(self.readings.get() - 1);
+        let absorbed = self.absorbed.borrow_mut().split_off(mark);
+        if js::can_run(env) {
+            return;
+        }
+        let mut taken = HashMap::<u32, usize>::new();
+        for id in absorbed {
+            *taken.entry(id).or_default() += 1;
+        }
+        for id in handles() {
+            match taken.get_mut(&id) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => releases::crossings(id, 1),
+            }
+        }
+    }
+
+    /// The environment ends: JavaScript absorbs nothing any more. The finalizers of its states run later.
+    pub(crate) fn end(&self) {
+        for (id, slot) in (0..).zip(self.by_id.take()) {
+            if slot.arriving > 0 {
+                releases::crossings(id, slot.arriving);
+            }
+        }
+    }
+
+    /// The live state of a handle in a message, absorbing one crossing; null if there is none.
+    #[inline]
+    pub(crate) fn find_arriving(&self, env: sys::napi_env, id: u32) -> Value {
+        let state = self.find(env, id);
+        if !state.is_null() {
+            self.arrived(id);
+        }
+        state
     }
 
     /// The live state of a handle, absorbing one crossing; null if there is none.
@@ -95,13 +174,13 @@ impl Adopted {
         adoption.absorbed.set(absorbed);
         releases::crossings(id, 1);
         if absorbed == 0 {
-            self.by_id.borrow_mut()[id as usize] = None;
+            self.slot(id, |slot| slot.adoption = None);
         }
     }
 
     #[inline]
     fn get(&self, id: u32) -> Option<NonNull<Adoption>> {
-        self.by_id.borrow().get(id as usize).copied().flatten()
+        self.by_id.borrow().get(id as usize)?.adoption
     }
 }
 
@@ -112,9 +191,11 @@ unsafe extern "C" fn collected(env: sys::napi_env, data: *mut c_void, _hint: *mu
     let table = unsafe { &*adoption.table };
     let mut by_id = table.by_id.borrow_mut();
     if let Some(slot) = by_id.get_mut(adoption.id as usize)
-        && slot.is_some_and(|slot| ptr::eq(slot.as_ptr(), &raw const *adoption))
+        && slot
+            .adoption
+            .is_some_and(|slot| ptr::eq(slot.as_ptr(), &raw const *adoption))
     {
-        *slot = None;
+        slot.adoption = None;
     }
     drop(by_id);
     // SAFETY: the reference made in `adopt`, deleted once; allowed while collecting.

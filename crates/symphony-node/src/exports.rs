@@ -30,7 +30,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 7] = [
+    let functions: [(&str, Callback); 8] = [
         ("attach", attach),
         ("initialize", initialize),
         ("initializeAsync", initialize_async),
@@ -38,6 +38,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         ("info", info),
         ("shutdown", shutdown),
         ("shutdownAsync", shutdown_async),
+        ("exitWithin", exit_within),
     ];
     for (name, callback) in functions {
         js::define(env, exports, name, callback, ptr::null_mut());
@@ -45,7 +46,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
 }
 
 /// Asked here because the module that tells JavaScript takes as long to load as all of this package.
-fn is_main_thread() -> bool {
+pub(crate) fn is_main_thread() -> bool {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: always succeeds.
@@ -159,6 +160,14 @@ unsafe extern "C" fn shutdown_async(env: sys::napi_env, info: sys::napi_callback
             interpreter::shutdown(limit);
             None
         });
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn exit_within(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |arguments| {
+        let limit = Duration::from_millis(arguments.u32(0).into());
+        interpreter::exit_within(limit, arguments.u32(1).cast_signed());
         Ok(UNDEFINED)
     })
 }

@@ -66,6 +66,13 @@ impl<const N: usize> Arguments<N> {
         value
     }
 
+    pub(crate) fn boolean(&self, index: usize) -> bool {
+        let mut value = false;
+        // SAFETY: a value of the running callback; the result is left alone if it is no boolean.
+        unsafe { sys::napi_get_value_bool(self.env, self.values[index], &raw mut value) };
+        value
+    }
+
     pub(crate) fn text(&self, index: usize) -> Result<String, BridgeError> {
         text(self.env, self.values[index]).ok_or_else(|| {
             BridgeError::new(
@@ -223,7 +230,16 @@ fn called(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<Re
     let mut exception = ptr::null_mut();
     // SAFETY: an exception is pending.
     let cleared = unsafe { sys::napi_get_and_clear_last_exception(env, &raw mut exception) };
-    (cleared == sys::Status::napi_ok && !exception.is_null()).then_some(Err(exception))
+    // The exception that unwinds a worker which is being terminated looks like any other here.
+    (cleared == sys::Status::napi_ok && !exception.is_null() && can_run(env)).then_some(Err(exception))
+}
+
+/// Whether JavaScript can run: a worker that is being terminated unwinds without doing anything.
+pub(crate) fn can_run(env: sys::napi_env) -> bool {
+    let mut same = false;
+    let value = null(env);
+    // SAFETY: a value of this environment. Chosen because it asks Node that question first and then does next to nothing.
+    unsafe { sys::napi_strict_equals(env, value, value, &raw mut same) == sys::Status::napi_ok }
 }
 
 /// Calls a function. An exception it throws is reported as uncaught, since no JavaScript is below us that could catch it.

@@ -73,6 +73,11 @@ impl Mailbox {
         })
     }
 
+    /// Gives memory back; no result comes any more.
+    pub(crate) fn end(&self) {
+        self.writer.take();
+    }
+
     /// Says in the mailbox that the result is a new handle.
     pub(crate) fn announce_handle(&self, id: u32, type_key: u32) {
         self.write_words(Kind::Handle, [id, type_key, 0, 0]);

@@ -7,18 +7,20 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::time::Duration;
 
 use napi::sys;
 use pyo3::prelude::*;
-use symphony_python_bridge::async_support::Channel;
+use symphony_python_bridge::async_support::{Channel, handles_in_completions, handles_in_question};
 use symphony_python_bridge::errors::BridgeError;
-use symphony_python_bridge::gil::{Attached, ThreadState};
-use symphony_python_bridge::interpreter;
+use symphony_python_bridge::gil::{self, Attached, ThreadState};
 use symphony_python_bridge::javascript::{Answer, Question};
+use symphony_python_bridge::{interpreter, shares};
 use symphony_wire::Writer;
 
 use crate::adopted::Adopted;
 use crate::array_memory::too_large;
+use crate::exports;
 use crate::js::{self, Value};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
@@ -43,6 +45,8 @@ pub(crate) struct Port {
     waker: Waker,
     /// Requests whose completion is still to be delivered.
     pending: Cell<usize>,
+    /// Whether those keep the process alive.
+    referenced: Cell<bool>,
     /// Requests that JavaScript released while completions are handed over.
     released: RefCell<Vec<u32>>,
     /// Those completed then that it wants kept.
@@ -101,6 +105,7 @@ impl Port {
             channel: Channel::new(Box::new(waker.remote())),
             waker,
             pending: Cell::new(0),
+            referenced: Cell::new(true),
             released: RefCell::default(),
             kept: RefCell::default(),
             batch: RefCell::default(),
@@ -219,7 +224,7 @@ impl Port {
     /// Counts requests that were queued; the process stays alive for them.
     pub(crate) fn expect_completions(&self, count: usize) {
         let before = self.pending.replace(self.pending.get() + count);
-        if before == 0 && count > 0 {
+        if before == 0 && count > 0 && self.referenced.get() {
             self.waker.hold(self.env, true);
         }
     }
@@ -227,8 +232,15 @@ impl Port {
     /// Counts requests that are done with.
     pub(crate) fn forget_completions(&self, count: usize) {
         let left = self.pending.get().saturating_sub(count);
-        if self.pending.replace(left) > 0 && left == 0 {
+        if self.pending.replace(left) > 0 && left == 0 && self.referenced.get() {
             self.waker.hold(self.env, false);
+        }
+    }
+
+    /// Says whether requests under way keep the process alive.
+    pub(crate) fn keep_alive(&self, referenced: bool) {
+        if self.referenced.replace(referenced) != referenced && self.pending.get() > 0 {
+            self.waker.hold(self.env, referenced);
         }
     }
 
@@ -242,7 +254,11 @@ impl Port {
             let ended = completions(&batch).filter(|completion| completion[STATUS_OFFSET] <= KEPT);
             self.forget_completions(ended.count());
             self.delivering.set(true);
-            js::scope(self.env, || self.hand_over(&batch));
+            self.adopted.while_reading(
+                self.env,
+                || handles_in_completions(&batch),
+                || js::scope(self.env, || self.hand_over(&batch)),
+            );
             self.delivering.set(false);
             self.forget_delivered(&batch);
             batch.clear();
@@ -294,7 +310,7 @@ impl Port {
     pub(crate) fn answer(&self, number: u32, question: &[u8], own_turn: bool) -> Option<Answer> {
         let large = self.mailbox.write_question(question);
         let mut length = None;
-        js::scope(self.env, || {
+        let ask = || {
             let arguments = [
                 js::boolean(self.env, large),
                 js::number(self.env, u32::try_from(question.len()).unwrap_or(u32::MAX)),
@@ -304,7 +320,9 @@ impl Port {
             ];
             let function = js::referenced(self.env, self.listeners.question);
             length = js::call_for_number(self.env, function, &arguments);
-        });
+        };
+        self.adopted
+            .while_reading(self.env, || handles_in_question(question), || js::scope(self.env, ask));
         let length = length?;
         // The sign says whether the answer names anything that has to be kept.
         let pinned = length < 0.0;
@@ -365,10 +383,25 @@ impl Port {
         true
     }
 
-    /// The environment ends, or its JavaScript side was replaced.
-    pub(crate) fn detach(&self) {
-        self.channel.close();
+    /// The environment ends, or its JavaScript side was replaced. `grace` is how long what it shared can still be adopted.
+    pub(crate) fn detach(&self, grace: Duration) {
+        if self.channel.close() {
+            shares::end(&self.channel, grace);
+        }
         self.waker.disconnect();
+    }
+
+    /// Gives back what only JavaScript needed. The port itself stays.
+    fn end(&self) {
+        // Stopped in the middle of everything, or it would have detached before.
+        self.detach(Duration::ZERO);
+        self.adopted.end();
+        self.batch.take();
+        self.mailbox.end();
+        // The main thread ends with the process, which waits for nobody. The thread of a worker waits for the GIL here, like any call.
+        if !exports::is_main_thread() && interpreter::is_running() {
+            gil::end_current_thread();
+        }
     }
 }
 
@@ -433,5 +466,5 @@ unsafe extern "C" fn environment_ends(port: *mut c_void) {
     if Port::first(port.env).is_some() {
         Port::forget_first();
     }
-    port.detach();
+    port.end();
 }

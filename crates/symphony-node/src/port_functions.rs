@@ -11,6 +11,7 @@ use symphony_python_bridge::async_support::{self, Cancellation, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
 use symphony_python_bridge::method::Method;
 use symphony_python_bridge::operation::{self, Header};
+use symphony_python_bridge::shares::{self, Adopted};
 use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
 use symphony_python_bridge::{float_parameters, handles, interpreter, kinds, names};
 use symphony_wire::ErrorCode;
@@ -23,7 +24,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 31] = [
+    let functions: [(&str, Callback); 34] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -34,6 +35,9 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("adopt", adopt),
         ("find", find),
         ("release", release),
+        ("share", share),
+        ("takeShare", take_share),
+        ("keepAlive", keep_alive),
         ("keepRequest", keep_request),
         ("releaseRequest", release_request),
         ("guardRequest", guard_request),
@@ -381,13 +385,38 @@ unsafe extern "C" fn adopt(env: sys::napi_env, info: sys::napi_callback_info) ->
 
 unsafe extern "C" fn find(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
-        Ok(port.adopted().find(arguments.env, arguments.u32(0)))
+        Ok(port.adopted().find_arriving(arguments.env, arguments.u32(0)))
     })
 }
 
 unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
         port.adopted().release(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn share(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |port, arguments| {
+        let key = shares::share(port.channel(), arguments.u32(0), arguments.u32(1));
+        Ok(js::string(arguments.env, &key))
+    })
+}
+
+unsafe extern "C" fn take_share(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let adopted = shares::adopt(&arguments.text(0)?)?;
+        if let Some(Adopted { handle, type_key }) = adopted {
+            port.adopted().expect(handle);
+            port.mailbox().announce_handle(handle, type_key);
+        }
+        Ok(js::boolean(arguments.env, adopted.is_some()))
+    })
+}
+
+unsafe extern "C" fn keep_alive(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.keep_alive(arguments.boolean(0));
         Ok(UNDEFINED)
     })
 }
@@ -486,14 +515,14 @@ unsafe extern "C" fn hold(env: sys::napi_env, info: sys::napi_callback_info) -> 
 }
 
 unsafe extern "C" fn open_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |_, arguments| {
-        Ok(js::number(arguments.env, async_support::open_session()))
+    plain::<0>(env, info, |port, arguments| {
+        Ok(js::number(arguments.env, port.channel().open_session()))
     })
 }
 
 unsafe extern "C" fn close_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |_, arguments| {
-        async_support::close_session(arguments.u32(0));
+    plain::<1>(env, info, |port, arguments| {
+        port.channel().close_session(arguments.u32(0));
         Ok(UNDEFINED)
     })
 }
@@ -542,7 +571,7 @@ unsafe extern "C" fn deliver_output(env: sys::napi_env, info: sys::napi_callback
 
 unsafe extern "C" fn detach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |port, _| {
-        port.detach();
+        port.detach(shares::GRACE);
         Ok(UNDEFINED)
     })
 }

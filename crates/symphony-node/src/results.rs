@@ -12,6 +12,7 @@ use symphony_python_bridge::handles;
 use symphony_python_bridge::javascript;
 use symphony_python_bridge::operation::Outcome;
 use symphony_python_bridge::types::{self, Returns};
+use symphony_wire::Writer;
 
 use crate::js::{UNDEFINED, Value};
 use crate::mailbox::Kind;
@@ -84,15 +85,30 @@ pub(crate) fn from_outcome(port: &Port, py: Python<'_>, outcome: &Outcome<'_>, r
     port.mailbox().write_result(|writer| {
         let mut crossings = Crossings::of(port.channel());
         match outcome.write(returns, writer, &mut crossings) {
-            Ok(()) => Kind::Value,
+            Ok(()) => {
+                expect(port, &crossings);
+                Kind::Value
+            }
             Err(failure) => {
                 crossings.give_back(py);
                 writer.clear();
-                failure.write(py, false, writer, &mut Crossings::of(port.channel()));
-                Kind::Error
+                write_failure(port, py, &failure, writer)
             }
         }
     })
+}
+
+fn expect(port: &Port, crossings: &Crossings<'_>) {
+    for id in crossings.handles() {
+        port.adopted().expect(*id);
+    }
+}
+
+fn write_failure(port: &Port, py: Python<'_>, failure: &Failure, writer: &mut Writer) -> Kind {
+    let mut crossings = Crossings::of(port.channel());
+    failure.write(py, false, writer, &mut crossings);
+    expect(port, &crossings);
+    Kind::Error
 }
 
 /// The result of a call that failed.
@@ -103,10 +119,8 @@ pub(crate) fn from_failure(port: &Port, py: Python<'_>, failure: &Failure) -> Va
     {
         return UNDEFINED;
     }
-    port.mailbox().write_result(|writer| {
-        failure.write(py, false, writer, &mut Crossings::of(port.channel()));
-        Kind::Error
-    })
+    port.mailbox()
+        .write_result(|writer| write_failure(port, py, failure, writer))
 }
 
 /// The short form of an exception: its message, a handle and its type. Not for a message without a UTF-8 form, nor for
@@ -122,6 +136,7 @@ fn announce(port: &Port, exception: &Bound<'_, PyAny>) -> bool {
         .mailbox()
         .announce_exception(&message, id, type_key, has_cause(exception))
     {
+        port.adopted().expect(id);
         return true;
     }
     handles::release(exception.py(), id, 1);
@@ -147,6 +162,7 @@ pub(crate) fn handle(port: &Port, object: &Bound<'_, PyAny>) -> Value {
     let (id, type_key) = handles::export(object);
     let state = port.adopted().find(port.env(), id);
     if state.is_null() {
+        port.adopted().expect(id);
         port.mailbox().announce_handle(id, type_key);
         return UNDEFINED;
     }

@@ -18,10 +18,12 @@ mod awaiting;
 mod channel;
 mod event_loop;
 mod forked;
+pub mod futures;
 mod interrupts;
 mod queue;
 mod readiness;
 mod streams;
+mod undelivered;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,8 +35,8 @@ use symphony_wire::{ErrorCode, JsObject, Writer};
 
 pub(crate) use awaiting::close as close_event_loop;
 pub(crate) use awaiting::{Awaiting, count as task_count};
-pub(crate) use channel::Closed;
 pub use channel::{Cancellation, Channel, Wake, emit_output, listen_to_output};
+pub(crate) use channel::{Closed, others_are_in_python};
 pub(crate) use event_loop::{loop_descriptor, loop_serve, stop as stop_event_loop};
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
@@ -42,6 +44,7 @@ pub use forked::end_child;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 pub(crate) use streams::Stream;
+pub use undelivered::{handles_in_completions, handles_in_question};
 
 use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
@@ -364,6 +367,11 @@ impl<'a> Crossings<'a> {
         let result = body(self);
         self.describing = outer;
         result
+    }
+
+    /// The handles in the message, as often as they are in it.
+    pub fn handles(&self) -> &[u32] {
+        &self.handles
     }
 
     /// How many there are.

@@ -1,8 +1,12 @@
 //! What Rust offers to Python: the compiled module behind the package `symphony_bridge`.
 
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::async_support::futures::future_into_py;
 use crate::{async_support, interpreter, javascript};
 
 /// The version of the bridge.
@@ -39,11 +43,14 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(wrap_pyfunction!(async_support::loop_watch, module)?)?;
     }
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
+    module.add_function(wrap_pyfunction!(get_system_info_async, module)?)?;
+    module.add_function(wrap_pyfunction!(sleep_async, module)?)?;
     module.add_function(wrap_pyfunction!(emit_output, module)?)?;
     module.add_function(wrap_pyfunction!(poison_after_fork, module)?)
 }
 
-/// What runs this Python: versions, paths, and how many objects JavaScript holds.
+/// What runs this Python: versions and paths; how many Python objects JavaScript holds (`handles`), how many of those are shared and not
+/// adopted (`shares`), how many JavaScript objects Python holds (`js_objects`); Rust futures that are awaited (`futures`); environments, requests, sessions and threads.
 #[pyfunction]
 fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let values = PyDict::new(py);
@@ -57,9 +64,50 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let statistics = async_support::statistics();
     values.set_item("threads", statistics.threads)?;
     values.set_item("sessions", statistics.sessions)?;
+    values.set_item("environments", statistics.environments)?;
+    values.set_item("requests", statistics.requests)?;
     values.set_item("handles", crate::handles::count(py))?;
+    values.set_item("shares", crate::shares::count())?;
+    values.set_item("js_objects", javascript::held_count())?;
+    values.set_item("futures", async_support::futures::count())?;
     values.set_item("tasks", async_support::task_count(py))?;
     Ok(values)
+}
+
+/// `get_system_info()` as an awaitable.
+#[pyfunction]
+fn get_system_info_async(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    future_into_py(py, async { Ok(SystemInfo) })
+}
+
+/// Becomes the dict where there is the GIL.
+struct SystemInfo;
+
+impl<'py> IntoPyObject<'py> for SystemInfo {
+    type Target = PyDict;
+    type Output = Bound<'py, PyDict>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        get_system_info(py)
+    }
+}
+
+/// Waits for `seconds` without a thread, and gives `result`; like `asyncio.sleep`, in any event loop. `ValueError` for a number that is
+/// negative, infinite or none.
+#[pyfunction]
+#[pyo3(signature = (seconds, result=None))]
+fn sleep_async<'py>(py: Python<'py>, seconds: f64, result: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| {
+        PyValueError::new_err(format!(
+            "`seconds` must be a number of seconds, but got {seconds}: {error}"
+        ))
+    })?;
+    let result = result.map_or_else(|| py.None(), Bound::unbind);
+    future_into_py(py, async move {
+        tokio::time::sleep(duration).await;
+        Ok(result)
+    })
 }
 
 #[pyfunction]

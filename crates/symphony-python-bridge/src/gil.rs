@@ -7,9 +7,12 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+
+use crate::contexts;
 
 thread_local! {
     static CURRENT: Cell<Option<ThreadState>> = const { Cell::new(None) };
@@ -67,6 +70,40 @@ impl ThreadState {
         // SAFETY: balances the Ensure of `of_current_thread`; PyGILState_UNLOCKED says that the thread was not
         // attached before it, so the state is deleted and the GIL released.
         unsafe { ffi::PyGILState_Release(ffi::PyGILState_STATE::PyGILState_UNLOCKED) };
+    }
+}
+
+/// Ends the calling thread's permanent state, if it has one, and leaves the contexts that are still entered on it: the thread will not call
+/// Python again. Waits for the GIL.
+pub fn end_current_thread() {
+    if let Some(state) = CURRENT.get() {
+        let _ending = Ending::begin();
+        let attached = state.attach();
+        contexts::leave_all(attached.python());
+        drop(attached);
+        state.end();
+    }
+}
+
+static ENDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether threads that end their state wait for the GIL, or run destructors.
+pub(crate) fn threads_are_ending() -> bool {
+    ENDING.load(Ordering::Acquire) > 0
+}
+
+struct Ending;
+
+impl Ending {
+    fn begin() -> Self {
+        ENDING.fetch_add(1, Ordering::AcqRel);
+        Self
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        ENDING.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -138,6 +138,15 @@ pub fn float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
     found
 }
 
+/// Counts one crossing more of a handle that is in use.
+pub(crate) fn add_crossing(py: Python<'_>, id: u32) {
+    with_table(py, |table| {
+        if let Some(entry) = table.entries.get_mut(id as usize) {
+            entry.crossings += 1;
+        }
+    });
+}
+
 /// Takes back crossings; at zero the reference is dropped, which may run Python code.
 pub fn release(py: Python<'_>, id: u32, count: u32) {
     let freed = with_table(py, |table| {

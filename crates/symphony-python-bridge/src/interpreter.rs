@@ -11,6 +11,7 @@
 
 mod configuration;
 mod environment;
+mod overdue;
 mod signals;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use symphony_wire::ErrorCode;
 
 pub use configuration::{EventLoop, Settings, StreamMode};
+pub use overdue::exit_within;
 
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 pub(crate) use function::{JsFunction, JsMethod};
 pub(crate) use object::JsObject;
 pub use objects::Objects;
-pub(crate) use objects::object_for;
+pub(crate) use objects::{held_count, object_for};
 pub(crate) use question::Questions;
 pub use question::{Answer, Question};
 pub(crate) use thrown::{thrown, thrown_exception};

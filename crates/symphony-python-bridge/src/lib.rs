@@ -9,6 +9,7 @@
 
 pub mod async_support;
 pub mod bindings;
+mod contexts;
 pub mod errors;
 pub mod float_parameters;
 pub mod gil;
@@ -22,6 +23,7 @@ pub mod operation;
 pub mod pit_api;
 pub mod releases;
 mod runtime;
+pub mod shares;
 pub mod subprocess;
 pub mod symbols;
 pub mod types;

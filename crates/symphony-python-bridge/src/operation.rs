@@ -13,6 +13,7 @@ use symphony_wire::{ErrorCode, Reader, Token, WireError, Writer};
 
 use self::arguments::Arguments;
 use crate::async_support::Crossings;
+use crate::contexts;
 use crate::errors::{self, BridgeError, Failure};
 use crate::float_parameters;
 use crate::javascript;
@@ -340,7 +341,10 @@ fn perform<'py>(
         15 => iterator(py, &object)?,
         16 => next(py, &object)?,
         17 => close(&object)?,
-        22 => helper(Function::Enter)?.call1((object,))?,
+        22 => {
+            contexts::note();
+            helper(Function::Enter)?.call1((object,))?
+        }
         23 => helper(Function::Leave)?.call1((object, argument(0)?))?,
         other => return Err(malformed(&format!("unknown operation {other}"))),
     })

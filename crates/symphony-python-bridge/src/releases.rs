@@ -3,6 +3,10 @@
 //! JavaScript's garbage collector runs finalizers on the JS thread, possibly while another thread holds the GIL for
 //! seconds. So they only queue here; executor threads do the decrefs before they detach, and a thread of its own does
 //! them where there is no executor at work. That thread does nothing else, because a destructor may take its time.
+//!
+//! Crossings that are *added* without the GIL, for handles that one environment shares with another, pass through here as well. Those of a
+//! batch are counted before anything of it is given back, and giving back begins by taking the whole queue; so an addition takes
+//! effect before every release that was queued after it.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,12 +29,29 @@ enum Release {
 // SAFETY: the pointer is an owned reference that only `drain`, which holds the GIL, dereferences.
 unsafe impl Send for Release {}
 
-static QUEUE: Mutex<Vec<Release>> = Mutex::new(Vec::new());
+#[derive(Default)]
+struct Queue {
+    /// Handles that get one crossing more.
+    added: Vec<u32>,
+    released: Vec<Release>,
+}
+
+static QUEUE: Mutex<Queue> = Mutex::new(Queue {
+    added: Vec::new(),
+    released: Vec::new(),
+});
 static QUEUED: AtomicBool = AtomicBool::new(false);
 
 /// Gives back `count` crossings of a handle.
 pub fn crossings(id: u32, count: u32) {
     push(Release::Crossings(id, count));
+}
+
+/// Counts one crossing more of a handle of which the caller has one that it has not given back.
+pub(crate) fn add_crossing(id: u32) {
+    queue().added.push(id);
+    QUEUED.store(true, Ordering::Relaxed);
+    schedule();
 }
 
 /// Gives back one owned reference.
@@ -43,7 +64,9 @@ pub(crate) fn objects(objects: Vec<Held>) {
     if objects.is_empty() {
         return;
     }
-    queue().extend(objects.into_iter().map(|object| Release::Object(object.into_raw())));
+    queue()
+        .released
+        .extend(objects.into_iter().map(|object| Release::Object(object.into_raw())));
     QUEUED.store(true, Ordering::Relaxed);
     schedule();
 }
@@ -61,7 +84,11 @@ pub(crate) fn drain(py: Python<'_>) {
             QUEUED.store(false, Ordering::Relaxed);
             std::mem::take(&mut *queue)
         };
-        for release in batch {
+        // Runs no Python code, so that nobody else gets the GIL and gives back what comes later.
+        for id in batch.added {
+            handles::add_crossing(py, id);
+        }
+        for release in batch.released {
             match release {
                 Release::Crossings(id, count) => handles::release(py, id, count),
                 Release::Object(pointer) => {
@@ -74,7 +101,7 @@ pub(crate) fn drain(py: Python<'_>) {
 }
 
 fn push(release: Release) {
-    queue().push(release);
+    queue().released.push(release);
     QUEUED.store(true, Ordering::Relaxed);
     schedule();
 }
@@ -116,6 +143,6 @@ fn serve() {
     }
 }
 
-fn queue() -> MutexGuard<'static, Vec<Release>> {
+fn queue() -> MutexGuard<'static, Queue> {
     QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
 }

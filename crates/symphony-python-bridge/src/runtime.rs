@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 15] = [
+const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -37,6 +37,11 @@ const SOURCES: [(&str, &str, bool); 15] = [
     (
         "symphony_bridge._exit",
         include_str!("../python/symphony_bridge/_exit.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._futures",
+        include_str!("../python/symphony_bridge/_futures.py"),
         false,
     ),
     (
@@ -105,10 +110,12 @@ pub(crate) enum Function {
     ImportFile,
     Enter,
     Leave,
+    LeaveAll,
     Describe,
     MessageOf,
     FloatParameters,
     JsError,
+    LastingLoop,
     SignatureOf,
     OpenObject,
     RunLoop,
@@ -118,7 +125,7 @@ pub(crate) enum Function {
     Stream,
 }
 
-const FUNCTIONS: [(&str, &str); 18] = [
+const FUNCTIONS: [(&str, &str); 20] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -126,10 +133,12 @@ const FUNCTIONS: [(&str, &str); 18] = [
     ("symphony_bridge._code", "import_file"),
     ("symphony_bridge._context", "enter"),
     ("symphony_bridge._context", "leave"),
+    ("symphony_bridge._context", "leave_all"),
     ("symphony_bridge._describe", "describe"),
     ("symphony_bridge._describe", "message_of"),
     ("symphony_bridge._annotations", "float_parameters"),
     ("symphony_bridge.errors", "JsError"),
+    ("symphony_bridge._futures", "LastingLoop"),
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
     ("symphony_bridge._loop", "run"),

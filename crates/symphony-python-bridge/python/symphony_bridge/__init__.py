@@ -4,7 +4,16 @@ Inside a Node process this package is built into the core binary and is imported
 installed wheel of the same name can never load a second copy.
 """
 
-from symphony_bridge._native import BUILD_INFO, VERSION, JsFunction, JsMethod, JsObject, get_system_info
+from symphony_bridge._native import (
+    BUILD_INFO,
+    VERSION,
+    JsFunction,
+    JsMethod,
+    JsObject,
+    get_system_info,
+    get_system_info_async,
+    sleep_async,
+)
 
 # For type checkers only: the interpreter starts without the modules that few programs need.
 TYPE_CHECKING = False
@@ -21,6 +30,8 @@ __all__ = [
     "JsMethod",
     "JsObject",
     "get_system_info",
+    "get_system_info_async",
+    "sleep_async",
 ]
 __version__ = VERSION
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from _thread import _local
+
 from symphony_bridge.errors import JsError
 
 # For type checkers only: importing `typing` takes longer than starting the interpreter.
@@ -12,13 +14,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class _Entered(_local):
+    """The managers that this thread has entered and not left, the innermost last."""
+
+    def __init__(self) -> None:
+        self.managers: list[Any] = []
+
+
+_entered = _Entered()
+
+
 def enter(manager: Any) -> Any:
     """``__enter__`` as the ``with`` statement calls it."""
     kind = type(manager)
     if not hasattr(kind, "__enter__") or not hasattr(kind, "__exit__"):
         wanted = "an asynchronous context manager" if hasattr(kind, "__aenter__") else "an object without `__enter__`"
         raise TypeError(f"expected a context manager, got {wanted}: {kind.__module__}.{kind.__qualname__}")
-    return kind.__enter__(manager)
+    entered = kind.__enter__(manager)
+    _entered.managers.append(manager)
+    return entered
 
 
 def leave(manager: Any, error: Any) -> bool:
@@ -27,6 +41,11 @@ def leave(manager: Any, error: Any) -> bool:
     ``error`` is ``None``, an exception, or ``[name, message, stack, error]`` of a JavaScript error.
     """
     leave_manager = type(manager).__exit__
+    managers = _entered.managers
+    for index in reversed(range(len(managers))):
+        if managers[index] is manager:
+            del managers[index]
+            break
     if error is None:
         leave_manager(manager, None, None, None)
         return False
@@ -36,3 +55,13 @@ def leave(manager: Any, error: Any) -> bool:
         raise exception
     except BaseException:
         return bool(leave_manager(manager, *sys.exc_info()))
+
+
+def leave_all() -> None:
+    """Leaves what this thread has entered: the JavaScript that would have done so has ended. Errors are printed."""
+    while _entered.managers:
+        manager = _entered.managers[-1]
+        try:
+            leave(manager, JsError("Error", "the JavaScript environment of this `with` has ended", ""))
+        except BaseException as problem:
+            sys.excepthook(type(problem), problem, problem.__traceback__)

@@ -11,9 +11,9 @@ use symphony_wire::{Reader, Token};
 
 use super::event_loop::{self, Work};
 use super::streams::Control;
-use super::{Batch, Job, Status, interrupts};
+use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
-use crate::gil::Held;
+use crate::gil::{self, Held};
 use crate::javascript::{Answer, Objects, Question, Questions};
 use crate::operation::Header;
 use crate::releases;
@@ -122,6 +122,8 @@ pub struct Channel {
     questions: Questions,
     state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
+    /// Sessions that the environment opened and did not close.
+    sessions: Mutex<Vec<u32>>,
     /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
     coroutine_calls: Mutex<FxHashMap<u64, bool>>,
     knows_coroutine_calls: AtomicBool,
@@ -138,7 +140,7 @@ struct State {
 impl Channel {
     /// An open channel.
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
-        Arc::new(Self {
+        let channel = Arc::new(Self {
             wake,
             thread: std::thread::current().id(),
             calls: AtomicU32::new(0),
@@ -146,10 +148,13 @@ impl Channel {
             questions: Questions::default(),
             state: Mutex::default(),
             output: Mutex::default(),
+            sessions: Mutex::default(),
             coroutine_calls: Mutex::default(),
             knows_coroutine_calls: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-        })
+        });
+        lock(&OPEN).push(Arc::downgrade(&channel));
+        channel
     }
 
     /// The JavaScript objects that Python holds.
@@ -289,12 +294,13 @@ impl Channel {
         let wake = {
             let mut state = lock(&self.state);
             // Nobody wants it if the environment ended.
-            state.requests.contains_key(&id) && !self.closed.load(Ordering::Acquire) && {
-                complete(&mut state.completions, id, status as u8, value)
-            }
+            let wanted = state.requests.contains_key(&id) && !self.closed.load(Ordering::Acquire);
+            wanted.then(|| complete(&mut state.completions, id, status as u8, value))
         };
-        if wake {
-            self.wake.wake();
+        match wake {
+            Some(true) => self.wake.wake(),
+            Some(false) => {}
+            None => undelivered::give_back(undelivered::handles_in(value)),
         }
     }
 
@@ -387,21 +393,40 @@ impl Channel {
         std::mem::take(&mut *lock(&self.output))
     }
 
-    /// The environment ends: nothing is delivered any more and queued requests do not run.
-    pub fn close(self: &Arc<Self>) {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let released = std::mem::take(&mut lock(&self.state).requests);
-        for request in released.values() {
+    /// The environment ends: nothing is delivered any more, queued requests do not run and its sessions end. Idempotent; whether it was
+    /// open.
+    pub fn close(self: &Arc<Self>) -> bool {
+        let was_open = !self.closed.swap(true, Ordering::AcqRel);
+        let State { requests, completions } = std::mem::take(&mut *lock(&self.state));
+        for request in requests.values() {
             request.batch.taken[request.index].store(true, Ordering::Release);
         }
-        drop(released);
+        drop(requests);
+        undelivered::give_back(undelivered::handles_in_completions(&completions));
         self.refuse_questions();
-        if event_loop::is_used() {
+        for session in std::mem::take(&mut *lock(&self.sessions)) {
+            super::queue::close_session(session);
+        }
+        if was_open && event_loop::is_used() {
             // A loop that takes nothing any more has ended its tasks.
             drop(event_loop::push(Work::CancelAll(Arc::clone(self))));
         }
+        let closed = Arc::as_ptr(self);
+        lock(&OPEN).retain(|channel| channel.as_ptr() != closed && channel.strong_count() > 0);
+        was_open
+    }
+
+    /// Opens a session that ends with the environment.
+    pub fn open_session(&self) -> u32 {
+        let session = super::queue::open_session();
+        lock(&self.sessions).push(session);
+        session
+    }
+
+    /// Ends a session of this environment once its queued jobs are done.
+    pub fn close_session(&self, session: u32) {
+        lock(&self.sessions).retain(|open| *open != session);
+        super::queue::close_session(session);
     }
 
     /// From now on JavaScript answers no questions; those that wait fail.
@@ -452,9 +477,13 @@ impl Channel {
             // Released while it ran: the outcome is dropped at the end of this function, without the lock.
             None => (outcome, Vec::new()),
         };
-        let wake = !self.closed.load(Ordering::Acquire) && complete(&mut state.completions, id, status, value);
+        let closed = self.closed.load(Ordering::Acquire);
+        let wake = !closed && complete(&mut state.completions, id, status, value);
         drop(state);
         drop(previous);
+        if closed {
+            undelivered::give_back(undelivered::handles_in(value));
+        }
         if wake {
             self.wake.wake();
         }
@@ -485,6 +514,22 @@ impl Channel {
             self.wake.wake();
         }
     }
+}
+
+/// The environments that have not ended.
+static OPEN: Mutex<Vec<Weak<Channel>>> = Mutex::new(Vec::new());
+
+/// How many environments there are, and how many requests they know of: under way, or kept because their outcome is still needed.
+pub(super) fn environments_and_requests() -> (usize, usize) {
+    let open: Vec<_> = lock(&OPEN).iter().filter_map(Weak::upgrade).collect();
+    (open.len(), open.iter().map(|channel| channel.request_count()).sum())
+}
+
+/// Whether a thread of another environment is in the middle of a synchronous call, or about to leave Python for good.
+pub(crate) fn others_are_in_python() -> bool {
+    let own = std::thread::current().id();
+    let in_call = |channel: Arc<Channel>| channel.thread != own && channel.calls() & 1 == 1;
+    lock(&OPEN).iter().filter_map(Weak::upgrade).any(in_call) || gil::threads_are_ending()
 }
 
 /// Adds a completion; whether it is the first that nobody took.

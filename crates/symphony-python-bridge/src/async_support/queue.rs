@@ -12,6 +12,7 @@ use symphony_wire::{ErrorCode, Writer};
 use super::awaiting;
 use super::event_loop::{self, Work};
 use super::{Batch, Channel, Job, Place};
+use crate::contexts;
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
 use crate::interpreter::{self, STACK_BYTES};
@@ -41,6 +42,10 @@ pub struct Statistics {
     pub threads: usize,
     /// Sessions that are open.
     pub sessions: usize,
+    /// Environments that have not ended: the main thread, workers, sandboxes.
+    pub environments: usize,
+    /// Requests of all environments that are under way, or whose outcome is still needed.
+    pub requests: usize,
 }
 
 /// Jobs and the threads that take them.
@@ -201,7 +206,10 @@ pub fn close_session(id: u32) {
 
 /// The present figures.
 pub fn statistics() -> Statistics {
+    let (environments, requests) = super::channel::environments_and_requests();
     Statistics {
+        environments,
+        requests,
         threads: THREADS.load(Ordering::Relaxed),
         sessions: lock(&SESSIONS).queues.len(),
     }
@@ -408,6 +416,9 @@ impl Queue {
             });
             drop(attached);
         }
+        let attached = thread.attach();
+        contexts::leave_all(attached.python());
+        drop(attached);
         thread.end();
     }
 

@@ -1,6 +1,7 @@
 //! Which JavaScript objects of one environment Python holds.
 
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::ffi;
@@ -118,6 +119,14 @@ impl Objects {
     }
 }
 
+/// How many references there are, of all environments.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many JavaScript objects Python holds, of all environments, those that ended included.
+pub(crate) fn held_count() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
 /// A JavaScript object of one environment, held. Lives inside the Python object that stands for it.
 pub(crate) struct Reference {
     channel: Arc<Channel>,
@@ -125,6 +134,14 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
+    fn new(channel: &Arc<Channel>, id: u32) -> Self {
+        LIVE.fetch_add(1, Ordering::Relaxed);
+        Self {
+            channel: Arc::clone(channel),
+            id,
+        }
+    }
+
     pub(crate) fn channel(&self) -> &Arc<Channel> {
         &self.channel
     }
@@ -145,6 +162,7 @@ impl Reference {
 
 impl Drop for Reference {
     fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::Relaxed);
         // In a forked child nobody is there to hear of it, and the lock may be held for ever.
         if !interpreter::is_forked() && self.channel.objects().leave(self.id, self) {
             self.channel.wake();
@@ -162,10 +180,7 @@ pub(crate) fn object_for<'py>(
     if let Some(known) = objects.find(py, token.id) {
         return Ok(known);
     }
-    let reference = Reference {
-        channel: Arc::clone(channel),
-        id: token.id,
-    };
+    let reference = Reference::new(channel, token.id);
     // Without the lock: making an object may collect garbage, and so drop references.
     let name = token.name.to_owned();
     let (object, reference) = if let Some(parameters) = token.parameters {

@@ -57,9 +57,9 @@ pub enum ErrorCode {
     ///
     /// What the caller may do: ask for a copy with `$value()`, or for one member with `$get(name)`.
     HandleAsData,
-    /// `ERR_HANDLE_DISPOSED`: The Python handle was used after `$dispose()` or after the end of its `using` block.
+    /// `ERR_HANDLE_DISPOSED`: The Python handle was used after `$dispose()` or after the end of its `using` block, or a share had no handle left to adopt.
     ///
-    /// What the caller may do: keep the handle until its last use; `$ref()` gives an independent one.
+    /// What the caller may do: keep the handle until its last use; `$ref()` gives an independent one; share once for each adoption.
     HandleDisposed,
     /// `ERR_CLOSED`: The interpreter, session or host has been stopped.
     ///
@@ -152,7 +152,7 @@ impl ErrorCode {
             Self::InvalidArgument => "A function of this package was called with an argument it does not accept",
             Self::HandleAsData => "A Python handle was used where JavaScript expects plain data",
             Self::HandleDisposed => {
-                "The Python handle was used after `$dispose()` or after the end of its `using` block"
+                "The Python handle was used after `$dispose()` or after the end of its `using` block, or a share had no handle left to adopt"
             }
             Self::Closed => "The interpreter, session or host has been stopped",
             Self::Cancelled => "The call was cancelled by its AbortSignal",
