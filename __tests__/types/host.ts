@@ -9,6 +9,7 @@ import {
   type Handle,
   type Info,
   type PythonError,
+  type Session,
   type SyncHandle,
 } from 'symphony-python-bridge'
 import { type Equal, expectType } from './expect-type'
@@ -46,6 +47,17 @@ export async function host(): Promise<void> {
   const entered = await python.with(numpy, async (file: Handle) => (await file.name) === 'x')
   expectType<Equal<typeof entered, boolean | undefined>>()
   await using session = await python.session()
+  await python.with(numpy, (value: string, within) => {
+    expectType<Equal<typeof within, Session>>()
+    return value
+  })
+  await session.with(numpy, (value: string) => value)
+  numpy.zeros.$with({ thread: 'any' }).$with({ thread: 'loop' }).$with({ thread: session })
+  await python.import('numpy', { thread: session, timeout: 1 })
+  // @ts-expect-error no such thread
+  numpy.zeros.$with({ thread: 'main' })
+  // @ts-expect-error a module has no form to choose
+  await python.import('numpy', { returns: 'ref' })
   const inside = await session.import('sqlite3')
   expectType<Equal<typeof inside, Handle>>()
   // @ts-expect-error a session has asynchronous views only

@@ -7,11 +7,14 @@ import { rules } from '../rules/registry'
 import type { CallOptions, ConvertOptions, Returns, SyncCallOptions, ValueOptions } from '../types/options'
 import type { StandardSchema } from '../types/standard-schema'
 import { isStandardSchema } from './schema'
+import { checkedThread, type Thread } from './thread'
 
 /** Options without anything left to check. */
 export interface CheckedOptions {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
+  /** Where it runs; `undefined` is where the handle belongs. */
+  readonly thread: Thread | undefined
   readonly returns: Exclude<Returns, StandardSchema>
   /** Validates the result. */
   readonly schema: StandardSchema | undefined
@@ -23,6 +26,7 @@ export interface CheckedOptions {
 export const noOptions: CheckedOptions = {
   signal: undefined,
   timeout: undefined,
+  thread: undefined,
   returns: 'auto',
   schema: undefined,
   convert: undefined,
@@ -49,7 +53,9 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
       `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``,
     )
   }
-  return { signal, timeout, ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
+  const thread = options.thread === undefined ? base.thread : checkedThread(options.thread)
+  const result = chosenResult(options.returns, base)
+  return { signal, timeout, thread, ...result, convert: chosenConversion(options, base.convert) }
 }
 
 /** The options of a synchronous call; those that are left out come from `base`. */
@@ -67,7 +73,9 @@ const conversions = {
 const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
 const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
 const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
-const callOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'returns', ...conversionNames])
+/** The options of what has no result to choose a form for. */
+export const runOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'thread'])
+const callOptionNames: ReadonlySet<string> = new Set([...runOptionNames, 'returns', ...conversionNames])
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
 /** The choices of `options`, and for the others those of `base`. */

@@ -1,5 +1,4 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
-import { BridgeError } from '../errors/bridge-error'
 import { errorFromNative, relocated, withStackFrom } from '../errors/from-native'
 import { type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
@@ -12,6 +11,7 @@ import { convertFlag, flagsOffset, RequestWriter, type Named, type NamedOne, typ
 import { decodeErrorValue, decodeValue } from './result-decoder'
 import { validate, type Validated } from './schema'
 import type { CallContext } from './scope'
+import { sessionClosed } from './thread'
 
 /**
  * A batch that is larger than this leaves when the next request is there: about 200 small calls, so that Python begins with the first
@@ -51,7 +51,7 @@ class RequestQueue implements CallQueue {
     const call = new Call(this.#nextId(), context, this)
     const { scope, options } = context
     try {
-      if (scope.ended) throw new BridgeError('ERR_CLOSED', 'the session was closed; open another one')
+      if (scope.ended) throw sessionClosed()
       if (environment.closed) environment.port.submit(0)
       if (options.signal?.aborted) throw cancelled(options.signal)
       const resolved = target instanceof Call ? target.resolvedTarget() : target
@@ -267,6 +267,7 @@ class RequestQueue implements CallQueue {
     call.offset = offset
     call.named = named
     this.#pending.set(call.id, call)
+    call.context.scope.begin?.()
     this.#push(call)
   }
 
@@ -281,6 +282,7 @@ class RequestQueue implements CallQueue {
 
   /** The core is done with a request, and so with what it named. */
   #letGo(call: Call): void {
+    call.context.scope.end?.()
     const { named } = call
     if (named === undefined) return
     call.named = undefined

@@ -1,4 +1,5 @@
 /* Options of one call. */
+import type { Session } from './python'
 import type { StandardSchema } from './standard-schema'
 
 /**
@@ -37,8 +38,8 @@ export interface ConvertOptions {
   readonly dict?: 'auto' | 'object' | 'map' | undefined
 }
 
-/** Options of one asynchronous call. */
-export interface CallOptions extends ConvertOptions {
+/** Options of what runs in Python asynchronously, whatever it gives back. */
+export interface RunOptions {
   /**
    * Cancels the call. A call that has not started never starts; one that runs in Python goes on there, and its outcome is thrown
    * away. Either way the promise rejects at once with `ERR_CANCELLED`, name `'AbortError'`, and the reason of the signal as `cause`.
@@ -51,6 +52,18 @@ export interface CallOptions extends ConvertOptions {
    * @default no limit
    */
   readonly timeout?: number | undefined
+  /**
+   * Which Python thread runs it. `'any'`: one of the pool; `'loop'`: that of Python's event loop, which also is Python's main
+   * thread; a session: the one of that session, in its context. Handles in the result belong to the same thread: what is called
+   * through them runs there too. A session that was closed rejects with `ERR_CLOSED`; what is no thread throws
+   * `ERR_INVALID_ARGUMENT`.
+   * @default where the handle belongs: the session it came from, or else `'any'`
+   */
+  readonly thread?: 'any' | 'loop' | Session | undefined
+}
+
+/** Options of one asynchronous call. */
+export interface CallOptions extends RunOptions, ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
 }

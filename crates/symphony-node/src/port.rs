@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use napi::sys;
 use pyo3::prelude::*;
-use symphony_python_bridge::async_support::Channel;
+use symphony_python_bridge::async_support::{self, Channel};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{Attached, ThreadState};
 use symphony_python_bridge::interpreter;
@@ -50,6 +50,8 @@ pub(crate) struct Port {
     batch: RefCell<Vec<u8>>,
     delivering: Cell<bool>,
     listeners: Listeners,
+    /// The sessions that were opened here and not closed.
+    sessions: RefCell<Vec<u32>>,
 }
 
 /// JavaScript waits for a call into Python, and the thread is attached.
@@ -106,6 +108,7 @@ impl Port {
             batch: RefCell::default(),
             delivering: Cell::new(false),
             listeners,
+            sessions: RefCell::default(),
         }));
         if !FIRST_MADE.swap(true, Ordering::Relaxed) {
             FIRST.store(ptr::from_ref(port).cast_mut(), Ordering::Release);
@@ -364,9 +367,26 @@ impl Port {
         true
     }
 
+    /// Opens a session of this environment.
+    pub(crate) fn open_session(&self) -> u32 {
+        let session = async_support::open_session();
+        self.sessions.borrow_mut().push(session);
+        session
+    }
+
+    /// Ends a session once what is queued in it is done.
+    pub(crate) fn close_session(&self, session: u32) {
+        self.sessions.borrow_mut().retain(|open| *open != session);
+        async_support::close_session(session);
+    }
+
     /// The environment ends, or its JavaScript side was replaced.
     pub(crate) fn detach(&self) {
         self.channel.close();
+        // Nobody else knows them, and their threads would wait for ever.
+        for session in self.sessions.take() {
+            async_support::close_session(session);
+        }
         self.waker.disconnect();
     }
 }

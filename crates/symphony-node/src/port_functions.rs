@@ -451,14 +451,14 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
 }
 
 unsafe extern "C" fn open_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |_, arguments| {
-        Ok(js::number(arguments.env, async_support::open_session()))
+    plain::<0>(env, info, |port, arguments| {
+        Ok(js::number(arguments.env, port.open_session()))
     })
 }
 
 unsafe extern "C" fn close_session(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |_, arguments| {
-        async_support::close_session(arguments.u32(0));
+    plain::<1>(env, info, |port, arguments| {
+        port.close_session(arguments.u32(0));
         Ok(UNDEFINED)
     })
 }
