@@ -756,6 +756,16 @@ export interface RunOptions {
    * @default where the handle belongs: the session it came from, or else `'any'`
    */
   readonly thread?: 'any' | 'loop' | Session | undefined
+  /**
+   * Gets what Python prints to `sys.stdout` during this call, line by line, in the place of where it would go. It sees the lines of
+   * this call only, and all of them: also those of asyncio tasks, threads and work for thread pools that the call starts. They come
+   * before the promise settles, those of threads that go on come when they are printed. An exception that it throws is an uncaught one.
+   * What does not go through Python's `sys.stdout` object is not seen, such as the output of child processes.
+   * @default where `python.start` lets it go
+   */
+  readonly stdout?: ((line: string) => void) | undefined
+  /** The same for `sys.stderr`. @default where `python.start` lets it go */
+  readonly stderr?: ((line: string) => void) | undefined
 }
 
 /** Options of one asynchronous call. */

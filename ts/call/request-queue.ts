@@ -3,6 +3,7 @@ import { errorFromNative, relocated, withStackFrom } from '../errors/from-native
 import { type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
+import { callOutputs, wantedStreams } from './call-output'
 import { CallWatch, cancelled } from './call-watch'
 import { PendingCalls } from './pending-calls'
 import { isReturned, returnsFor, type OperationNumber } from './operation'
@@ -68,8 +69,10 @@ class RequestQueue implements CallQueue {
         args,
         named,
         convert,
+        streams: wantedStreams(options.output),
         scope,
       })
+      if (options.output !== undefined) callOutputs.open(call.id, options.output)
     } catch (error) {
       const refusal = relocated(error, this.start) as Error
       call.fail(() => refusal)
@@ -127,6 +130,7 @@ class RequestQueue implements CallQueue {
     this.#writer.clear()
     for (const call of calls) {
       this.#letGo(call)
+      if (call.status === 'queued') callOutputs.close(call.id)
       if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(), boundary))
     }
   }
@@ -135,7 +139,9 @@ class RequestQueue implements CallQueue {
     const call = this.#pending.get(id)
     if (call === undefined) return
     this.#pending.delete(id)
-    const { scope } = call.context
+    const { scope, options } = call.context
+    // Its lines come before its outcome.
+    if (options.output !== undefined) callOutputs.settle(id)
     if (status === Status.kept) {
       environment.port.guardRequest(id, call)
       if (!call.abandoned) call.keep()
@@ -327,6 +333,7 @@ class RequestQueue implements CallQueue {
       }
       out.add(call)
       this.#pending.delete(call.id)
+      callOutputs.close(call.id)
       if (!call.abandoned && lost !== undefined) call.fail((boundary) => lost.error(boundary))
       call.release()
       this.#letGo(call)
@@ -343,7 +350,7 @@ class RequestQueue implements CallQueue {
 
   #nextId(): number {
     do this.#lastId = this.#lastId === largestId ? 1 : this.#lastId + 1
-    while (this.#pending.get(this.#lastId) !== undefined)
+    while (this.#pending.get(this.#lastId) !== undefined || callOutputs.has(this.#lastId))
     return this.#lastId
   }
 

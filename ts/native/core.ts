@@ -83,7 +83,7 @@ export interface NativeCore {
   attach(
     mailbox: ArrayBuffer,
     onCompletions: (batch: Uint8Array) => void,
-    onOutput: (stream: 1 | 2, text: string) => void,
+    onOutput: (stream: 0 | 1 | 2, text: string, request: number) => void,
     onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
     onForgotten: (kind: Forgotten, number: number) => void,
   ): Port

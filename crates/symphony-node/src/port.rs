@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use napi::sys;
 use pyo3::prelude::*;
-use symphony_python_bridge::async_support::{self, Channel};
+use symphony_python_bridge::async_support::{self, Channel, Printed};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{Attached, ThreadState};
 use symphony_python_bridge::interpreter;
@@ -81,7 +81,7 @@ impl Drop for InCall<'_> {
 pub(crate) struct Listeners {
     /// `(batch: Uint8Array)`
     pub(crate) completions: sys::napi_ref,
-    /// `(stream, text)`
+    /// `(stream, text, request)`
     pub(crate) output: sys::napi_ref,
     /// `(large, length, number, outboxInUse, ownTurn): number`
     pub(crate) question: sys::napi_ref,
@@ -238,9 +238,10 @@ impl Port {
     /// Hands over what executor threads completed and what Python wrote, in that order of appearance to the user:
     /// output first, since it was written before the result.
     pub(crate) fn deliver(&self) {
-        self.deliver_output();
         let mut batch = self.batch.take();
+        // Taken before the output, so that what a call printed is there when the call is done.
         self.channel.take_completions(&mut batch);
+        self.deliver_output();
         if !batch.is_empty() {
             self.forget_completions(completions(&batch).count());
             self.delivering.set(true);
@@ -321,9 +322,13 @@ impl Port {
 
     /// Hands over what Python wrote.
     pub(crate) fn deliver_output(&self) {
-        for (stream, text) in self.channel.take_output() {
+        for Printed { stream, request, text } in self.channel.take_output() {
             js::scope(self.env, || {
-                let arguments = [js::number(self.env, stream.into()), js::string(self.env, &text)];
+                let arguments = [
+                    js::number(self.env, stream.into()),
+                    js::string(self.env, &text),
+                    js::number(self.env, request),
+                ];
                 js::call(self.env, js::referenced(self.env, self.listeners.output), &arguments);
             });
         }

@@ -16,6 +16,7 @@
 
 mod channel;
 mod forked;
+mod output;
 mod queue;
 mod readiness;
 
@@ -30,6 +31,8 @@ use symphony_wire::{ErrorCode, JsObject, Writer};
 pub(crate) use channel::Closed;
 pub use channel::{Channel, Wake, emit_output, listen_to_output};
 pub use forked::end_child;
+pub(crate) use output::CallOutput;
+pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 
@@ -40,6 +43,7 @@ use crate::javascript;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
+use output::{Capture, Sink};
 use queue::{Announced, Queue, Seat};
 use readiness::Readiness;
 
@@ -73,6 +77,8 @@ struct Job {
     named: Option<Vec<u32>>,
     /// While it waits for another request: the session to which it will come back.
     seat: Option<Seat>,
+    /// Where its text goes, if it wants that for itself.
+    sink: Option<Arc<Sink>>,
 }
 
 impl Job {
@@ -143,11 +149,14 @@ fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announc
     let reported = catch_unwind(AssertUnwindSafe(|| {
         // Also for the conversion of the result, which may run code of the objects in it.
         let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
-        let result = match refused {
-            Some(failure) => Err(failure),
-            None => operate(py, &job, queue),
+        let capture = Capture::begin(py, &job, context.is_none());
+        let result = match (refused, &capture) {
+            (Some(failure), _) => Err(failure),
+            (None, Err(error)) => Err(error.clone_ref(py).into()),
+            (None, Ok(_)) => operate(py, &job, queue),
         };
         let reported = report(py, &job, result, writer);
+        drop(capture);
         drop(context);
         reported
     }));

@@ -29,6 +29,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add("BUILD_INFO", build)?;
     javascript::fill(module)?;
+    module.add_class::<async_support::CallOutput>()?;
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(emit_output, module)?)?;
     module.add_function(wrap_pyfunction!(poison_after_fork, module)?)
@@ -53,7 +54,7 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 }
 
 #[pyfunction]
-fn emit_output(stream: u8, text: String) {
+fn emit_output(stream: u8, text: &str) {
     async_support::emit_output(stream, text);
 }
 

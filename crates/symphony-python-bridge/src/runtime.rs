@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 14] = [
+const SOURCES: [(&str, &str, bool); 15] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -52,6 +52,11 @@ const SOURCES: [(&str, &str, bool); 14] = [
     (
         "symphony_bridge._open",
         include_str!("../python/symphony_bridge/_open.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._output",
+        include_str!("../python/symphony_bridge/_output.py"),
         false,
     ),
     (
@@ -106,9 +111,11 @@ pub(crate) enum Function {
     JsError,
     SignatureOf,
     OpenObject,
+    BeginCapture,
+    EndCapture,
 }
 
-const FUNCTIONS: [(&str, &str); 13] = [
+const FUNCTIONS: [(&str, &str); 15] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -122,6 +129,8 @@ const FUNCTIONS: [(&str, &str); 13] = [
     ("symphony_bridge.errors", "JsError"),
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
+    ("symphony_bridge._output", "begin_capture"),
+    ("symphony_bridge._output", "end_capture"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

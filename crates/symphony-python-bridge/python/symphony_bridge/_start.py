@@ -27,7 +27,7 @@ def begin(settings: dict[str, Any]) -> None:
     _streams.install(settings["stdout"], settings["stderr"])
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_native.poison_after_fork)
-        os.register_at_fork(after_in_child=_streams.renew_locks)
+        os.register_at_fork(after_in_child=_streams.renew_after_fork)
     _imports.install()
     main = get_ident()
     _imports.after_import("threading", lambda threading: _correct_main_thread(threading, main))

@@ -7,9 +7,11 @@ use std::thread::ThreadId;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::output::Waiting;
 use super::{Batch, Job};
 use crate::errors::Failure;
 use crate::gil::Held;
+use crate::interpreter;
 use crate::javascript::{Answer, Objects, Question, Questions};
 use crate::releases;
 
@@ -64,7 +66,7 @@ pub struct Channel {
     objects: Objects,
     questions: Questions,
     state: Mutex<State>,
-    output: Mutex<Vec<(u8, String)>>,
+    output: Waiting,
     closed: AtomicBool,
 }
 
@@ -85,7 +87,7 @@ impl Channel {
             objects: Objects::default(),
             questions: Questions::default(),
             state: Mutex::default(),
-            output: Mutex::default(),
+            output: Waiting::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -201,9 +203,14 @@ impl Channel {
         std::mem::swap(&mut lock(&self.state).completions, batch);
     }
 
-    /// The text that Python wrote since the last time.
-    pub fn take_output(&self) -> Vec<(u8, String)> {
-        std::mem::take(&mut *lock(&self.output))
+    /// What Python printed and nobody took yet.
+    pub(super) fn output(&self) -> &Waiting {
+        &self.output
+    }
+
+    /// Whether the environment has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// The environment ends: nothing is delivered any more and queued requests do not run.
@@ -289,21 +296,6 @@ impl Channel {
             None => Known::Unknown,
         }
     }
-
-    fn write_output(&self, stream: u8, text: String) {
-        if self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let was_empty = {
-            let mut output = lock(&self.output);
-            let was_empty = output.is_empty();
-            output.push((stream, text));
-            was_empty
-        };
-        if was_empty {
-            self.wake.wake();
-        }
-    }
 }
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());
@@ -314,10 +306,14 @@ pub fn listen_to_output(channel: &Arc<Channel>) {
 }
 
 /// Text for the listening channel; dropped if there is none any more.
-pub fn emit_output(stream: u8, text: String) {
+pub fn emit_output(stream: u8, text: &str) {
+    // The lock may be held for ever in a forked child.
+    if interpreter::is_forked() {
+        return;
+    }
     let listener = lock(&LISTENER).upgrade();
     if let Some(channel) = listener {
-        channel.write_output(stream, text);
+        channel.print(stream, 0, text);
     }
 }
 

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 use symphony_wire::{ErrorCode, Writer};
 
+use super::output::Sink;
 use super::{Batch, Channel, Job};
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
@@ -145,6 +146,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             header,
             named: None,
             seat: None,
+            sink: Sink::of(channel, header.request, header.outputs()),
         };
         if header.session == 0 {
             pooled.push(job);
