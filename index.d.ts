@@ -18,6 +18,59 @@ export type AnyKw = Kw<object, PropertyKey>
 /** Positional arguments; the last one may be made by `kw`. */
 export type Arguments = readonly unknown[]
 
+/** The names of Python's own levels. */
+export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
+
+/** One record of Python's `logging`, with its message formatted. */
+export interface LogRecord {
+  /** The name of the logger, such as `urllib3.connectionpool`. */
+  readonly name: string
+  /** The name of its level; programs may add levels to Python's own. */
+  readonly level: LogLevel | (string & {})
+  /** Its level as a number: 10, 20, 30, 40, 50 for Python's own. */
+  readonly levelNumber: number
+  /** The message with its arguments in place. */
+  readonly message: string
+  /** When it was made, in milliseconds since 1970, as `Date.now()` counts. */
+  readonly time: number
+  /** The path of the source file. */
+  readonly file: string
+  /** The line there. */
+  readonly line: number
+  /** The function there. */
+  readonly function: string
+  /** The name of the Python thread. */
+  readonly thread: string
+  /** The name of the asyncio task, if there was one; from Python 3.12. */
+  readonly task?: string
+  /** The traceback of the exception that came with it (`logger.exception`). */
+  readonly exception?: string
+  /** The stack that came with it (`stack_info=True`). */
+  readonly stack?: string
+  /** What the program added (`extra={…}`): plain data as it is, anything else as the text of its `repr`. */
+  readonly extra: Readonly<Record<string, unknown>>
+}
+
+/** Which log records a function gets. */
+export interface LoggingOptions {
+  /**
+   * Gets each record that reaches Python's root logger, in order, without Python waiting for it. An exception that it throws is an
+   * uncaught one. At most 10,000 records or 16 MiB wait for it; how many were dropped beyond that, a record of the logger
+   * `symphony_bridge.logging` says, as `extra.dropped`.
+   */
+  readonly handler: (record: LogRecord) => void
+  /** The level that Python's root logger is set to: a name or a number. @default Python's own, `'WARNING'` */
+  readonly level?: LogLevel | number | undefined
+  /** Also what Python's `warnings` would print, as records of the logger `py.warnings`. @default false */
+  readonly warnings?: boolean | undefined
+  /**
+   * Also exceptions that nobody catches in Python's threads and finalizers, as errors of the logger `symphony_bridge.uncaught`, in the
+   * place of text on `sys.stderr`.
+   * @default false
+   */
+  readonly uncaught?: boolean | undefined
+}
+
 /** A schema of zod, valibot, arktype or any other library of the specification. */
 export interface StandardSchema<Out = unknown> {
   readonly '~standard': {
@@ -573,6 +626,12 @@ export interface StartOptions {
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */
   readonly stderr?: Output | undefined
+  /**
+   * Records of Python's `logging`: a function that gets those of the root logger, or options with one. The handler is installed
+   * when the program imports `logging`; a configuration of the program's that replaces the handlers of the root logger replaces it.
+   * @default none: `logging` is the program's own
+   */
+  readonly logging?: ((record: LogRecord) => void) | LoggingOptions | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
 }

@@ -8,6 +8,7 @@ import {
   type Call,
   type Handle,
   type Info,
+  type LogRecord,
   type PythonError,
   type Session,
   type SyncHandle,
@@ -24,7 +25,14 @@ export async function host(): Promise<void> {
     threads: 2,
     stdout: 'ignore',
     stderr: (line) => line.trim(),
+    logging: {
+      handler: (record) => expectType<Equal<typeof record, LogRecord>>(),
+      level: 'INFO',
+    },
   })
+  await python.start({ logging: ({ level, extra }) => [level.length, extra.user] })
+  // @ts-expect-error no such level
+  await python.start({ logging: { handler: () => undefined, level: 'LOUD' } })
   // @ts-expect-error no such mode yet
   await python.start({ mode: 'worker' })
   // @ts-expect-error no such option
@@ -54,6 +62,9 @@ export async function host(): Promise<void> {
   await session.with(numpy, (value: string) => value)
   numpy.zeros.$with({ thread: 'any' }).$with({ thread: 'loop' }).$with({ thread: session })
   await python.import('numpy', { thread: session, timeout: 1 })
+  numpy.zeros.$with({ stdout: (line) => line.trim(), stderr: console.error })
+  // @ts-expect-error a function is what lines go to
+  numpy.zeros.$with({ stdout: 'ignore' })
   // @ts-expect-error no such thread
   numpy.zeros.$with({ thread: 'main' })
   // @ts-expect-error a module has no form to choose

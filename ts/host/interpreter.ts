@@ -13,6 +13,7 @@ import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest 
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { chosenInterpreter } from './locate-report'
+import { deliverRecords, receiverOf } from './log-records'
 import {
   checkSameConversion,
   checkSameOptions,
@@ -132,6 +133,7 @@ class Interpreter {
         if (request !== 0) callOutputs.push(stream, text, request)
         else if (stream !== 0) this.#output[stream - 1]?.push(text)
       },
+      logged: (batch) => deliverRecords(batch, receiverOf(this.#options.logging) ?? ignoreRecord),
       asked: answerQuestion,
       forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
     })
@@ -183,6 +185,9 @@ class Interpreter {
     for (const lines of this.#output) lines?.end()
   }
 }
+
+/** The start of another environment did not ask for records, so there are none. */
+function ignoreRecord(): void {}
 
 /** The one of this environment. */
 export const interpreter = new Interpreter()

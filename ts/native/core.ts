@@ -17,6 +17,8 @@ export interface CoreConfig {
   readonly threads: number
   readonly stdout: OutputMode
   readonly stderr: OutputMode
+  /** Which log records are handed over. */
+  readonly logging: { readonly level: number | null; readonly warnings: boolean; readonly uncaught: boolean } | null
 }
 
 /** Where Python's output goes. */
@@ -86,6 +88,7 @@ export interface NativeCore {
     onOutput: (stream: 0 | 1 | 2, text: string, request: number) => void,
     onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
     onForgotten: (kind: Forgotten, number: number) => void,
+    onLogged: (batch: Uint8Array) => void,
   ): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void

@@ -19,6 +19,8 @@ export interface PortListener {
   /** Answers a question of Python's; see callback/answer.ts. */
   asked(large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean): number
   forgotten(kind: Forgotten, number: number): void
+  /** Log records; see host/log-records.ts. */
+  logged(batch: Uint8Array): void
 }
 
 class Environment {
@@ -76,6 +78,7 @@ class Environment {
       (stream, text, request) => listener.printed(stream, text, request),
       (large, length, number, outboxInUse, ownTurn) => listener.asked(large, length, number, outboxInUse, ownTurn),
       (kind, number) => listener.forgotten(kind, number),
+      (batch) => listener.logged(batch),
     )
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
     this.port = { ...port }

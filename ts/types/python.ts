@@ -1,6 +1,7 @@
 /* The host object `python` and what it takes and gives. */
 import type { Call, Handle } from './handle'
 import type { CallOptions, ConvertOptions, RunOptions } from './options'
+import type { LoggingOptions, LogRecord } from './logging'
 import type { ClassConversionRule, ConversionRule } from './rules'
 import type { SyncHandle, SyncMembers } from './sync-handle'
 import type { AsyncModule, AsyncObject, SyncModule } from './typed-modules'
@@ -34,6 +35,12 @@ export interface StartOptions {
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */
   readonly stderr?: Output | undefined
+  /**
+   * Records of Python's `logging`: a function that gets those of the root logger, or options with one. The handler is installed
+   * when the program imports `logging`; a configuration of the program's that replaces the handlers of the root logger replaces it.
+   * @default none: `logging` is the program's own
+   */
+  readonly logging?: ((record: LogRecord) => void) | LoggingOptions | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
 }

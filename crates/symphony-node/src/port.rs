@@ -87,6 +87,8 @@ pub(crate) struct Listeners {
     pub(crate) question: sys::napi_ref,
     /// `(kind: 0 dropped | 1 read, number)`
     pub(crate) forgotten: sys::napi_ref,
+    /// `(batch: Uint8Array)`
+    pub(crate) logged: sys::napi_ref,
 }
 
 impl Port {
@@ -320,8 +322,14 @@ impl Port {
         Some(Answer { bytes, pinned })
     }
 
-    /// Hands over what Python wrote.
+    /// Hands over what Python wrote and logged.
     pub(crate) fn deliver_output(&self) {
+        let logs = self.channel.take_logs();
+        if !logs.is_empty() {
+            js::scope(self.env, || {
+                self.call_with_bytes(self.listeners.logged, &logs);
+            });
+        }
         for Printed { stream, request, text } in self.channel.take_output() {
             js::scope(self.env, || {
                 let arguments = [
@@ -351,6 +359,11 @@ impl Port {
 
     /// Whether there was memory for it.
     fn hand_over_whole(&self, batch: &[u8]) -> bool {
+        self.call_with_bytes(self.listeners.completions, batch)
+    }
+
+    /// Whether there was memory for the bytes.
+    fn call_with_bytes(&self, listener: sys::napi_ref, batch: &[u8]) -> bool {
         let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
             return false;
         };
@@ -368,7 +381,7 @@ impl Port {
                 &raw mut view,
             );
         }
-        js::call(self.env, js::referenced(self.env, self.listeners.completions), &[view]);
+        js::call(self.env, js::referenced(self.env, listener), &[view]);
         true
     }
 

@@ -16,6 +16,7 @@
 
 mod channel;
 mod forked;
+mod logs;
 mod output;
 mod queue;
 mod readiness;
@@ -31,6 +32,7 @@ use symphony_wire::{ErrorCode, JsObject, Writer};
 pub(crate) use channel::Closed;
 pub use channel::{Channel, Wake, emit_output, listen_to_output};
 pub use forked::end_child;
+pub(crate) use logs::{emit_log, has_plain_form};
 pub(crate) use output::CallOutput;
 pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};

@@ -1,5 +1,6 @@
 //! What Rust offers to Python: the compiled module behind the package `symphony_bridge`.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -32,6 +33,8 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<async_support::CallOutput>()?;
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(emit_output, module)?)?;
+    module.add_function(wrap_pyfunction!(emit_log, module)?)?;
+    module.add_function(wrap_pyfunction!(has_plain_form, module)?)?;
     module.add_function(wrap_pyfunction!(poison_after_fork, module)?)
 }
 
@@ -56,6 +59,16 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pyfunction]
 fn emit_output(stream: u8, text: &str) {
     async_support::emit_output(stream, text);
+}
+
+#[pyfunction]
+fn emit_log(record: &Bound<'_, PyAny>) -> PyResult<()> {
+    async_support::emit_log(record).map_err(|_| PyTypeError::new_err("a log record holds plain data only"))
+}
+
+#[pyfunction]
+fn has_plain_form(value: &Bound<'_, PyAny>) -> bool {
+    async_support::has_plain_form(value)
 }
 
 #[pyfunction]

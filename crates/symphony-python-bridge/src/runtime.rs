@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 15] = [
+const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -47,6 +47,11 @@ const SOURCES: [(&str, &str, bool); 15] = [
     (
         "symphony_bridge._javascript",
         include_str!("../python/symphony_bridge/_javascript.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._logging",
+        include_str!("../python/symphony_bridge/_logging.py"),
         false,
     ),
     (

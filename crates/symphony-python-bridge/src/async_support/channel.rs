@@ -7,6 +7,7 @@ use std::thread::ThreadId;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::logs::Logs;
 use super::output::Waiting;
 use super::{Batch, Job};
 use crate::errors::Failure;
@@ -67,6 +68,7 @@ pub struct Channel {
     questions: Questions,
     state: Mutex<State>,
     output: Waiting,
+    logs: Logs,
     closed: AtomicBool,
 }
 
@@ -88,6 +90,7 @@ impl Channel {
             questions: Questions::default(),
             state: Mutex::default(),
             output: Waiting::default(),
+            logs: Logs::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -208,6 +211,11 @@ impl Channel {
         &self.output
     }
 
+    /// What Python logged and nobody took yet.
+    pub(super) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
     /// Whether the environment has ended.
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
@@ -300,7 +308,7 @@ impl Channel {
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());
 
-/// From now on text that Python writes to a stream in `callback` mode goes to this channel.
+/// From now on text that Python writes to a stream in `callback` mode, and what it logs, goes to this channel.
 pub fn listen_to_output(channel: &Arc<Channel>) {
     *lock(&LISTENER) = Arc::downgrade(channel);
 }
@@ -311,10 +319,14 @@ pub fn emit_output(stream: u8, text: &str) {
     if interpreter::is_forked() {
         return;
     }
-    let listener = lock(&LISTENER).upgrade();
-    if let Some(channel) = listener {
+    if let Some(channel) = listener() {
         channel.print(stream, 0, text);
     }
+}
+
+/// The channel that listens to output.
+pub(super) fn listener() -> Option<Arc<Channel>> {
+    lock(&LISTENER).upgrade()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
