@@ -634,6 +634,12 @@ export interface StartOptions {
   readonly logging?: ((record: LogRecord) => void) | LoggingOptions | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
+  /**
+   * Which asyncio loop runs the coroutines that JavaScript awaits. `'uvloop'` is used if it is installed in Python's environment;
+   * otherwise Python warns, and its own loop runs.
+   * @default 'asyncio'
+   */
+  readonly eventLoop?: 'asyncio' | 'uvloop' | undefined
 }
 
 /** What runs. */
@@ -796,14 +802,16 @@ export interface ConvertOptions {
 /** Options of what runs in Python asynchronously, whatever it gives back. */
 export interface RunOptions {
   /**
-   * Cancels the call. A call that has not started never starts; one that runs in Python goes on there, and its outcome is thrown
-   * away. Either way the promise rejects at once with `ERR_CANCELLED`, name `'AbortError'`, and the reason of the signal as `cause`.
+   * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
+   * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
+   * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
+   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
    * @default no signal
    */
   readonly signal?: AbortSignal | undefined
   /**
-   * Milliseconds from the moment of the call, waiting time included, after which the promise rejects with `ERR_TIMEOUT`. What runs
-   * in Python goes on there, as with `signal`.
+   * Milliseconds from the moment of the call, waiting time included, after which it is cancelled as by `signal`; the error is
+   * `ERR_TIMEOUT`.
    * @default no limit
    */
   readonly timeout?: number | undefined
@@ -831,6 +839,12 @@ export interface RunOptions {
 export interface CallOptions extends RunOptions, ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
+  /**
+   * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
+   * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
+   * @default 64
+   */
+  readonly highWaterMark?: number | undefined
 }
 
 /** Options of a synchronous view: a synchronous call cannot be cancelled. */
@@ -1113,7 +1127,18 @@ export interface BridgeErrorOptions {
   readonly cause?: unknown
   /** Where in the arguments or the result the failure is, such as `args[0].rows[3].price`. */
   readonly path?: string
+  /** What became of the call. */
+  readonly callState?: CallState | undefined
 }
+
+/**
+ * What is true of a call that was cancelled, or whose `timeout` was over.
+ *
+ * - `'not started'`: nothing of it has run, and nothing will
+ * - `'cancelled'`: it had started, and was ended before its end
+ * - `'still running'`: it could not be interrupted, and goes on in Python; its outcome will be thrown away
+ */
+export type CallState = 'not started' | 'cancelled' | 'still running'
 
 /**
  * A failure of the bridge rather than an exception that Python code raised (that is a `PythonError`).
@@ -1126,6 +1151,8 @@ export declare class BridgeError extends Error {
   readonly code: BridgeErrorCode
   /** Where in the arguments or the result a value could not cross, such as `args[0].rows[3].price`. */
   readonly path?: string
+  /** With `ERR_CANCELLED` and `ERR_TIMEOUT`: what is true of the call. */
+  readonly callState?: CallState
   constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions)
 }
 

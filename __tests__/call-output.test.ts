@@ -84,11 +84,34 @@ test('`eval`, `exec`, `import` and chains have it too', async () => {
 test('what a generator prints goes there item by item', async () => {
   const { lines, options } = collector()
   const loud = await printing.Loud<Handle>()
-  for await (const number of loud.$with(options)) {
+  for await (const number of loud.$with({ ...options, highWaterMark: 0 })) {
     expect(lines).toEqual([`next 0`, `next 1`].slice(0, Number(number) + 1))
     if (number === 1) break
   }
   expect(lines).toEqual(['next 0', 'next 1', 'closed'])
+})
+
+test('coroutines and asynchronous generators have it, on the loop and from sessions', async () => {
+  await using session = await python.session()
+  const calls = ['any', 'loop', session].map(async (thread, index) => {
+    const { lines, options } = collector()
+    const word = String(index)
+    const talk = printing.talk.$with({ ...options, thread } as CallOptions)
+    // The second time it is known to be a coroutine function.
+    for (let round = 0; round < 2; round += 1) {
+      await talk(word)
+      expect(lines.splice(0).sort()).toEqual(['begins', 'ends', 'task', 'thread'].map((end) => `${word} ${end}`))
+    }
+    const items: unknown[] = []
+    const owner = thread === 'loop' ? 'any' : thread
+    for await (const item of printing.count.$with({ ...options, thread: owner } as CallOptions)<Handle>(3))
+      items.push(item)
+    expect(items).toEqual([0, 1, 2])
+    expect(lines).toEqual(['async next 0', 'async next 1', 'async next 2', 'async closed'])
+  })
+  await Promise.all(calls)
+  await session.eval('print("free")')
+  expect(elsewhere).toEqual(['free'])
 })
 
 describe('what a call starts', () => {

@@ -17,7 +17,7 @@ export { PyTuple } from './values/tuple'
 export { PyUUID } from './values/uuid'
 
 export type { BridgeErrorCode } from './generated/error-codes'
-export type { BridgeErrorOptions } from './errors/bridge-error'
+export type { BridgeErrorOptions, CallState } from './errors/bridge-error'
 export type { BuiltinException, PythonFrame } from './errors/python-error'
 export type * from './types/handle'
 export type * from './types/keywords'

@@ -8,7 +8,7 @@ import { hasState } from './call/subject'
 import { sessionClosed } from './call/thread'
 import { isThenable } from './call/thenable'
 import { BridgeError } from './errors/bridge-error'
-import { PythonError } from './errors/python-error'
+import { exceptionArgument } from './call/exception-argument'
 import { AsyncProxy } from './handle/async-proxy'
 import { handlerOf } from './handle/internal'
 import type { HandleState } from './handle/state'
@@ -76,7 +76,7 @@ async function enterAndExit(
   try {
     result = await body(arrived(entered, await block.start(Operation.value, entered).promise))
   } catch (error) {
-    const swallowed = await block.start(Operation.exit, state, [], [exitArgument(error)]).promise
+    const swallowed = await block.start(Operation.exit, state, [], [exceptionArgument(error)]).promise
     if (swallowed === true) return undefined
     throw error
   }
@@ -112,7 +112,7 @@ function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown)
       )
     }
   } catch (error) {
-    if (operateSync(state, Operation.exit, [exitArgument(error)]) === true) return undefined
+    if (operateSync(state, Operation.exit, [exceptionArgument(error)]) === true) return undefined
     throw error
   }
   operateSync(state, Operation.exit, [null])
@@ -141,13 +141,6 @@ async function managerState(manager: unknown, block: CallContext): Promise<Handl
   const object = handlerOf(await context.start(Operation.value, handler.target, handler.steps).promise)
   if (!hasState(object)) throw notAManager('a handle, path or call')
   return object.state
-}
-
-/** What `__exit__` is shown: the exception itself if it came from Python, else the words of the JavaScript error. */
-function exitArgument(error: unknown): unknown {
-  if (error instanceof PythonError && PythonError.stateOf(error) !== undefined) return error
-  if (error instanceof Error) return [error.name, error.message, error.stack ?? '']
-  return ['Error', String(error), '']
 }
 
 function checkBody(body: unknown): void {

@@ -1,9 +1,12 @@
 /* Watches a call's signal and timeout, and stops watching when the call settles. */
-import { BridgeError } from '../errors/bridge-error'
+import { BridgeError, type CallState } from '../errors/bridge-error'
 import type { CheckedOptions } from './options'
 
+/** Makes the error of a call that is not wanted any more, once it is known what became of it. */
+export type MakeWatchError = (state: CallState | undefined) => BridgeError
+
 /** Told at most once that a call is not wanted any more. */
-export type GiveUp = (makeError: () => BridgeError) => void
+export type GiveUp = (makeError: MakeWatchError) => void
 
 /** The signal and the timer of one call. */
 export class CallWatch {
@@ -16,13 +19,13 @@ export class CallWatch {
     this.#signal = signal
     this.#aborted = () => {
       this.end()
-      giveUp(() => cancelled(signal))
+      giveUp((state) => cancelled(signal, state))
     }
     signal?.addEventListener('abort', this.#aborted, { once: true })
     if (timeout !== undefined && timeout <= longestTimer) {
       this.#timer = setTimeout(() => {
         this.end()
-        giveUp(() => new BridgeError('ERR_TIMEOUT', `the call did not finish within ${timeout} ms`))
+        giveUp((state) => timedOut(timeout, state))
       }, timeout)
     }
   }
@@ -39,8 +42,19 @@ export class CallWatch {
 }
 
 /** The error of a call that its signal cancelled. */
-export function cancelled(signal: AbortSignal | undefined): BridgeError {
-  return new BridgeError('ERR_CANCELLED', 'the call was cancelled by its signal', { cause: signal?.reason as unknown })
+export function cancelled(signal: AbortSignal | undefined, callState: CallState | undefined): BridgeError {
+  const message = `the call was cancelled by its signal${explained(callState)}`
+  return new BridgeError('ERR_CANCELLED', message, { cause: signal?.reason as unknown, callState })
+}
+
+function timedOut(timeout: number, callState: CallState | undefined): BridgeError {
+  const message = `the call did not finish within ${timeout} ms${explained(callState)}`
+  return new BridgeError('ERR_TIMEOUT', message, { callState })
+}
+
+function explained(callState: CallState | undefined): string {
+  if (callState === 'not started') return ' and has not started'
+  return callState === 'still running' ? ' and is still running in Python, which cannot interrupt it now' : ''
 }
 
 /** Node turns longer timers into immediate ones. */

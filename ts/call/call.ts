@@ -3,6 +3,7 @@ import type { InspectOptionsStylized } from 'node:util'
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import type { StackBoundary } from '../errors/from-native'
+import { inMicrotaskOfAwaiter, type MakeError } from '../errors/rejection'
 import { AsyncProxy } from '../handle/async-proxy'
 import { dataUse, unawaitedAsData } from '../handle/data-misuse'
 import { handlerOf } from '../handle/internal'
@@ -11,7 +12,7 @@ import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import type { Arrival } from '../rules/results'
 import type { StandardSchema } from '../types/standard-schema'
-import type { CallWatch } from './call-watch'
+import type { CallWatch, MakeWatchError } from './call-watch'
 import { arrivalOf, givesValue, isValidated, Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
 import type { Named } from './request-writer'
@@ -37,10 +38,20 @@ const noSteps: readonly Step[] = []
 export interface CallQueue {
   /** Sets or clears the flag that asks for the conversion of the outcome, while the request is still in the batch. */
   setConversion(call: Call, convert: boolean): void
+  /** Hands the batch over now. */
+  flush(): void
+  /** A call is not wanted any more. */
+  giveUp(call: Call, makeError: MakeWatchError): void
 }
 
-/** Makes the error of a call, with a stack that begins at the caller of `boundary`. */
-export type MakeError = (boundary: StackBoundary) => Error
+/** Who gets the items of a call that is a stream. */
+export interface CallStream {
+  item(value: unknown): void
+  itemFailed(makeError: MakeError): void
+  thrown(): void
+  finished(): void
+  failed(makeError: MakeError): void
+}
 
 /** The handler of a call. */
 export class Call extends AsyncProxy {
@@ -53,6 +64,12 @@ export class Call extends AsyncProxy {
   named: Named
   /** Ends the wait for a signal or a timeout. */
   watch: CallWatch | undefined
+  /** Gets its items, if it is a stream. */
+  stream: CallStream | undefined
+  /** Whoever wanted it has called it off while it ran, and this makes the error of that. */
+  unwanted: MakeWatchError | undefined
+  /** How long it may go on after that. */
+  grace: NodeJS.Timeout | undefined
   /** Its promise was rejected early: nobody wants the outcome any more. */
   abandoned = false
   /** Requests under way that name this one: until they are done, the core must remember it. */
@@ -100,9 +117,26 @@ export class Call extends AsyncProxy {
     return arrivalOf(this.operation, this.context.options.returns)
   }
 
+  /** Its items go to `stream`, which also gets its failure. */
+  follow(stream: CallStream): void {
+    this.stream = stream
+    if (this.status === 'error') stream.failed(this.#makeError!)
+  }
+
+  /** It is not wanted any more. */
+  giveUp(makeError: MakeWatchError): void {
+    this.queue.giveUp(this, makeError)
+  }
+
+  /** Leaves its batch now, if Python runs. */
+  send(): void {
+    if (this.status === 'queued') this.queue.flush()
+  }
+
   /** Its outcome is there. */
   fulfil(value: unknown): void {
     this.#settle('value', value)
+    this.stream?.finished()
     this.#resolve?.(value)
   }
 
@@ -143,6 +177,11 @@ export class Call extends AsyncProxy {
    */
   fail(makeError: MakeError): void {
     this.#makeError = makeError
+    if (this.stream !== undefined) {
+      this.#settle('error', undefined)
+      this.stream.failed(makeError)
+      return
+    }
     // `then` may have been looked up but not called yet.
     if (this.#awaited) this.#promise ??= this.#newPromise()
     this.#settle('error', undefined)
@@ -323,18 +362,6 @@ const promiseMembers = {
 
 function callBehind(proxy: object): Call {
   return handlerOf(proxy) as Call
-}
-
-const resolved = Promise.resolve()
-
-/**
- * A promise that rejects two microtasks from now with an error made then. The promise that is resolved with it has by then
- * subscribed, and V8 finds the awaiting functions through that subscription when the error captures its stack.
- */
-function inMicrotaskOfAwaiter(makeError: MakeError): Promise<never> {
-  return resolved.then(ignore).then(function rejection() {
-    throw makeError(rejection)
-  })
 }
 
 function ignore(): void {}

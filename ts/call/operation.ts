@@ -30,6 +30,8 @@ export const Operation = {
   enter: 22,
   exit: 23,
   describeException: 24,
+  stream: 25,
+  throw: 26,
 } as const
 
 /** The number of an operation. */
@@ -46,20 +48,21 @@ const giveValues: ReadonlySet<OperationNumber> = new Set([
   Operation.next,
   Operation.eval,
   Operation.enter,
+  Operation.stream,
 ])
 
 export function givesValue(operation: OperationNumber): boolean {
   return giveValues.has(operation)
 }
 
-/** Whether a schema is about the result; that of `next` is an envelope, and its content is validated by whoever opens it. */
+/** Whether a schema is about the result; that of `next` is an envelope, a stream has many, and whoever hands those out validates them. */
 export function isValidated(operation: OperationNumber): boolean {
-  return operation !== Operation.next && giveValues.has(operation)
+  return operation !== Operation.next && operation !== Operation.stream && giveValues.has(operation)
 }
 
 /** Whether `returns` is about the result; that of `next` is an envelope in any case, and an iterator is an object itself. */
 export function isReturned(operation: OperationNumber): boolean {
-  return operation === Operation.iterator || isValidated(operation)
+  return operation === Operation.iterator || operation === Operation.stream || isValidated(operation)
 }
 
 /** What becomes of the handles in a result. */

@@ -24,7 +24,12 @@ export interface CheckedOptions {
   readonly schema: StandardSchema | undefined
   /** What was chosen; `undefined` is what `python.start` was given. */
   readonly convert: Conversion | undefined
+  /** How many items of a stream Python may make ahead. */
+  readonly highWaterMark: number
 }
+
+/** As many items as a stream may be ahead unless the program says otherwise: enough to hide the way between the threads. */
+const defaultHighWaterMark = 64
 
 /** The options of a call that was given none. */
 export const noOptions: CheckedOptions = {
@@ -35,6 +40,7 @@ export const noOptions: CheckedOptions = {
   returns: 'auto',
   schema: undefined,
   convert: undefined,
+  highWaterMark: defaultHighWaterMark,
 }
 
 /** The options of synchronous calls. */
@@ -58,10 +64,18 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
       `\`timeout\` must be a number of milliseconds, 0 or more, but got \`${String(timeout)}\``,
     )
   }
+  const { highWaterMark = base.highWaterMark } = options
+  if (!(Number.isSafeInteger(highWaterMark) && highWaterMark >= 0 && highWaterMark <= mostAhead)) {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`highWaterMark\` must be a whole number of items from 0 to ${mostAhead}, but got ${described(highWaterMark)}`,
+    )
+  }
   const thread = options.thread === undefined ? base.thread : checkedThread(options.thread)
   const result = chosenResult(options.returns, base)
   const output = chosenOutput(options, base.output)
-  return { signal, timeout, output, thread, ...result, convert: chosenConversion(options, base.convert) }
+  const convert = chosenConversion(options, base.convert)
+  return { signal, timeout, output, thread, ...result, convert, highWaterMark }
 }
 
 function chosenOutput(
@@ -88,6 +102,8 @@ export function checkedSyncOptions(options: SyncCallOptions | undefined, base: S
   return { ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
 }
 
+const mostAhead = 2 ** 31 - 1
+
 const conversions = {
   int: ['auto', 'number', 'bigint'],
   number: ['auto', 'float'],
@@ -98,7 +114,12 @@ const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
 const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
 /** The options of what has no result to choose a form for. */
 export const runOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'thread', 'stdout', 'stderr'])
-const callOptionNames: ReadonlySet<string> = new Set([...runOptionNames, 'returns', ...conversionNames])
+const callOptionNames: ReadonlySet<string> = new Set([
+  ...runOptionNames,
+  'returns',
+  'highWaterMark',
+  ...conversionNames,
+])
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
 /** The choices of `options`, and for the others those of `base`. */

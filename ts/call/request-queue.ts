@@ -1,15 +1,17 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
+import { type CallState } from '../errors/bridge-error'
 import { errorFromNative, relocated, withStackFrom } from '../errors/from-native'
 import { type HandleState } from '../handle/state'
+import { Cancellation } from '../native/core'
 import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
 import { callOutputs, wantedStreams } from './call-output'
-import { CallWatch, cancelled } from './call-watch'
+import { CallWatch, cancelled, type MakeWatchError } from './call-watch'
 import { PendingCalls } from './pending-calls'
 import { isReturned, returnsFor, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type NamedOne, type Request } from './request-writer'
-import { decodeErrorValue, decodeValue } from './result-decoder'
+import { decodeErrorValue, decodeValue, type ErrorValue } from './result-decoder'
 import { validate, type Validated } from './schema'
 import type { CallContext } from './scope'
 import { sessionClosed } from './thread'
@@ -20,9 +22,11 @@ import { sessionClosed } from './thread'
  */
 const batchBytes = 8 * 1024
 const largestId = 0xffff_ffff
+/** How long a call on a thread may take to end after it was interrupted, before its promise rejects without that; milliseconds. */
+const grace = 100
 
 /** How a completion says what became of a request. */
-const Status = { value: 0, error: 1, kept: 2 } as const
+const Status = { value: 0, error: 1, kept: 2, item: 3, thrown: 4, end: 5, failed: 6 } as const
 
 class RequestQueue implements CallQueue {
   /** Starts Python; set by the host. */
@@ -54,7 +58,7 @@ class RequestQueue implements CallQueue {
     try {
       if (scope.ended) throw sessionClosed()
       if (environment.closed) environment.port.submit(0)
-      if (options.signal?.aborted) throw cancelled(options.signal)
+      if (options.signal?.aborted) throw cancelled(options.signal, 'not started')
       const resolved = target instanceof Call ? target.resolvedTarget() : target
       const convert = options.convert ?? environment.conversion
       call.operation = operation
@@ -78,7 +82,7 @@ class RequestQueue implements CallQueue {
       call.fail(() => refusal)
       return call
     }
-    call.watch = CallWatch.start(options, (makeError) => this.#giveUp(call, makeError))
+    call.watch = CallWatch.start(options, (makeError) => this.giveUp(call, makeError))
     return call
   }
 
@@ -138,6 +142,10 @@ class RequestQueue implements CallQueue {
   #complete(id: number, status: number, bytes: Uint8Array, start: number, end: number): void {
     const call = this.#pending.get(id)
     if (call === undefined) return
+    if (status === Status.item || status === Status.thrown) {
+      this.#stream(call, status, bytes, start, end)
+      return
+    }
     this.#pending.delete(id)
     const { scope, options } = call.context
     // Its lines come before its outcome.
@@ -147,9 +155,13 @@ class RequestQueue implements CallQueue {
       if (!call.abandoned) call.keep()
     } else {
       try {
-        if (status === Status.error) {
+        if (status === Status.error || status === Status.failed) {
           const value = decodeErrorValue(bytes, start, end, scope)
-          if (!call.abandoned) call.fail((boundary) => withStackFrom(errorFromNative(value), boundary))
+          if (!call.abandoned) this.#fail(call, value)
+        } else if (status === Status.end) {
+          const { unwanted } = call
+          if (unwanted === undefined) call.fulfil(undefined)
+          else if (!call.abandoned) call.fail((boundary) => withStackFrom(unwanted('cancelled'), boundary))
         } else {
           // Nobody wants to see a rule run for a call that was given up.
           const arrival = call.abandoned ? 'handles' : call.arrival
@@ -164,6 +176,34 @@ class RequestQueue implements CallQueue {
       call.delivered()
     }
     this.#letGo(call)
+  }
+
+  /** Something of a stream, which goes on. */
+  #stream(call: Call, status: number, bytes: Uint8Array, start: number, end: number): void {
+    const { stream } = call
+    if (stream === undefined || call.abandoned) return
+    if (status === Status.thrown) {
+      stream.thrown()
+      return
+    }
+    let item: unknown
+    try {
+      item = decodeValue(bytes, start, end, call.context.scope, call.convert, call.arrival)
+    } catch (error) {
+      stream.itemFailed((boundary) => withStackFrom(error as Error, boundary))
+      return
+    }
+    stream.item(item)
+  }
+
+  /** With what the core says; that the call was cancelled is told in the words of who wanted that. */
+  #fail(call: Call, value: ErrorValue): void {
+    const { unwanted } = call
+    const makeError =
+      unwanted !== undefined && value[0] === 'ERR_CANCELLED'
+        ? () => unwanted('cancelled')
+        : () => errorFromNative(value)
+    call.fail((boundary) => withStackFrom(makeError(), boundary))
   }
 
   /** With the value, or with what the schema makes of it. */
@@ -289,6 +329,7 @@ class RequestQueue implements CallQueue {
   /** The core is done with a request, and so with what it named. */
   #letGo(call: Call): void {
     call.context.scope.end?.()
+    clearTimeout(call.grace)
     const { named } = call
     if (named === undefined) return
     call.named = undefined
@@ -297,19 +338,34 @@ class RequestQueue implements CallQueue {
   }
 
   /**
-   * A call is not wanted any more. While it is in the batch, it is taken out before that leaves; if it has started it goes on in
-   * Python, and its outcome is dropped when it comes.
+   * A call is not wanted any more. While it is in the batch, it is taken out before that leaves, and it leaves the core's queue if
+   * it has not started. What runs is interrupted: a task ends as it likes, while a thread has a moment to end.
    */
-  #giveUp(call: Call, makeError: () => Error): void {
+  giveUp(call: Call, makeError: MakeWatchError): void {
     if (call.status === 'queued') {
       this.#withdrawn = true
-    } else if (call.status === 'submitted' && environment.port.cancel(call.id)) {
+      abandon(call, makeError, 'not started')
+      return
+    }
+    const done = call.status !== 'submitted' || this.#pending.get(call.id) !== call
+    const cancellation = done ? Cancellation.tooLate : environment.port.cancel(call.id)
+    if (cancellation === Cancellation.notStarted) {
       this.#pending.delete(call.id)
       call.release()
       this.#letGo(call)
+      abandon(call, makeError, 'not started')
+    } else if (done) {
+      // Only a schema still looks at its outcome.
+      abandon(call, makeError, undefined)
+    } else {
+      call.unwanted = makeError
+      if (cancellation === Cancellation.onThread) call.grace = setTimeout(() => this.#endGrace(call, makeError), grace)
     }
-    call.abandoned = true
-    call.fail((boundary) => withStackFrom(makeError(), boundary))
+  }
+
+  #endGrace(call: Call, makeError: MakeWatchError): void {
+    // It may have come to an end, of which the completion is on its way, or to something that is awaited.
+    if (environment.port.cancelledPlace(call.id) === Cancellation.onThread) abandon(call, makeError, 'still running')
   }
 
   /** Closes the gaps that withdrawn calls leave in the batch. A call that names one of them fails as that did. */
@@ -357,6 +413,12 @@ class RequestQueue implements CallQueue {
   #newWriter(): RequestWriter {
     return new RequestWriter({ mayWait: true })
   }
+}
+
+/** Nobody waits for a call any more; whatever comes of it is thrown away. */
+function abandon(call: Call, makeError: MakeWatchError, state: CallState | undefined): void {
+  call.abandoned = true
+  call.fail((boundary) => withStackFrom(makeError(state), boundary))
 }
 
 /** Whether a request names one that has not been handed over. */

@@ -5,7 +5,7 @@ import { Decoder, type DecodeHooks } from '../codec/decoder'
 import { forEachHandle } from '../codec/handle-scan'
 import { heldById } from '../callback/held-object'
 import { BridgeError } from '../errors/bridge-error'
-import { stateOf, type HandleState } from '../handle/state'
+import { coroutineKey, stateOf, type HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import { rules } from '../rules/registry'
 import { withRules, type Arrival } from '../rules/results'
@@ -29,6 +29,7 @@ const hooks: DecodeHooks = {
   handle(id, typeKey) {
     handlesTaken += 1
     const state = stateOf(id, typeKey)
+    if (typeKey === coroutineKey && !keepsHandles) return state.promise(conversion)
     if (looksForRules && !foundRule) foundRule = rules.forType(state.type) !== undefined
     return scope.viewOf(state)
   },
@@ -49,6 +50,9 @@ export function makeExceptionsWith(make: (description: ErrorValue) => unknown): 
 }
 /** The same of JavaScript's own objects. */
 let jsObjectsTaken = 0
+/** Whether coroutines of the message are to stay handles; else, which types their results get. */
+let keepsHandles = false
+let conversion = asTheyAre
 /** Whether rules are to be looked for, and whether there is one for a handle of the message. */
 let looksForRules = false
 let foundRule = false
@@ -66,6 +70,8 @@ export function decodeValue(
   convert: Conversion,
   arrival: Arrival,
 ): unknown {
+  keepsHandles = arrival === 'handles'
+  conversion = convert
   looksForRules = arrival === 'auto' && rules.givesJs
   foundRule = false
   const value = decoded(bytes, start, end, viewScope, convert)

@@ -1,9 +1,9 @@
 /* Where calls run, and which views their results have: the pool of threads, the event loop's thread, or that of a session. */
-import type { HandleState } from '../handle/state'
+import { awaitCoroutinesWith, type HandleState } from '../handle/state'
 import { AsyncView } from '../handle/async-handle'
 import { noOptions, type CheckedOptions } from './options'
 import type { Call } from './call'
-import type { OperationNumber } from './operation'
+import { Operation, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { requests } from './request-queue'
 import type { Thread } from './thread'
@@ -56,6 +56,15 @@ export const poolScope: CallScope = {
 
 /** The pool, without options. */
 export const poolContext = new CallContext(poolScope, noOptions)
+
+awaitCoroutinesWith((state, convert) => {
+  const { promise } = poolContext.with({ ...noOptions, convert }).start(Operation.value, state)
+  // It is awaited once, and JavaScript has no other view of it.
+  void promise.then(ignore, ignore).then(() => state.dispose())
+  return promise
+})
+
+function ignore(): void {}
 
 /** One thread. Handles that come from it have views of their own, whose calls run on it too. */
 class ThreadScope implements CallScope {

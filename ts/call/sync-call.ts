@@ -221,7 +221,7 @@ function failWithNew(error: Error): typeof failed {
 /** What the port answered, as the caller gets it. */
 function resultOf(result: NativeResult, convert: Conversion = asTheyAre, arrival: Arrival = 'auto'): unknown {
   if (result !== undefined) {
-    return typeof result === 'object' ? handleResult((result as HandleState).cross(), arrival) : result
+    return typeof result === 'object' ? handleResult((result as HandleState).cross(), convert, arrival) : result
   }
   const { words } = environment
   switch (words[kindWord]) {
@@ -238,7 +238,8 @@ function resultOf(result: NativeResult, convert: Conversion = asTheyAre, arrival
   }
 }
 
-function handleResult(state: HandleState, arrival: Arrival): unknown {
+function handleResult(state: HandleState, convert: Conversion, arrival: Arrival): unknown {
+  if (state.isCoroutine && arrival !== 'handles') return state.promise(convert)
   return conversionRules.givesJs && arrival !== 'handles' ? ruledResult(state, arrival) : state.syncView
 }
 
@@ -257,7 +258,7 @@ function lessCommonResult(convert: Conversion, arrival: Arrival): unknown {
   const size = words[detailWord] as number
   switch (kind) {
     case Kind.handle:
-      return handleResult(newState(size, words[2] as number), arrival)
+      return handleResult(newState(size, words[2] as number), convert, arrival)
     case Kind.value:
     case Kind.largeValue:
       try {

@@ -7,7 +7,18 @@ export interface BridgeErrorOptions {
   readonly cause?: unknown
   /** Where in the arguments or the result the failure is, such as `args[0].rows[3].price`. */
   readonly path?: string
+  /** What became of the call. */
+  readonly callState?: CallState | undefined
 }
+
+/**
+ * What is true of a call that was cancelled, or whose `timeout` was over.
+ *
+ * - `'not started'`: nothing of it has run, and nothing will
+ * - `'cancelled'`: it had started, and was ended before its end
+ * - `'still running'`: it could not be interrupted, and goes on in Python; its outcome will be thrown away
+ */
+export type CallState = 'not started' | 'cancelled' | 'still running'
 
 /** Registered for the whole process, so that another copy of the package, or of its modules, knows the errors of this one. */
 const brand = Symbol.for('symphony-python-bridge.BridgeError')
@@ -23,12 +34,15 @@ export class BridgeError extends Error {
   declare readonly code: BridgeErrorCode
   /** Where in the arguments or the result a value could not cross, such as `args[0].rows[3].price`. */
   declare readonly path?: string
+  /** With `ERR_CANCELLED` and `ERR_TIMEOUT`: what is true of the call. */
+  declare readonly callState?: CallState
 
   constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions) {
     super(message, options !== undefined && 'cause' in options ? { cause: options.cause } : undefined)
     // `code` is enumerable, as in Node's own errors, so that it is printed; an enumerable `name` would be noise.
     this.code = code
     if (options?.path !== undefined) this.path = options.path
+    if (options?.callState !== undefined) this.callState = options.callState
     if (code === 'ERR_CANCELLED') hidden(this, 'name', 'AbortError')
   }
 

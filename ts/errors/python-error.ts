@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import type { Handle } from '../types/handle'
 import { Operation } from '../call/operation'
+import { knowExceptionsBy } from '../call/exception-argument'
 import { operateSync } from '../call/sync-call'
 import { hasState } from '../call/subject'
 import { handlerOf } from '../handle/internal'
@@ -307,3 +308,5 @@ function pythonWords(error: PythonError): string {
     return ''
   }
 }
+
+knowExceptionsBy((error) => error instanceof PythonError && PythonError.stateOf(error) !== undefined)

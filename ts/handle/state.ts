@@ -1,9 +1,19 @@
 /* The state of one Python object held from JavaScript; its views are proxies that hold it. */
+import type { Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import { environment } from '../native/environment'
 import { AsyncView } from './async-handle'
 import { SyncView } from './sync-handle'
 import { typeDescription, type TypeDescription } from './type-description'
+
+/** The type key of coroutines. */
+export const coroutineKey = 0x7fff_ffff
+
+/** Has the core await a coroutine; set by the module of calls, which depends on this one. */
+let awaited = (state: HandleState, _convert: Conversion): Promise<unknown> => Promise.reject(state.disposedError())
+export function awaitCoroutinesWith(start: typeof awaited): void {
+  awaited = start
+}
 
 /**
  * One Python object in this environment.
@@ -22,6 +32,7 @@ export class HandleState {
   #owed = 0
   #syncView: object | undefined
   #asyncView: object | undefined
+  #promise: Promise<unknown> | undefined
   /** Late-bound methods by name, made on first use. */
   methods: Map<string, object> | undefined = undefined
 
@@ -43,6 +54,16 @@ export class HandleState {
   /** The asynchronous view; one a state. */
   get asyncView(): object {
     return (this.#asyncView ??= AsyncView.over(this))
+  }
+
+  /** Whether it is a coroutine, which JavaScript gets as a promise. */
+  get isCoroutine(): boolean {
+    return this.#typeKey === coroutineKey
+  }
+
+  /** The promise of a coroutine's result; one a state, since a coroutine is awaited once. */
+  promise(convert: Conversion): Promise<unknown> {
+    return (this.#promise ??= awaited(this, convert))
   }
 
   /** `[Python collections.Counter]`. */

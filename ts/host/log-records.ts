@@ -36,7 +36,7 @@ function isLevelNumber(level: unknown): boolean {
 
 /** What the core is to know of it. */
 export function loggingConfig(logging: Logging): NonNullable<CoreConfig['logging']> {
-  const { level, warnings = false, uncaught = false } = typeof logging === 'function' ? {} : (logging)
+  const { level, warnings = false, uncaught = false } = typeof logging === 'function' ? {} : logging
   return { level: typeof level === 'string' ? levels[level] : (level ?? null), warnings, uncaught }
 }
 

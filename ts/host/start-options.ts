@@ -12,7 +12,7 @@ const defaultThreads = 4
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, stdout, stderr, logging, convert } = options
+  const { mode, python, paths, args, env, threads, stdout, stderr, logging, convert, eventLoop } = options
   if (logging !== undefined) checkLogging(logging)
   if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
@@ -25,6 +25,8 @@ export function checkStartOptions(options: StartOptions): void {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw invalid('threads', 'an integer from 1 to 1024', threads)
   }
+  if (eventLoop !== undefined && eventLoop !== 'asyncio' && eventLoop !== 'uvloop')
+    throw invalid('eventLoop', "'asyncio' or 'uvloop'", eventLoop)
   for (const [name, output] of Object.entries({ stdout, stderr })) {
     if (output !== undefined && output !== 'inherit' && output !== 'ignore' && typeof output !== 'function') {
       throw invalid(name, "'inherit', 'ignore' or a function", output)
@@ -43,6 +45,7 @@ const startOptionNames: ReadonlySet<string> = new Set([
   'stderr',
   'logging',
   'convert',
+  'eventLoop',
 ])
 
 /** The configuration of the core for an interpreter. */
@@ -59,6 +62,7 @@ export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { 
     stdout: outputMode(options.stdout),
     stderr: outputMode(options.stderr),
     logging: options.logging === undefined ? null : loggingConfig(options.logging),
+    eventLoop: options.eventLoop ?? 'asyncio',
   }
 }
 
@@ -76,9 +80,10 @@ export function checkSameOptions(options: StartOptions, executable: string | und
     stdout: options.stdout && outputMode(options.stdout),
     stderr: options.stderr && outputMode(options.stderr),
     logging: options.logging && loggingConfig(options.logging),
+    eventLoop: options.eventLoop,
   }
-  const { executable: python, paths, args, env, threads, stdout, stderr, logging } = running
-  const runs: Record<string, unknown> = { python, paths, args, env, threads, stdout, stderr, logging }
+  const { executable: python, ...others } = running
+  const runs: Record<string, unknown> = { ...others, python }
   for (const [name, value] of Object.entries(asked)) {
     if (value === undefined || spelled(value) === spelled(runs[name])) continue
     throw new BridgeError(

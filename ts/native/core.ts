@@ -19,7 +19,14 @@ export interface CoreConfig {
   readonly stderr: OutputMode
   /** Which log records are handed over. */
   readonly logging: { readonly level: number | null; readonly warnings: boolean; readonly uncaught: boolean } | null
+  readonly eventLoop: EventLoop
 }
+
+/** What became of the wish to cancel a request: what `cancel` and `cancelledPlace` give. */
+export const Cancellation = { tooLate: 0, notStarted: 1, onLoop: 2, onThread: 3 } as const
+
+/** Which asyncio loop runs. */
+export type EventLoop = 'asyncio' | 'uvloop'
 
 /** Where Python's output goes. */
 export type OutputMode = 'inherit' | 'ignore' | 'callback'
@@ -64,7 +71,11 @@ export interface Port {
   takeLarge(): ArrayBuffer
   outbox(bytes: number): ArrayBuffer
   submit(length: number): void
-  cancel(id: number): boolean
+  cancel(id: number): number
+  cancelledPlace(id: number): number
+  grant(id: number, credits: number): void
+  closeStream(id: number): void
+  hold(hold: 0 | 1): void
   openSession(): number
   closeSession(id: number): void
   listen(): void

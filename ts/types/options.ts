@@ -41,14 +41,16 @@ export interface ConvertOptions {
 /** Options of what runs in Python asynchronously, whatever it gives back. */
 export interface RunOptions {
   /**
-   * Cancels the call. A call that has not started never starts; one that runs in Python goes on there, and its outcome is thrown
-   * away. Either way the promise rejects at once with `ERR_CANCELLED`, name `'AbortError'`, and the reason of the signal as `cause`.
+   * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
+   * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
+   * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
+   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
    * @default no signal
    */
   readonly signal?: AbortSignal | undefined
   /**
-   * Milliseconds from the moment of the call, waiting time included, after which the promise rejects with `ERR_TIMEOUT`. What runs
-   * in Python goes on there, as with `signal`.
+   * Milliseconds from the moment of the call, waiting time included, after which it is cancelled as by `signal`; the error is
+   * `ERR_TIMEOUT`.
    * @default no limit
    */
   readonly timeout?: number | undefined
@@ -76,6 +78,12 @@ export interface RunOptions {
 export interface CallOptions extends RunOptions, ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
+  /**
+   * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
+   * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
+   * @default 64
+   */
+  readonly highWaterMark?: number | undefined
 }
 
 /** Options of a synchronous view: a synchronous call cannot be cancelled. */

@@ -43,6 +43,12 @@ export interface StartOptions {
   readonly logging?: ((record: LogRecord) => void) | LoggingOptions | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
+  /**
+   * Which asyncio loop runs the coroutines that JavaScript awaits. `'uvloop'` is used if it is installed in Python's environment;
+   * otherwise Python warns, and its own loop runs.
+   * @default 'asyncio'
+   */
+  readonly eventLoop?: 'asyncio' | 'uvloop' | undefined
 }
 
 /** What runs. */

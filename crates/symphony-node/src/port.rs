@@ -209,7 +209,7 @@ impl Port {
         // In the order of the batch, since JavaScript looks at its completions in that order.
         let mut kept = self.kept.take().into_iter().peekable();
         let mut released = self.released.take();
-        let delivered = completions(batch).filter(|completion| completion[STATUS_OFFSET] != KEPT);
+        let delivered = completions(batch).filter(|completion| !GOES_ON.contains(&completion[STATUS_OFFSET]));
         released.extend(
             delivered
                 .filter_map(|completion| completion[4..].first_chunk().copied())
@@ -245,7 +245,8 @@ impl Port {
         self.channel.take_completions(&mut batch);
         self.deliver_output();
         if !batch.is_empty() {
-            self.forget_completions(completions(&batch).count());
+            let ended = completions(&batch).filter(|completion| completion[STATUS_OFFSET] <= KEPT);
+            self.forget_completions(ended.count());
             self.delivering.set(true);
             js::scope(self.env, || self.hand_over(&batch));
             self.delivering.set(false);
@@ -424,6 +425,8 @@ impl Drop for Settling<'_> {
 /// Where a completion says what became of the request, and what it says of one whose object is kept.
 const STATUS_OFFSET: usize = 8;
 const KEPT: u8 = 2;
+/// After these the request is still known: it is kept, or a stream that goes on. Beyond `KEPT` all are of streams.
+const GOES_ON: [u8; 3] = [KEPT, 3, 4];
 
 /// The completions of a batch.
 fn completions(batch: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -7,7 +7,7 @@ use napi::sys;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
-use symphony_python_bridge::async_support::{self, Crossings};
+use symphony_python_bridge::async_support::{self, Cancellation, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
 use symphony_python_bridge::method::Method;
 use symphony_python_bridge::operation::{self, Header};
@@ -23,7 +23,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 27] = [
+    let functions: [(&str, Callback); 31] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -42,6 +42,10 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("outbox", outbox),
         ("submit", submit),
         ("cancel", cancel),
+        ("cancelledPlace", cancelled_place),
+        ("grant", grant),
+        ("closeStream", close_stream),
+        ("hold", hold),
         ("openSession", open_session),
         ("closeSession", close_session),
         ("listen", listen),
@@ -442,11 +446,42 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
 
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
-        let cancelled = port.channel().cancel(arguments.u32(0));
-        if cancelled {
+        let cancellation = port.channel().cancel(arguments.u32(0));
+        if cancellation == Cancellation::NotStarted {
             port.forget_completions(1);
         }
-        Ok(js::boolean(arguments.env, cancelled))
+        Ok(js::number(arguments.env, cancellation as u32))
+    })
+}
+
+unsafe extern "C" fn cancelled_place(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let place = port.channel().cancelled_place(arguments.u32(0));
+        Ok(js::number(arguments.env, place as u32))
+    })
+}
+
+unsafe extern "C" fn grant(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |port, arguments| {
+        port.channel().grant(arguments.u32(0), arguments.u32(1));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn close_stream(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.channel().close_stream(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn hold(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        match arguments.u32(0) {
+            0 => port.forget_completions(1),
+            _ => port.expect_completions(1),
+        }
+        Ok(UNDEFINED)
     })
 }
 

@@ -14,12 +14,16 @@
 //! argument. A job that names an outcome which is not there yet is parked with that request before anything of it runs,
 //! and queued again when that is done; nothing blocks. Not guaranteed: the order in which independent requests run.
 
+mod awaiting;
 mod channel;
+mod event_loop;
 mod forked;
+mod interrupts;
 mod logs;
 mod output;
 mod queue;
 mod readiness;
+mod streams;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,14 +33,20 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_wire::{ErrorCode, JsObject, Writer};
 
+pub(crate) use awaiting::close as close_event_loop;
+pub(crate) use awaiting::{Awaiting, count as task_count};
 pub(crate) use channel::Closed;
-pub use channel::{Channel, Wake, emit_output, listen_to_output};
+pub use channel::{Cancellation, Channel, Wake, emit_output, listen_to_output};
+pub(crate) use event_loop::{loop_descriptor, loop_serve, stop as stop_event_loop};
+#[cfg(target_os = "linux")]
+pub(crate) use event_loop::{loop_wait, loop_watch};
 pub use forked::end_child;
 pub(crate) use logs::{emit_log, has_plain_form};
 pub(crate) use output::CallOutput;
 pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
+pub(crate) use streams::Stream;
 
 use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
@@ -45,7 +55,9 @@ use crate::javascript;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
-use output::{Capture, Sink};
+use awaiting::Waits;
+use interrupts::Interruptible;
+use output::{Capture, Sink, captured};
 use queue::{Announced, Queue, Seat};
 use readiness::Readiness;
 
@@ -59,6 +71,14 @@ enum Status {
     Value = 0,
     Error = 1,
     Kept = 2,
+    /// An item of a stream, which goes on.
+    Item = 3,
+    /// From here on the items of a stream come after what was thrown into it.
+    Thrown = 4,
+    /// The end of a stream.
+    End = 5,
+    /// The end of a stream by an error.
+    Failed = 6,
 }
 
 /// Requests that were submitted together, and where their completions go.
@@ -81,6 +101,22 @@ struct Job {
     seat: Option<Seat>,
     /// Where its text goes, if it wants that for itself.
     sink: Option<Arc<Sink>>,
+    place: Place,
+    /// It was taken to be run already, and is passed on.
+    owned: bool,
+    /// A stream that has begun.
+    stream: Option<Box<streams::Begun>>,
+}
+
+/// Where a job runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On a thread of the pool or of its session.
+    Thread,
+    /// On the loop's thread.
+    Loop,
+    /// On the loop's thread, if it still calls a coroutine function there, as it did the last time.
+    LoopIfCoroutine,
 }
 
 impl Job {
@@ -96,87 +132,159 @@ impl Job {
         &self.request()[HEADER_BYTES..]
     }
 
+    /// Whether somebody else has it, who cancelled it.
     fn is_taken(&self) -> bool {
-        self.batch.taken[self.index].load(Ordering::Acquire)
+        !self.owned && self.batch.taken[self.index].load(Ordering::Acquire)
     }
 
     /// Whether the caller is the one to run it; `false` if it was cancelled.
-    fn take(&self) -> bool {
-        !self.batch.taken[self.index].swap(true, Ordering::AcqRel)
+    fn take(&mut self) -> bool {
+        self.owned |= !self.batch.taken[self.index].swap(true, Ordering::AcqRel);
+        self.owned
+    }
+
+    fn key(&self) -> awaiting::Key {
+        (Arc::as_ptr(self.channel()) as usize, self.header.request)
+    }
+
+    /// It does not call a coroutine function after all.
+    fn leave_loop(&mut self) {
+        self.channel().forget_coroutine_call(self.body());
+        self.place = Place::Thread;
     }
 
     /// Ends the request without running it; gives the jobs that waited for it.
     #[must_use]
-    fn refuse(&self, error: &BridgeError) -> Vec<Self> {
-        if !self.take() {
-            return Vec::new();
+    fn refuse(&mut self, error: &BridgeError) -> Vec<Self> {
+        if self.take() {
+            self.fail(error.clone())
+        } else {
+            Vec::new()
         }
+    }
+
+    /// Ends the request, which was taken, with an error of the bridge's; gives the jobs that waited for it. Needs no GIL.
+    #[must_use]
+    fn fail(&self, error: BridgeError) -> Vec<Self> {
         let mut writer = Writer::new();
         error.write(&mut writer);
-        let stage = channel::Stage::Failed(error.clone().into());
-        self.finish(Status::Error, writer.as_slice(), stage)
+        self.finish(Status::Error, writer.as_slice(), channel::Stage::Failed(error.into()))
     }
 
     /// Reports the outcome; gives the jobs that waited for it.
     #[must_use]
     fn finish(&self, status: Status, value: &[u8], stage: channel::Stage) -> Vec<Self> {
+        let status = match status {
+            Status::Error if self.header.is_stream() => Status::Failed,
+            _ if self.header.is_stream() => Status::End,
+            status => status,
+        };
         self.channel().settle(self.header.request, stage, status as u8, value)
     }
 }
 
-/// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
-/// context variables set by one job are not seen by the next. A job that names a request which is not done is parked.
-fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announced<'_>, writer: &mut Writer) {
+/// A job that is about to run, and why it fails instead.
+struct Prepared {
+    job: Job,
+    refused: Option<Failure>,
+}
+
+/// Takes a job to be run now; nothing if it was cancelled, or if it names a request that is not done: then it is parked there.
+/// `seat` keeps its place.
+fn prepare(py: Python<'_>, mut job: Job, seat: impl Fn() -> Option<Seat>) -> Option<Prepared> {
     let refused = loop {
         if job.is_taken() {
-            return;
+            return None;
         }
         match readiness::look(py, &mut job) {
             Readiness::Ready => break None,
             Readiness::Fails(failure) => break Some(failure),
             Readiness::Waits(missing) => {
-                job.seat = Queue::reserve(queue);
+                job.seat = seat();
                 let channel = Arc::clone(job.channel());
-                let Some(back) = channel.park(missing, job) else { return };
+                job = channel.park(missing, job)?;
                 // It was done by the time we asked.
-                job = back;
                 job.seat = None;
             }
         }
     };
-    if !job.take() {
-        return;
+    job.take().then_some(Prepared { job, refused })
+}
+
+/// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
+/// context variables set by one job are not seen by the next. A job that names a request which is not done is parked, and one that
+/// gives an awaitable ends on the loop's thread.
+fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'_>, writer: &mut Writer) {
+    if job.header.is_stream() {
+        return streams::run(py, job, queue, announced, writer);
     }
+    let Some(Prepared { job, refused }) = prepare(py, job, || Queue::reserve(queue)) else {
+        return;
+    };
     writer.clear();
-    let reported = catch_unwind(AssertUnwindSafe(|| {
-        // Also for the conversion of the result, which may run code of the objects in it.
-        let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
-        let capture = Capture::begin(py, &job, context.is_none());
-        let result = match (refused, &capture) {
-            (Some(failure), _) => Err(failure),
-            (None, Err(error)) => Err(error.clone_ref(py).into()),
-            (None, Ok(_)) => operate(py, &job, queue),
-        };
-        let reported = report(py, &job, result, writer);
-        drop(capture);
-        drop(context);
-        reported
-    }));
-    let (status, stage) = reported.unwrap_or_else(|panic| {
-        let error = BridgeError::from_panic(panic.as_ref());
-        writer.clear();
-        error.write(writer);
-        (Status::Error, channel::Stage::Failed(error.into()))
-    });
-    announced.give();
-    queue::enqueue(job.finish(status, writer.as_slice(), stage));
+    // Also for the conversion of the result, which may run code of the objects in it.
+    let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+    let capture = Capture::begin(py, &job, context.is_none());
+    let interruptible = Interruptible::begin(py, job.key());
+    let result = match refused {
+        Some(failure) => Err(failure),
+        None => guarded(|| captured(py, &capture, || operate(py, &job, queue))),
+    };
+    let kind = result
+        .as_ref()
+        .map_or(Waits::No, |outcome| awaiting::waits(&job, outcome));
+    let ready = match (kind, result) {
+        (Waits::Coroutine | Waits::Other, Ok(Outcome::Object(object))) => {
+            interruptible.end(py);
+            if kind == Waits::Coroutine && queue.isolates() {
+                job.channel().learn_coroutine_call(job.body());
+            }
+            announced.give();
+            awaiting::hand_over(py, job, object, context, kind)
+        }
+        (_, result) => {
+            let result = result.map_err(|failure| interruptible.explained(py, failure));
+            let (status, stage) = guarded_report(py, &job, result, writer);
+            interruptible.end(py);
+            drop(context);
+            announced.give();
+            job.finish(status, writer.as_slice(), stage)
+        }
+    };
+    // Not before a task has its copy of the context.
+    drop(capture);
+    queue::enqueue(ready);
 }
 
 fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py>, Failure> {
     let references = JobReferences { channel: job.channel() };
-    let result = operation::run(py, &job.header, job.request(), &references);
+    let result = if job.header.is_throw() {
+        streams::throw(py, job)
+    } else {
+        operation::run(py, &job.header, job.request(), &references)
+    };
     forked::end_child(py, queue.process(), &result);
     result
+}
+
+/// A panic of ours is the failure of this job alone.
+fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(BridgeError::from_panic(panic.as_ref()).into()))
+}
+
+/// [`report`], in which a panic of ours is the failure of this job alone.
+fn guarded_report(
+    py: Python<'_>,
+    job: &Job,
+    result: Result<Outcome<'_>, Failure>,
+    writer: &mut Writer,
+) -> (Status, channel::Stage) {
+    catch_unwind(AssertUnwindSafe(|| report(py, job, result, writer))).unwrap_or_else(|panic| {
+        let error = BridgeError::from_panic(panic.as_ref());
+        writer.clear();
+        error.write(writer);
+        (Status::Error, channel::Stage::Failed(error.into()))
+    })
 }
 
 fn report(
@@ -206,11 +314,10 @@ fn report(
             let status = if header.converts() {
                 let mut crossings = Crossings::of(job.channel());
                 let written = outcome.write(header.returns(), writer, &mut crossings);
-                match written {
-                    Ok(()) if writer.len() <= LONGEST_VALUE => Status::Value,
-                    written => {
+                match written.and_then(|()| checked_length(writer)) {
+                    Ok(()) => Status::Value,
+                    Err(failure) => {
                         crossings.give_back(py);
-                        let failure = written.err().unwrap_or_else(|| too_long().into());
                         failed(failure, writer).0
                     }
                 }
@@ -220,6 +327,15 @@ fn report(
             let (Outcome::Object(object) | Outcome::Opened(object, _) | Outcome::Description(object)) = outcome;
             (status, channel::Stage::Done(Held::new(object)))
         }
+    }
+}
+
+/// Whether a value can be handed over.
+fn checked_length(writer: &Writer) -> Result<(), Failure> {
+    if writer.len() <= LONGEST_VALUE {
+        Ok(())
+    } else {
+        Err(too_long().into())
     }
 }
 
@@ -357,13 +473,24 @@ struct IsolatedContext<'py>(Bound<'py, PyAny>);
 
 impl<'py> IsolatedContext<'py> {
     fn enter(py: Python<'py>) -> Option<Self> {
-        let symbols = symbols();
-        // SAFETY: attached.
-        let context = unsafe { (symbols.context_copy)() };
-        // SAFETY: an owned reference or null.
-        let context = unsafe { Bound::from_owned_ptr_or_opt(py, context) }?;
-        // SAFETY: a context that is not entered yet.
-        (unsafe { (symbols.context_enter)(context.as_ptr()) } == 0).then_some(Self(context))
+        Self::enter_again(Self::copy(py)?)
+    }
+
+    /// Enters a context that was left.
+    fn enter_again(context: Bound<'py, PyAny>) -> Option<Self> {
+        // SAFETY: a context that is not entered.
+        (unsafe { (symbols().context_enter)(context.as_ptr()) } == 0).then_some(Self(context))
+    }
+
+    /// A copy of the thread's context, not entered.
+    fn copy(py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: attached; an owned reference or null.
+        unsafe { Bound::from_owned_ptr_or_opt(py, (symbols().context_copy)()) }
+    }
+
+    /// Leaves it, and gives it for whatever goes on in it.
+    fn leave(self) -> Bound<'py, PyAny> {
+        self.0.clone()
     }
 }
 

@@ -31,6 +31,15 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("BUILD_INFO", build)?;
     javascript::fill(module)?;
     module.add_class::<async_support::CallOutput>()?;
+    module.add_class::<async_support::Awaiting>()?;
+    module.add_class::<async_support::Stream>()?;
+    module.add_function(wrap_pyfunction!(async_support::loop_descriptor, module)?)?;
+    module.add_function(wrap_pyfunction!(async_support::loop_serve, module)?)?;
+    #[cfg(target_os = "linux")]
+    {
+        module.add_function(wrap_pyfunction!(async_support::loop_wait, module)?)?;
+        module.add_function(wrap_pyfunction!(async_support::loop_watch, module)?)?;
+    }
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(emit_output, module)?)?;
     module.add_function(wrap_pyfunction!(emit_log, module)?)?;
@@ -53,6 +62,7 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     values.set_item("threads", statistics.threads)?;
     values.set_item("sessions", statistics.sessions)?;
     values.set_item("handles", crate::handles::count(py))?;
+    values.set_item("tasks", async_support::task_count(py))?;
     Ok(values)
 }
 

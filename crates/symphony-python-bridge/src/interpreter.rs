@@ -21,7 +21,7 @@ use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 use symphony_wire::ErrorCode;
 
-pub use configuration::{Settings, StreamMode};
+pub use configuration::{EventLoop, Settings, StreamMode};
 
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
@@ -64,7 +64,10 @@ pub struct Info {
 
 static STATE: AtomicU8 = AtomicU8::new(State::Idle as u8);
 static INFO: OnceLock<Info> = OnceLock::new();
-static WORK: Mutex<Work> = Mutex::new(Work { shutdown: None });
+static WORK: Mutex<Work> = Mutex::new(Work {
+    shutdown: None,
+    run_loop: false,
+});
 static WORK_ARRIVED: Condvar = Condvar::new();
 static CLOSED: Condvar = Condvar::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
@@ -72,6 +75,7 @@ static FORKED: AtomicBool = AtomicBool::new(false);
 /// What `py-main` is asked to do.
 struct Work {
     shutdown: Option<Instant>,
+    run_loop: bool,
 }
 
 /// The present state.
@@ -187,6 +191,7 @@ pub fn shutdown(limit: Duration) {
     let mut work = lock();
     work.shutdown.get_or_insert(deadline);
     WORK_ARRIVED.notify_one();
+    async_support::stop_event_loop();
     while state() == State::Running {
         let Some(left) = deadline.checked_duration_since(Instant::now()) else {
             STATE.store(State::Closed as u8, Ordering::Release);
@@ -197,6 +202,12 @@ pub fn shutdown(limit: Duration) {
             .unwrap_or_else(PoisonError::into_inner)
             .0;
     }
+}
+
+/// Asks `py-main` to run the asyncio loop from now on.
+pub(crate) fn run_event_loop() {
+    lock().run_loop = true;
+    WORK_ARRIVED.notify_one();
 }
 
 /// Whether this is a forked copy of the process.
@@ -231,11 +242,17 @@ fn main_thread(settings: &Settings, text: String, started: &mpsc::SyncSender<Res
     serve(thread);
 }
 
-/// Waits for the order to shut down, and then for ever: Python's main thread does not go away before the process.
+/// Waits for the order to run the asyncio loop or to shut down, and then for ever: Python's main thread does not go away before the
+/// process.
 fn serve(thread: ThreadState) {
     let mut work = lock();
     loop {
-        if let Some(deadline) = work.shutdown.take() {
+        if std::mem::take(&mut work.run_loop) && work.shutdown.is_none() {
+            drop(work);
+            // Until the order to shut down.
+            run_loop(thread);
+            work = lock();
+        } else if let Some(deadline) = work.shutdown.take() {
             drop(work);
             async_support::close();
             end(thread, deadline);
@@ -246,6 +263,19 @@ fn serve(thread: ThreadState) {
             work = WORK_ARRIVED.wait(work).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+fn run_loop(thread: ThreadState) {
+    let attached = thread.attach();
+    Python::attach(|py| {
+        let ran = runtime::function(py, runtime::Function::RunLoop).and_then(|run| run.call0());
+        if let Err(error) = ran {
+            error.write_unraisable(py, None);
+            // Without a loop nothing is awaited; whoever waits is told.
+            async_support::close_event_loop();
+        }
+    });
+    drop(attached);
 }
 
 fn end(thread: ThreadState, deadline: Instant) {

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::gil::GilCell;
+use crate::symbols::symbols;
 
 /// Names by which JavaScript libraries decide what a value is: streams, promises of other libraries, iterators,
 /// property descriptors, React and Immutable values, DOM nodes, Nest life-cycle hooks. On a handle they exist only if
@@ -61,6 +62,9 @@ pub const PROBED_NAMES: [&str; 37] = [
 /// Unused descriptions of types are kept up to this many, since a type often comes back; beyond it they go at once, as
 /// do at any time those of objects that were described for themselves.
 const KEPT_UNUSED: usize = 512;
+
+/// The key of what `async def` functions give: JavaScript knows it, and makes promises of such objects.
+const COROUTINE_KEY: u32 = i32::MAX.cast_unsigned();
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,11 +126,16 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     if let Some(key) = known {
         return key;
     }
+    let is_coroutine = !own && subject.as_ptr().cast() == symbols().coroutine_type;
     let text = describe(object, own);
     let pointer = NonNull::new(subject.into_ptr()).expect("a bound object is never null");
     let key = with_kinds(py, |kinds| {
-        kinds.last += 1;
-        let key = kinds.last;
+        let key = if is_coroutine {
+            COROUTINE_KEY
+        } else {
+            kinds.last += 1;
+            kinds.last
+        };
         kinds.by_key.insert(
             key,
             Kind {

@@ -81,6 +81,26 @@ impl Header {
         self.returns() == Returns::Reference
     }
 
+    /// Whether the outcome is an object of the program's, which may be awaited.
+    pub(crate) fn gives_object(&self) -> bool {
+        matches!(self.operation, 0 | 1 | 2 | 20 | 22)
+    }
+
+    /// Whether it gives items one after the other.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.operation == 25
+    }
+
+    /// Whether it throws an exception into a stream.
+    pub(crate) fn is_throw(&self) -> bool {
+        self.operation == 26
+    }
+
+    /// Whether it is a call.
+    pub(crate) fn is_call(&self) -> bool {
+        self.operation == 1
+    }
+
     /// What the outcome becomes.
     pub fn returns(&self) -> Returns {
         match self.returns {
@@ -165,6 +185,40 @@ pub fn read<'py>(
 }
 
 impl<'py> Operation<'py> {
+    /// Whether it calls a function that was defined by `async def`, which runs none of the function's code yet.
+    pub(crate) fn calls_coroutine_function(&mut self, py: Python<'py>) -> Result<bool, Failure> {
+        if self.number != 1 {
+            return Ok(false);
+        }
+        let Some(mut callable) = self.subject.callable(py)?.cloned() else {
+            return Ok(false);
+        };
+        // SAFETY: a live object.
+        if unsafe { ffi::Py_TYPE(callable.as_ptr()) } == symbols().method_type {
+            callable = callable.getattr(pyo3::intern!(py, "__func__"))?;
+        }
+        // SAFETY: a live object.
+        if unsafe { ffi::Py_TYPE(callable.as_ptr()) } != symbols().function_type {
+            return Ok(false);
+        }
+        let code = callable.getattr(pyo3::intern!(py, "__code__"))?;
+        let flags: u32 = code.getattr(pyo3::intern!(py, "co_flags"))?.extract()?;
+        Ok(flags & CO_COROUTINE != 0)
+    }
+
+    /// What is iterated over (operation 25), and how many items are wanted at first.
+    pub(crate) fn streamed(self, py: Python<'py>) -> Result<(Bound<'py, PyAny>, u32), Failure> {
+        let credits = self.arguments.at(0)?.extract()?;
+        Ok((self.subject.object(py)?, credits))
+    }
+
+    /// Into which stream what is thrown (operation 26).
+    pub(crate) fn thrown(self, py: Python<'py>) -> Result<(u32, Bound<'py, PyAny>), Failure> {
+        let stream = self.arguments.at(0)?.extract()?;
+        let exception = runtime::function(py, Function::ExceptionFrom)?.call1((self.arguments.at(1)?,))?;
+        Ok((stream, exception))
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -218,9 +272,28 @@ fn opening(depth: &Bound<'_, PyAny>, handles: Option<&Bound<'_, PyAny>>) -> Resu
 struct Subject<'py> {
     target: Option<Bound<'py, PyAny>>,
     last: Option<Bound<'py, PyString>>,
+    /// What a call of `last` calls, once it was looked up.
+    method: Option<Method<'py>>,
 }
 
+/// The flag of code that was compiled from `async def`.
+const CO_COROUTINE: u32 = 0x80;
+
 impl<'py> Subject<'py> {
+    /// What a call of it calls.
+    fn callable(&mut self, py: Python<'py>) -> Result<Option<&Bound<'py, PyAny>>, Failure> {
+        let Some(target) = &self.target else { return Ok(None) };
+        let Some(name) = &self.last else {
+            return Ok(Some(target));
+        };
+        if self.method.is_none() {
+            // SAFETY: two live objects, the second a string.
+            let found = unsafe { Method::find(py, target.as_ptr(), name.as_ptr()) };
+            self.method = Some(found.ok_or_else(|| Failure::take(py))?);
+        }
+        Ok(self.method.as_ref().map(Method::function))
+    }
+
     fn object(self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
         let target = self.target.ok_or_else(|| malformed("the operation needs a target"))?;
         match self.last {
@@ -288,18 +361,12 @@ fn name_argument<'a, 'py>(name: &'a Bound<'py, PyAny>) -> Result<&'a Bound<'py, 
 
 fn call<'py>(
     py: Python<'py>,
-    subject: Subject<'py>,
+    mut subject: Subject<'py>,
     mut arguments: Arguments<'py>,
 ) -> Result<Bound<'py, PyAny>, Failure> {
-    let target = subject.target.ok_or_else(|| malformed("a call needs a target"))?;
-    let method = match &subject.last {
-        None => None,
-        Some(name) => {
-            // SAFETY: two live objects, the second a string.
-            let found = unsafe { Method::find(py, target.as_ptr(), name.as_ptr()) };
-            Some(found.ok_or_else(|| Failure::take(py))?)
-        }
-    };
+    subject.callable(py)?;
+    let Subject { target, method, .. } = subject;
+    let target = target.ok_or_else(|| malformed("a call needs a target"))?;
     if arguments.has_integers() {
         let parameters = match &method {
             Some(method) => float_parameters::of_method(method),
@@ -342,7 +409,7 @@ fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>
 }
 
 /// `iter(object)`; an object that has only `__next__` is its own iterator.
-fn iterator<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+pub(crate) fn iterator<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
     // SAFETY: a live object.
     if unsafe { ffi::PyIter_Check(object.as_ptr()) } != 0 && !object.hasattr(pyo3::intern!(py, "__iter__"))? {
         return Ok(object.clone());
@@ -367,7 +434,7 @@ fn next<'py>(py: Python<'py>, object: &Bound<'py, PyAny>) -> Result<Bound<'py, P
     Ok(pyo3::types::PyList::new(py, value)?.into_any())
 }
 
-fn close<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
+pub(crate) fn close<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Failure> {
     let py = object.py();
     let name = pyo3::intern!(py, "close");
     if object.hasattr(name)? {
@@ -425,7 +492,11 @@ fn walk<'py>(
             target = Some(attribute(py, &object, name.as_ptr())?);
         }
     }
-    Ok(Subject { target, last })
+    Ok(Subject {
+        target,
+        last,
+        method: None,
+    })
 }
 
 fn malformed(detail: &str) -> Failure {

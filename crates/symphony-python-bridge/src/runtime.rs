@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 16] = [
+const SOURCES: [(&str, &str, bool); 17] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -52,6 +52,11 @@ const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge._logging",
         include_str!("../python/symphony_bridge/_logging.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._loop",
+        include_str!("../python/symphony_bridge/_loop.py"),
         false,
     ),
     (
@@ -118,9 +123,15 @@ pub(crate) enum Function {
     OpenObject,
     BeginCapture,
     EndCapture,
+    RunLoop,
+    StartTask,
+    CancelledError,
+    CallCancelled,
+    Stream,
+    ExceptionFrom,
 }
 
-const FUNCTIONS: [(&str, &str); 15] = [
+const FUNCTIONS: [(&str, &str); 21] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -136,6 +147,12 @@ const FUNCTIONS: [(&str, &str); 15] = [
     ("symphony_bridge._open", "open_object"),
     ("symphony_bridge._output", "begin_capture"),
     ("symphony_bridge._output", "end_capture"),
+    ("symphony_bridge._loop", "run"),
+    ("symphony_bridge._loop", "start_task"),
+    ("asyncio", "CancelledError"),
+    ("symphony_bridge.errors", "CallCancelled"),
+    ("symphony_bridge._loop", "stream"),
+    ("symphony_bridge._context", "exception_from"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

@@ -21,6 +21,11 @@ def enter(manager: Any) -> Any:
     return kind.__enter__(manager)
 
 
+def exception_from(error: Any) -> BaseException:
+    """What JavaScript throws: an exception of Python's, or ``[name, message, stack]`` of an error of its own."""
+    return error if isinstance(error, BaseException) else JsError(*error)
+
+
 def leave(manager: Any, error: Any) -> bool:
     """``__exit__``; says whether it swallowed the error.
 
@@ -30,7 +35,7 @@ def leave(manager: Any, error: Any) -> bool:
     if error is None:
         leave_manager(manager, None, None, None)
         return False
-    exception = error if isinstance(error, BaseException) else JsError(*error)
+    exception = exception_from(error)
     try:
         # Raised once, so that the manager sees a real traceback and `sys.exc_info()` inside `__exit__`.
         raise exception

@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# Which loop `_loop` runs: `asyncio` or `uvloop`.
+event_loop = "asyncio"
+
+
 def begin(settings: dict[str, Any]) -> None:
     """The settings that need a running interpreter."""
+    global event_loop
+    event_loop = settings["event_loop"]
     sys.argv[:] = ["", *settings["args"]]
     sys.orig_argv[:] = [sys.executable, *settings["args"]]
     sys.path[0:0] = settings["paths"]

@@ -28,3 +28,13 @@ class JsError(Exception):
 
     def __reduce__(self) -> tuple[type[JsError], tuple[str, str, str]]:
         return type(self), (self.name, self.message, self.stack)
+
+
+class CallCancelled(BaseException):
+    """Raised in a call that JavaScript cancelled while it ran: by an ``AbortSignal``, or because its ``timeout`` was over.
+
+    It comes at any instruction of Python code, as ``KeyboardInterrupt`` does, and is no ``Exception``, so that code which handles
+    errors does not take it for one. Whoever catches it to clean up raises it again.
+    """
+
+    __module__ = "symphony_bridge"

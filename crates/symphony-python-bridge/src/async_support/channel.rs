@@ -1,19 +1,24 @@
 //! One environment's side of asynchronous calls: what became of its requests, and what it is still to be told.
 
+use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::ThreadId;
 
 use pyo3::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
+use symphony_wire::{Reader, Token};
 
+use super::event_loop::{self, Work};
 use super::logs::Logs;
 use super::output::Waiting;
-use super::{Batch, Job};
+use super::streams::Control;
+use super::{Batch, Job, Status, interrupts};
 use crate::errors::Failure;
 use crate::gil::Held;
 use crate::interpreter;
 use crate::javascript::{Answer, Objects, Question, Questions};
+use crate::operation::Header;
 use crate::releases;
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
@@ -44,6 +49,12 @@ struct Request {
     batch: Arc<Batch>,
     index: usize,
     stage: Stage,
+    /// It was to be cancelled after it had started.
+    cancelled: bool,
+    /// A task of the loop awaits what it gave.
+    awaited: bool,
+    /// What JavaScript wants of it, if it is a stream.
+    stream: Option<Arc<Control>>,
     /// Jobs that need the outcome.
     waiting: Vec<Job>,
 }
@@ -55,6 +66,52 @@ pub(super) enum Known<'py> {
     Cancelled,
     Pending,
     Unknown,
+}
+
+impl Request {
+    fn place(&self) -> Cancellation {
+        if self.awaited {
+            Cancellation::OnLoop
+        } else {
+            Cancellation::OnThread
+        }
+    }
+}
+
+/// What became of the wish to cancel a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cancellation {
+    /// It is done, or unknown.
+    TooLate = 0,
+    /// It will never start, and nothing will be heard of it.
+    NotStarted = 1,
+    /// A task awaits what it gave, and is cancelled; its completion will say what came of that.
+    OnLoop = 2,
+    /// A thread runs it. An exception is raised there, as soon as that is possible.
+    OnThread = 3,
+}
+
+/// So many calls are remembered to give coroutines.
+const MOST_COROUTINE_CALLS: usize = 4096;
+
+/// The target and the path of a call whose target is a handle, as a number.
+fn call_key(body: &[u8]) -> Option<u64> {
+    let mut reader = Reader::new(body);
+    let Token::HandleReference(_) = reader.token().ok()? else {
+        return None;
+    };
+    let Token::Array(steps) = reader.token().ok()? else {
+        return None;
+    };
+    for _ in 0..steps {
+        let (Token::Integer(_) | Token::Text(_)) = reader.token().ok()? else {
+            return None;
+        };
+    }
+    let mut hasher = FxHasher::default();
+    hasher.write(&body[..reader.position()]);
+    Some(hasher.finish())
 }
 
 /// Requests and completions of one environment.
@@ -69,6 +126,9 @@ pub struct Channel {
     state: Mutex<State>,
     output: Waiting,
     logs: Logs,
+    /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
+    coroutine_calls: Mutex<FxHashMap<u64, bool>>,
+    knows_coroutine_calls: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -91,6 +151,8 @@ impl Channel {
             state: Mutex::default(),
             output: Waiting::default(),
             logs: Logs::default(),
+            coroutine_calls: Mutex::default(),
+            knows_coroutine_calls: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -164,21 +226,140 @@ impl Channel {
         }
     }
 
-    /// Takes a request out of its queue; `true` if it will never start.
-    pub fn cancel(&self, request: u32) -> bool {
-        let waiting = {
+    /// Cancels a request: takes it out of its queue, or has what runs interrupted.
+    pub fn cancel(self: &Arc<Self>, id: u32) -> Cancellation {
+        let (waiting, place) = {
             let mut state = lock(&self.state);
-            let Some(request) = state.requests.get_mut(&request) else {
-                return false;
+            let Some(request) = state.requests.get_mut(&id) else {
+                return Cancellation::TooLate;
             };
-            if request.batch.taken[request.index].swap(true, Ordering::AcqRel) {
-                return false;
+            if matches!(request.stage, Stage::Failed(_) | Stage::Cancelled) {
+                return Cancellation::TooLate;
             }
-            request.stage = Stage::Cancelled;
-            std::mem::take(&mut request.waiting)
+            if request.batch.taken[request.index].swap(true, Ordering::AcqRel) {
+                if matches!(request.stage, Stage::Done(_)) && !request.awaited {
+                    return Cancellation::TooLate;
+                }
+                request.cancelled = true;
+                (Vec::new(), Some(request.place()))
+            } else {
+                request.stage = Stage::Cancelled;
+                (std::mem::take(&mut request.waiting), None)
+            }
         };
-        super::queue::enqueue(waiting);
-        true
+        let Some(place) = place else {
+            super::queue::enqueue(waiting);
+            return Cancellation::NotStarted;
+        };
+        let key = (Arc::as_ptr(self) as usize, id);
+        if let Some(stream) = self.stream(id) {
+            stream.close();
+        }
+        match place {
+            // A loop that takes nothing any more has ended its tasks.
+            Cancellation::OnLoop => drop(event_loop::push(Work::Cancel(key))),
+            _ => interrupts::interrupt(key),
+        }
+        place
+    }
+
+    /// What JavaScript wants of a stream.
+    pub(super) fn stream(&self, id: u32) -> Option<Arc<Control>> {
+        lock(&self.state).requests.get(&id)?.stream.clone()
+    }
+
+    /// More items of a stream are wanted.
+    pub fn grant(&self, id: u32, credits: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.grant(credits);
+        }
+    }
+
+    /// No more items of a stream are wanted: its iterator is closed, and then the stream ends.
+    pub fn close_stream(self: &Arc<Self>, id: u32) {
+        let Some(stream) = self.stream(id) else { return };
+        let busy = stream.close();
+        let awaited = lock(&self.state)
+            .requests
+            .get(&id)
+            .is_some_and(|request| request.awaited);
+        if busy && awaited {
+            // It waits for something else than wishes. A loop that takes nothing any more has ended its tasks.
+            drop(event_loop::push(Work::Cancel((Arc::as_ptr(self) as usize, id))));
+        }
+    }
+
+    /// Hands over something of a stream, which goes on.
+    pub(super) fn emit(&self, id: u32, status: Status, value: &[u8]) {
+        let wake = {
+            let mut state = lock(&self.state);
+            // Nobody wants it if the environment ended.
+            state.requests.contains_key(&id) && !self.closed.load(Ordering::Acquire) && {
+                complete(&mut state.completions, id, status as u8, value)
+            }
+        };
+        if wake {
+            self.wake.wake();
+        }
+    }
+
+    /// What a request that was cancelled is doing now.
+    pub fn cancelled_place(&self, id: u32) -> Cancellation {
+        match lock(&self.state).requests.get(&id) {
+            Some(request) if matches!(request.stage, Stage::Pending) || request.awaited => request.place(),
+            _ => Cancellation::TooLate,
+        }
+    }
+
+    /// Whether a request that runs was to be cancelled.
+    pub(super) fn is_cancelled(&self, id: u32) -> bool {
+        lock(&self.state)
+            .requests
+            .get(&id)
+            .is_some_and(|request| request.cancelled)
+    }
+
+    /// From now on a task of the loop awaits what a request gave; whether it was to be cancelled before that. Those that name it
+    /// get `object`, if there is one; gives the jobs that waited for that.
+    pub(super) fn awaits(&self, id: u32, object: Option<Held>) -> (bool, Vec<Job>) {
+        let mut state = lock(&self.state);
+        let Some(request) = state.requests.get_mut(&id) else {
+            drop(state);
+            return (false, Vec::new());
+        };
+        request.awaited = true;
+        let cancelled = request.cancelled;
+        let Some(object) = object else {
+            return (cancelled, Vec::new());
+        };
+        request.stage = Stage::Done(object);
+        (cancelled, std::mem::take(&mut request.waiting))
+    }
+
+    /// Remembers that a call gave a coroutine: the next one goes to the loop at once.
+    pub(super) fn learn_coroutine_call(&self, body: &[u8]) {
+        if let Some(key) = call_key(body) {
+            let mut calls = lock(&self.coroutine_calls);
+            if calls.len() >= MOST_COROUTINE_CALLS {
+                calls.clear();
+            }
+            calls.entry(key).or_insert(true);
+            self.knows_coroutine_calls.store(true, Ordering::Release);
+        }
+    }
+
+    /// A call that was known to give a coroutine calls something else: it is not looked at again.
+    pub(super) fn forget_coroutine_call(&self, body: &[u8]) {
+        if let Some(key) = call_key(body) {
+            lock(&self.coroutine_calls).insert(key, false);
+        }
+    }
+
+    /// Whether a request is a call that gave a coroutine the last time.
+    pub(super) fn is_coroutine_call(&self, header: &Header, body: &[u8]) -> bool {
+        self.knows_coroutine_calls.load(Ordering::Acquire)
+            && header.is_call()
+            && call_key(body).is_some_and(|key| lock(&self.coroutine_calls).get(&key) == Some(&true))
     }
 
     /// Forgets requests and their outcomes.
@@ -222,14 +403,20 @@ impl Channel {
     }
 
     /// The environment ends: nothing is delivered any more and queued requests do not run.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+    pub fn close(self: &Arc<Self>) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let released = std::mem::take(&mut lock(&self.state).requests);
         for request in released.values() {
             request.batch.taken[request.index].store(true, Ordering::Release);
         }
         drop(released);
         self.refuse_questions();
+        if event_loop::is_used() {
+            // A loop that takes nothing any more has ended its tasks.
+            drop(event_loop::push(Work::CancelAll(Arc::clone(self))));
+        }
     }
 
     /// From now on JavaScript answers no questions; those that wait fail.
@@ -242,16 +429,19 @@ impl Channel {
         lock(&self.state).requests.len()
     }
 
-    pub(super) fn register(&self, batch: &Arc<Batch>, ids: impl Iterator<Item = u32>) {
+    pub(super) fn register<'a>(&self, batch: &Arc<Batch>, headers: impl Iterator<Item = &'a Header>) {
         let mut state = lock(&self.state);
-        for (index, id) in ids.enumerate() {
+        for (index, header) in headers.enumerate() {
             let request = Request {
                 batch: Arc::clone(batch),
                 index,
                 stage: Stage::Pending,
+                cancelled: false,
+                awaited: false,
+                stream: header.is_stream().then(Control::new),
                 waiting: Vec::new(),
             };
-            state.requests.insert(id, request);
+            state.requests.insert(header.request, request);
         }
     }
 
@@ -277,16 +467,7 @@ impl Channel {
             // Released while it ran: the outcome is dropped at the end of this function, without the lock.
             None => (outcome, Vec::new()),
         };
-        let wake = !self.closed.load(Ordering::Acquire) && {
-            let completions = &mut state.completions;
-            let was_empty = completions.is_empty();
-            let length = u32::try_from(value.len() + 5).expect("nobody passes more than LONGEST_VALUE bytes");
-            completions.extend_from_slice(&length.to_le_bytes());
-            completions.extend_from_slice(&id.to_le_bytes());
-            completions.push(status);
-            completions.extend_from_slice(value);
-            was_empty
-        };
+        let wake = !self.closed.load(Ordering::Acquire) && complete(&mut state.completions, id, status, value);
         drop(state);
         drop(previous);
         if wake {
@@ -304,6 +485,17 @@ impl Channel {
             None => Known::Unknown,
         }
     }
+}
+
+/// Adds a completion; whether it is the first that nobody took.
+fn complete(completions: &mut Vec<u8>, id: u32, status: u8, value: &[u8]) -> bool {
+    let was_empty = completions.is_empty();
+    let length = u32::try_from(value.len() + 5).expect("nobody passes more than LONGEST_VALUE bytes");
+    completions.extend_from_slice(&length.to_le_bytes());
+    completions.extend_from_slice(&id.to_le_bytes());
+    completions.push(status);
+    completions.extend_from_slice(value);
+    was_empty
 }
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());

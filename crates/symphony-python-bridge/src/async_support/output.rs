@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::prelude::*;
 
 use super::{Channel, Job};
+use crate::errors::Failure;
 use crate::interpreter;
 use crate::runtime::{self, Function};
 
@@ -87,6 +88,18 @@ impl<'py> Capture<'py> {
         let output = CallOutput(Arc::clone(sink));
         let token = runtime::function(py, Function::BeginCapture)?.call1((output,))?;
         Ok(Some(Self { token, persists }))
+    }
+}
+
+/// What a job does while its text is captured; fails if that could not be done.
+pub(super) fn captured<T>(
+    py: Python<'_>,
+    capture: &PyResult<Option<Capture<'_>>>,
+    body: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    match capture {
+        Ok(_) => body(),
+        Err(error) => Err(error.clone_ref(py).into()),
     }
 }
 

@@ -9,13 +9,18 @@ use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 use symphony_wire::{ErrorCode, Writer};
 
+use super::awaiting;
+use super::event_loop::{self, Work};
 use super::output::Sink;
-use super::{Batch, Channel, Job};
+use super::{Batch, Channel, Job, Place};
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::operation::Header;
 use crate::releases;
+
+/// The number that stands for the loop's thread where that of a session is expected.
+const LOOP_SESSION: u32 = u32::MAX;
 
 static POOL: LazyLock<Arc<Queue>> = LazyLock::new(|| Arc::new(Queue::new(true)));
 static POOL_THREADS: AtomicUsize = AtomicUsize::new(4);
@@ -123,23 +128,24 @@ impl Sleeper {
     }
 }
 
-/// Queues the requests in `bytes`; gives how many there are. Needs no GIL.
+/// Queues the requests in `bytes`; gives how many of them are no streams. Needs no GIL.
 ///
 /// # Errors
 ///
 /// `ERR_PROTOCOL` for bytes that are not whole requests; nothing is queued then.
 pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError> {
     let headers = parse(bytes)?;
-    let count = headers.len();
+    // Streams keep the process alive only while somebody waits for an item.
+    let count = headers.iter().filter(|(_, header)| !header.is_stream()).count();
     let batch = Arc::new(Batch {
         channel: Arc::clone(channel),
         bytes: bytes.into(),
         taken: headers.iter().map(|_| AtomicBool::new(false)).collect(),
     });
-    channel.register(&batch, headers.iter().map(|(_, header)| header.request));
-    let mut pooled = Vec::with_capacity(count);
+    channel.register(&batch, headers.iter().map(|(_, header)| header));
+    let mut pooled = Vec::with_capacity(headers.len());
     for (index, (offset, header)) in headers.into_iter().enumerate() {
-        let job = Job {
+        let mut job = Job {
             batch: Arc::clone(&batch),
             index,
             offset,
@@ -147,9 +153,21 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             named: None,
             seat: None,
             sink: Sink::of(channel, header.request, header.outputs()),
+            place: if header.session == LOOP_SESSION {
+                Place::Loop
+            } else {
+                Place::Thread
+            },
+            owned: false,
+            stream: None,
         };
         if header.session == 0 {
-            pooled.push(job);
+            if channel.is_coroutine_call(&header, job.body()) {
+                job.place = Place::LoopIfCoroutine;
+                enqueue(vec![job]);
+            } else {
+                pooled.push(job);
+            }
         } else {
             enqueue(vec![job]);
         }
@@ -212,6 +230,7 @@ pub(crate) fn close() {
         error: BridgeError::new(ErrorCode::Closed, "Python was stopped before this call started"),
     };
     enqueue(refused.settle().collect());
+    awaiting::close();
 }
 
 /// Queues jobs where their sessions say. Those that no queue takes are refused, and then those that waited for them, one
@@ -219,6 +238,12 @@ pub(crate) fn close() {
 pub(super) fn enqueue(jobs: Vec<Job>) {
     let mut jobs = VecDeque::from(jobs);
     while let Some(mut job) = jobs.pop_front() {
+        if job.place != Place::Thread {
+            if let Err(work) = event_loop::push(Work::Run(job)) {
+                awaiting::refuse(vec![work]);
+            }
+            continue;
+        }
         let seat = job.seat.take();
         let pushed = match queue_of(&job, seat.as_ref()) {
             Some(queue) => queue.push(vec![job]),
@@ -247,7 +272,7 @@ impl Refused {
     /// Ends the jobs; gives those that waited for them.
     fn settle(self) -> impl Iterator<Item = Job> {
         let Self { jobs, error } = self;
-        jobs.into_iter().flat_map(move |job| job.refuse(&error))
+        jobs.into_iter().flat_map(move |mut job| job.refuse(&error))
     }
 }
 

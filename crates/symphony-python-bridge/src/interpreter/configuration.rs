@@ -59,6 +59,9 @@ pub struct Settings {
     /// Whether log records go to JavaScript.
     #[serde(default)]
     pub logging: Option<Logging>,
+    /// Which asyncio loop `py-main` runs.
+    #[serde(default, rename = "eventLoop")]
+    pub event_loop: EventLoop,
 }
 
 /// Which records go to JavaScript.
@@ -70,6 +73,17 @@ pub struct Logging {
     pub warnings: bool,
     /// Exceptions that nobody catches, too.
     pub uncaught: bool,
+}
+
+/// A kind of asyncio loop.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum EventLoop {
+    /// The one of the standard library.
+    #[default]
+    Asyncio,
+    /// uvloop, if it is installed.
+    Uvloop,
 }
 
 const fn default_threads() -> usize {
@@ -233,5 +247,10 @@ fn settings_for_python<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bo
         }
     };
     values.set_item("logging", logging)?;
+    let event_loop = match settings.event_loop {
+        EventLoop::Asyncio => "asyncio",
+        EventLoop::Uvloop => "uvloop",
+    };
+    values.set_item("event_loop", event_loop)?;
     Ok(values.into_any())
 }

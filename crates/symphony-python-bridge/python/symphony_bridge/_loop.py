@@ -1,0 +1,198 @@
+"""The asyncio loop of ``py-main``: runs what JavaScript awaits."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sys
+import warnings
+
+from contextvars import copy_context
+
+from symphony_bridge import _native, _start
+
+# For type checkers only: importing `typing` takes longer than starting the interpreter.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+    from typing import Any
+
+_loop: Any = None
+
+# At the end of Python: how long tasks may take to end after they were cancelled, in seconds.
+_PATIENCE = 0.5
+
+
+def run() -> None:
+    """Runs the loop until Python is stopped; then cancels what is left."""
+    global _loop
+    _loop, ending = _new_loop(_start.event_loop)
+    asyncio.set_event_loop(_loop)
+    try:
+        _loop.run_forever()
+    finally:
+        ending()
+        _end(_loop)
+
+
+def _new_loop(kind: str) -> tuple[Any, Callable[[], None]]:
+    """A loop that serves the bridge's requests, and what ends that."""
+    if kind == "uvloop":
+        try:
+            import uvloop
+
+            return _watching(uvloop.new_event_loop())
+        except ImportError:
+            message = "`eventLoop: 'uvloop'` was asked for, but uvloop is not installed; asyncio's own loop runs instead"
+            warnings.warn(message, RuntimeWarning, stacklevel=1)
+    if hasattr(_native, "loop_wait") and hasattr(selectors, "EpollSelector"):
+        selector = _bridge_selector()
+        loop = asyncio.SelectorEventLoop(selector)
+        selector.on_stop = loop.stop
+        return loop, selector.end
+    return _watching(asyncio.new_event_loop())
+
+
+def _watching(loop: Any) -> tuple[Any, Callable[[], None]]:
+    """Any loop: it watches the bridge's descriptor as it would a socket."""
+
+    def serve() -> None:
+        if _native.loop_serve():
+            loop.stop()
+
+    loop.add_reader(_native.loop_descriptor(), serve)
+    # What came before the loop was there.
+    loop.call_soon(serve)
+    return loop, lambda: loop.remove_reader(_native.loop_descriptor())
+
+
+def _bridge_selector() -> Any:
+    class BridgeSelector(selectors.EpollSelector):
+        """Serves the bridge's requests in front of the wait and right after it, which spares each of them a turn of the loop."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            # Not the one by which the loop wakes itself.
+            self._descriptors = -1
+            self.on_stop: Callable[[], None] | None = None
+            _native.loop_watch(self.fileno())
+
+        def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+            key = super().register(fileobj, events, data)
+            self._descriptors += 1
+            return key
+
+        def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+            key = super().unregister(fileobj)
+            self._descriptors -= 1
+            return key
+
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            found, stop = _native.loop_wait(
+                self.fileno(), -1.0 if timeout is None else max(timeout, 0.0), max(self._descriptors, 0)
+            )
+            if stop and self.on_stop is not None:
+                self.on_stop()
+            if not found:
+                return []
+            ready = []
+            keys = self.get_map()
+            for descriptor, event in found:
+                # It may have been closed without having been taken out.
+                key = keys.get(descriptor)
+                if key is None:
+                    continue
+                events = (selectors.EVENT_WRITE if event & ~_EPOLLIN else 0) | (
+                    selectors.EVENT_READ if event & ~_EPOLLOUT else 0
+                )
+                ready.append((key, events & key.events))
+            return ready
+
+        def end(self) -> None:
+            """The loop will be stopped by nobody else any more."""
+            self.on_stop = None
+
+    return BridgeSelector()
+
+
+_EPOLLIN = 1
+_EPOLLOUT = 4
+
+if sys.version_info >= (3, 12):
+
+    def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
+        """A task whose first step runs at once."""
+        return asyncio.Task(steps, loop=_loop, context=context, eager_start=True)
+
+else:
+    _first_steps: list[Any] = []
+
+    def _first_step(callback: Any, *, context: Context) -> None:
+        _first_steps.append((callback, context))
+
+    def _new_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
+        if sys.version_info >= (3, 11):
+            return asyncio.Task(steps, loop=_loop, context=context)
+        # It takes a copy of the context that it is made in.
+        return (context or copy_context()).run(asyncio.Task, steps, loop=_loop)
+
+    def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
+        """A task whose first step runs at once, as with ``eager_start`` of newer versions: no other task is running here."""
+        _loop.call_soon = _first_step
+        try:
+            task = _new_task(steps, context)
+        finally:
+            del _loop.call_soon
+        step, step_context = _first_steps.pop()
+        step_context.run(step)
+        return task
+
+
+async def stream(iterator: Any, stream: Any) -> None:
+    """Gives the items of an asynchronous iterator to JavaScript, as many as it wishes."""
+    kind = type(iterator)
+    try:
+        while True:
+            wish = stream.wish()
+            if wish is None:
+                future = _loop.create_future()
+                wish = stream.wish(future)
+                if wish is None:
+                    await future
+                    continue
+            if wish is True:
+                item = await kind.__anext__(iterator)
+            elif wish is False:
+                break
+            elif hasattr(kind, "athrow"):
+                item = await iterator.athrow(wish)
+            else:
+                raise wish
+            if not stream.item(item):
+                break
+    except StopAsyncIteration:
+        return
+    except asyncio.CancelledError:
+        # JavaScript left its loop while an item was waited for.
+        if not stream.closing:
+            raise
+        task = asyncio.current_task()
+        if hasattr(task, "uncancel"):
+            task.uncancel()
+    if hasattr(kind, "aclose"):
+        await iterator.aclose()
+
+
+def _end(loop: Any) -> None:
+    """Cancels the tasks that are left, and gives them a moment to end; then asynchronous generators are closed."""
+
+    async def end() -> None:
+        tasks = asyncio.all_tasks(loop) - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_PATIENCE)
+        await asyncio.wait([asyncio.ensure_future(loop.shutdown_asyncgens())], timeout=_PATIENCE)
+
+    loop.run_until_complete(end())

@@ -1,0 +1,383 @@
+//! Awaitables that a request gave: each is awaited by a task of the loop, and its outcome is that of the request.
+
+use pyo3::exceptions::PyBaseException;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use rustc_hash::FxHashMap;
+use symphony_wire::{ErrorCode, Writer};
+
+use super::channel::Stage;
+use super::event_loop::{self, Work};
+use super::output::{Capture, captured};
+use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared};
+use crate::errors::{BridgeError, Failure};
+use crate::gil::{GilCell, Held};
+use crate::operation::{self, Outcome};
+use crate::runtime::{self, Function};
+use crate::symbols::symbols;
+
+/// A request: its environment's channel, and its number there.
+pub(super) type Key = (usize, u32);
+
+/// What a request gave and is to be awaited.
+pub(super) struct Awaitable {
+    job: Job,
+    object: Held,
+    /// The context in which the request ran, left by now.
+    context: Option<Held>,
+    /// Whoever names the request gets the awaitable itself.
+    shared: bool,
+}
+
+/// The tasks under way. The loop itself holds them weakly.
+static TASKS: GilCell<Option<FxHashMap<Key, Py<PyAny>>>> = GilCell::new(None);
+
+/// Whether what an operation gave is awaited.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// It is the outcome.
+    No,
+    /// A coroutine is nothing by itself: it is awaited in any case.
+    Coroutine,
+    /// Another awaitable is awaited where its value is asked for; it is a Python object of its own as well.
+    Other,
+}
+
+/// Whether an object is what `async def` functions give.
+fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::Py_TYPE(object.as_ptr()) == symbols().coroutine_type }
+}
+
+/// What to do with the outcome of a job.
+pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
+    let Outcome::Object(object) = outcome else { return Waits::No };
+    if !job.header.gives_object() {
+        return Waits::No;
+    }
+    if is_coroutine(object) {
+        return Waits::Coroutine;
+    }
+    if !job.header.converts() || job.header.is_reference() {
+        return Waits::No;
+    }
+    // SAFETY: the type of a live object; the slot exists in the stable ABI.
+    let slot = unsafe { ffi::PyType_GetSlot(ffi::Py_TYPE(object.as_ptr()), ffi::Py_am_await) };
+    if slot.is_null() { Waits::No } else { Waits::Other }
+}
+
+/// Hands what a job gave on another thread to the loop; gives jobs that need not wait for it.
+#[must_use]
+pub(super) fn hand_over(
+    py: Python<'_>,
+    job: Job,
+    object: Bound<'_, PyAny>,
+    context: Option<IsolatedContext<'_>>,
+    kind: Waits,
+) -> Vec<Job> {
+    // A session's context goes on changing, so the task gets a copy.
+    let context = context.map_or_else(|| IsolatedContext::copy(py), |context| Some(context.leave()));
+    let shared = kind == Waits::Other;
+    let (_, ready) = job.channel().awaits(job.header.request, shared.then(|| Held::new(object.clone())));
+    let awaitable = Awaitable {
+        job,
+        object: Held::new(object),
+        context: context.map(Held::new),
+        shared,
+    };
+    if let Err(work) = event_loop::push(Work::Await(awaitable)) {
+        refuse(vec![work]);
+    }
+    ready
+}
+
+/// Fails what the loop does not take any more.
+pub(super) fn refuse(work: Vec<Work>) {
+    let error = BridgeError::new(ErrorCode::Closed, "Python was stopped before this call ended");
+    for one in work {
+        match one {
+            Work::Run(mut job) => super::queue::enqueue(job.refuse(&error)),
+            Work::Await(Awaitable { job, .. }) => super::queue::enqueue(job.fail(error.clone())),
+            Work::Cancel(_) | Work::CancelAll(_) | Work::Resume(_) => {}
+        }
+    }
+}
+
+/// The loop runs no longer: what came for it fails.
+pub(crate) fn close() {
+    refuse(event_loop::close());
+}
+
+/// Runs a request on the loop's thread.
+pub(super) fn run(py: Python<'_>, job: Job) {
+    let Some(prepared) = super::prepare(py, job, || None) else { return };
+    let Prepared { mut job, refused } = prepared;
+    let mut writer = Writer::new();
+    let context = IsolatedContext::enter(py);
+    let capture = Capture::begin(py, &job, context.is_none());
+    let result = match refused {
+        Some(failure) => Err(failure),
+        None => super::guarded(|| captured(py, &capture, || perform(py, &job))),
+    };
+    let result = match result {
+        Ok(Some(outcome)) => Ok(outcome),
+        Ok(None) => {
+            // It may block, and is not what it was the last time: a thread of the pool runs it.
+            drop(capture);
+            drop(context);
+            job.leave_loop();
+            super::queue::enqueue(vec![job]);
+            return;
+        }
+        Err(failure) => Err(failure),
+    };
+    let kind = result.as_ref().map_or(Waits::No, |outcome| waits(&job, outcome));
+    match (kind, result) {
+        (Waits::Coroutine | Waits::Other, Ok(Outcome::Object(object))) => {
+            let shared = kind == Waits::Other;
+            let (_, ready) = job.channel().awaits(job.header.request, shared.then(|| Held::new(object.clone())));
+            super::queue::enqueue(ready);
+            let context = context.map(IsolatedContext::leave);
+            drop(capture);
+            begin(py, job, object, context, shared);
+        }
+        (_, result) => {
+            let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
+            drop(context);
+            super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
+        }
+    }
+}
+
+/// Runs the operation of a job; nothing if it came here because it calls a coroutine function, which it does not.
+fn perform<'py>(py: Python<'py>, job: &Job) -> Result<Option<Outcome<'py>>, Failure> {
+    let references = JobReferences { channel: job.channel() };
+    let mut operation = operation::read(py, &job.header, job.request(), &references)?;
+    if job.place == Place::LoopIfCoroutine && !operation.calls_coroutine_function(py)? {
+        return Ok(None);
+    }
+    operation.perform(py).map(Some)
+}
+
+/// Awaits what a job gave on another thread.
+pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
+    let Awaitable { job, object, context, shared } = awaitable;
+    let object = object.bind(py);
+    let context = context.map(|context| context.bind(py));
+    begin(py, job, object, context, shared);
+}
+
+fn begin<'py>(py: Python<'py>, job: Job, object: Bound<'py, PyAny>, context: Option<Bound<'py, PyAny>>, shared: bool) {
+    let key = job.key();
+    let steps = if is_coroutine(&object) {
+        Ok(object.clone())
+    } else {
+        // As the interpreter does: the type's method, not the instance's.
+        object.get_type().getattr(pyo3::intern!(py, "__await__")).and_then(|method| method.call1((&object,)))
+    };
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(error) => {
+            let mut writer = Writer::new();
+            let (status, stage) = super::guarded_report(py, &job, Err(error.into()), &mut writer);
+            super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
+            return;
+        }
+    };
+    let channel = std::sync::Arc::clone(job.channel());
+    let subject = shared.then(|| object.unbind());
+    let awaiting = Awaiting {
+        steps: steps.unbind(),
+        job: GilCell::new(Some((job, subject))),
+    };
+    let started = Bound::new(py, awaiting).and_then(|awaiting| {
+        let start = runtime::function(py, Function::StartTask)?;
+        let task = start.call1((&awaiting, context))?;
+        Ok((awaiting, task))
+    });
+    match started {
+        Ok((awaiting, task)) => {
+            if awaiting.get().job.with(py, |job| job.is_none()) {
+                return;
+            }
+            TASKS.with(py, |tasks| tasks.get_or_insert_default().insert(key, task.clone().unbind()));
+            if channel.is_cancelled(key.1) {
+                cancel(py, key);
+            }
+        }
+        // The job fails when what awaits it is dropped.
+        Err(error) => error.write_unraisable(py, None),
+    }
+}
+
+/// Cancels a task, if it is under way.
+pub(super) fn cancel(py: Python<'_>, key: Key) {
+    let task = TASKS.with(py, |tasks| Some(tasks.as_ref()?.get(&key)?.clone_ref(py)));
+    if let Some(task) = task
+        && let Err(error) = task.call_method0(py, pyo3::intern!(py, "cancel"))
+    {
+        error.write_unraisable(py, Some(task.bind(py)));
+    }
+}
+
+/// Cancels the tasks of an environment.
+pub(super) fn cancel_all(py: Python<'_>, channel: &Channel) {
+    let address = std::ptr::from_ref(channel) as usize;
+    let keys: Vec<Key> = TASKS.with(py, |tasks| {
+        let keys = tasks.iter().flat_map(FxHashMap::keys);
+        keys.filter(|key| key.0 == address).copied().collect()
+    });
+    for key in keys {
+        cancel(py, key);
+    }
+}
+
+/// How many tasks of JavaScript's are under way.
+pub(crate) fn count(py: Python<'_>) -> usize {
+    TASKS.with(py, |tasks| tasks.as_ref().map_or(0, FxHashMap::len))
+}
+
+/// What a task of the loop runs: the steps of an awaitable, whose end it reports. It follows the protocol of coroutines, and for
+/// anything else it is what it awaits, so that `asyncio`'s own tools show that.
+#[pyclass(frozen, module = "symphony_bridge._native")]
+pub(crate) struct Awaiting {
+    steps: Py<PyAny>,
+    /// The request, and what those get that name it, until it is done.
+    job: GilCell<Option<(Job, Option<Py<PyAny>>)>>,
+}
+
+#[pymethods]
+impl Awaiting {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.step(py, &py.None().into_bound(py))
+    }
+
+    fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.step(py, value)?.ok_or_else(|| pyo3::exceptions::PyStopIteration::new_err(()))
+    }
+
+    #[pyo3(signature = (*error))]
+    fn throw<'py>(&self, py: Python<'py>, error: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let steps = self.steps.bind(py);
+        let name = pyo3::intern!(py, "throw");
+        let next = match steps.getattr_opt(name)? {
+            Some(throw) => throw.call1(error),
+            // An iterator without it ends with the exception, as it would in a coroutine.
+            None => Err(match error.get_item(0)?.cast_into::<PyBaseException>() {
+                Ok(exception) => PyErr::from_value(exception.into_any()),
+                Err(_) => PyErr::from_value(error.get_item(0)?.call0()?),
+            }),
+        };
+        match next {
+            Ok(next) => Ok(next),
+            Err(raised) if raised.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => {
+                let value = raised.value(py).getattr(pyo3::intern!(py, "value"))?;
+                self.end(py, Ok(value));
+                Err(pyo3::exceptions::PyStopIteration::new_err(()))
+            }
+            Err(raised) => {
+                self.fail(py, raised)?;
+                Err(pyo3::exceptions::PyStopIteration::new_err(()))
+            }
+        }
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let closed = match self.steps.bind(py).getattr_opt(pyo3::intern!(py, "close"))? {
+            Some(close) => close.call0().map(drop),
+            None => Ok(()),
+        };
+        self.abandon(py);
+        closed
+    }
+
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.steps.bind(py).getattr(name)
+    }
+}
+
+impl Awaiting {
+    /// One step; nothing at the end.
+    fn step<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut next = std::ptr::null_mut();
+        // SAFETY: two live objects and a place for the result.
+        let status = unsafe { ffi::PyIter_Send(self.steps.as_ptr(), value.as_ptr(), &raw mut next) };
+        // SAFETY: an owned reference, or null with an exception.
+        let next = unsafe { Bound::from_owned_ptr_or_opt(py, next) };
+        match (status, next) {
+            (ffi::PySendResult::PYGEN_NEXT, next) => Ok(next),
+            (ffi::PySendResult::PYGEN_RETURN, Some(value)) => {
+                self.end(py, Ok(value));
+                Ok(None)
+            }
+            _ => {
+                self.fail(py, PyErr::fetch(py))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The end by an exception. Only a cancellation goes on to the task, which is cancelled then: what would stop the loop
+    /// (`SystemExit`) is the outcome of this call alone.
+    fn fail(&self, py: Python<'_>, raised: PyErr) -> PyResult<()> {
+        let cancelled = runtime::function(py, Function::CancelledError)
+            .is_ok_and(|class| raised.matches(py, class).unwrap_or(false));
+        let exception = raised.clone_ref(py);
+        self.end(py, Err(raised));
+        if cancelled { Err(exception) } else { Ok(()) }
+    }
+
+    fn end(&self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
+        let Some((job, subject)) = self.job.with(py, Option::take) else { return };
+        TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
+        let mut writer = Writer::new();
+        let stream = job.header.is_stream().then(|| job.channel().stream(job.header.request)).flatten();
+        let refused = stream.and_then(|stream| stream.take_failure(py));
+        let result = match (result, refused) {
+            (_, Some(failure)) => Err(failure),
+            (Ok(value), None) => Ok(Outcome::Object(value)),
+            (Err(raised), None) => Err(ended_by(py, &job, raised)),
+        };
+        let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
+        let stage = match (subject, stage) {
+            (Some(subject), Stage::Done(_)) => Stage::Done(Held::new(subject.into_bound(py))),
+            (_, stage) => stage,
+        };
+        super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
+    }
+
+    /// The task will never end.
+    fn abandon(&self, py: Python<'_>) {
+        let Some((job, _)) = self.job.with(py, Option::take) else { return };
+        TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
+        let message = "the event loop ended before this call did";
+        super::queue::enqueue(job.fail(BridgeError::new(ErrorCode::Closed, message)));
+    }
+}
+
+impl Drop for Awaiting {
+    fn drop(&mut self) {
+        Python::attach(|py| self.abandon(py));
+    }
+}
+
+/// An exception as the outcome of a job: a cancellation that was asked for is no exception of the program's.
+fn ended_by(py: Python<'_>, job: &Job, raised: PyErr) -> Failure {
+    let asked = job.channel().is_cancelled(job.header.request);
+    if asked
+        && let Ok(class) = runtime::function(py, Function::CancelledError)
+        && raised.matches(py, class).unwrap_or(false)
+    {
+        return BridgeError::new(ErrorCode::Cancelled, "the task was cancelled").into();
+    }
+    raised.into()
+}

@@ -1,0 +1,116 @@
+//! Exceptions for jobs that run and are not wanted any more.
+//!
+//! `PyThreadState_SetAsyncExc` raises an exception in a thread when that runs its next Python instruction. It is bound to a job:
+//! whoever sets it, whoever begins or ends a job has the GIL, and a job that ends takes back what was not raised by then. The JS
+//! thread must not wait for the GIL, so a thread of its own, `py-interrupt`, does.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use symphony_wire::ErrorCode;
+
+use super::awaiting::Key;
+use crate::errors::{BridgeError, Failure};
+use crate::gil::{GilCell, ThreadState};
+use crate::interpreter;
+use crate::runtime::{self, Function};
+
+unsafe extern "C" {
+    /// Of the stable ABI; missing in `pyo3::ffi`.
+    fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
+}
+
+/// A job that runs.
+struct Running {
+    key: Key,
+    thread: std::ffi::c_long,
+    interrupted: bool,
+}
+
+static RUNNING: GilCell<Vec<Running>> = GilCell::new(Vec::new());
+
+/// A job that runs on the calling thread and may be interrupted there. Ended by [`Interruptible::end`], with or without a panic.
+pub(super) struct Interruptible {
+    thread: std::ffi::c_long,
+}
+
+impl Interruptible {
+    pub(super) fn begin(py: Python<'_>, key: Key) -> Self {
+        // SAFETY: asks for the number of the calling thread.
+        let thread = unsafe { PyThread_get_thread_ident() }.cast_signed();
+        RUNNING.with(py, |running| {
+            running.push(Running {
+                key,
+                thread,
+                interrupted: false,
+            });
+        });
+        Self { thread }
+    }
+
+    /// A failure, or that it was cancelled, if it is what the interruption raised.
+    pub(super) fn explained(&self, py: Python<'_>, failure: Failure) -> Failure {
+        let interrupted =
+            RUNNING.with(py, |running| running.iter().any(|one| one.thread == self.thread && one.interrupted));
+        match &failure {
+            Failure::Python(raised)
+                if interrupted
+                    && runtime::function(py, Function::CallCancelled)
+                        .is_ok_and(|class| raised.bind(py).is_instance(&class).unwrap_or(false)) =>
+            {
+                BridgeError::new(ErrorCode::Cancelled, "the call was interrupted").into()
+            }
+            _ => failure,
+        }
+    }
+
+    pub(super) fn end(self, py: Python<'_>) {
+        let interrupted = RUNNING.with(py, |running| {
+            let index = running.iter().position(|one| one.thread == self.thread);
+            index.is_some_and(|index| running.swap_remove(index).interrupted)
+        });
+        if interrupted {
+            // SAFETY: attached; takes back what was not raised yet.
+            unsafe { ffi::PyThreadState_SetAsyncExc(self.thread, std::ptr::null_mut()) };
+        }
+    }
+}
+
+/// Raises an exception in the thread that runs a job, soon. Needs no GIL.
+pub(super) fn interrupt(key: Key) {
+    // Without a thread nothing is raised, and the job goes on, which its caller is told.
+    let _ = INTERRUPTER.lock().unwrap_or_else(PoisonError::into_inner).send(key);
+}
+
+static INTERRUPTER: LazyLock<Mutex<Sender<Key>>> = LazyLock::new(|| {
+    let (sender, keys) = channel();
+    let _ = std::thread::Builder::new()
+        .name("py-interrupt".to_owned())
+        .spawn(move || {
+            if !interpreter::is_running() {
+                return;
+            }
+            let thread = ThreadState::of_current_thread();
+            for key in keys {
+                let attached = thread.attach();
+                Python::attach(|py| raise_in(py, key));
+                drop(attached);
+            }
+        });
+    Mutex::new(sender)
+});
+
+fn raise_in(py: Python<'_>, key: Key) {
+    let Ok(class) = runtime::function(py, Function::CallCancelled) else { return };
+    let thread = RUNNING.with(py, |running| {
+        let job = running.iter_mut().find(|one| one.key == key)?;
+        job.interrupted = true;
+        Some(job.thread)
+    });
+    if let Some(thread) = thread {
+        // SAFETY: attached; the class is a live exception class, of which the function takes a reference.
+        unsafe { ffi::PyThreadState_SetAsyncExc(thread, class.as_ptr()) };
+    }
+}

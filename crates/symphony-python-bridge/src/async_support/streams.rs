@@ -1,0 +1,393 @@
+//! Streams: requests that give items one after the other, as many as JavaScript has asked for.
+//!
+//! ```text
+//!  JS thread                      a thread of the pool, or a task of the loop
+//!  stream request (n credits) ─▶ iterator; an item a credit ─▶ Channel.completions (status `Item`)
+//!  grant(n) ───────────────────▶ goes on
+//!  close ──────────────────────▶ closes the iterator ─▶ the end (status `End`)
+//! ```
+//!
+//! Items go over as they come, and those that come before JavaScript looks go over together. A stream without credits occupies no
+//! thread: its job rests in its [`Control`] until JavaScript grants some. An asynchronous iterator is driven by one task from its
+//! first item to its last, since what it enters in one step (a timeout, a cancel scope) is often left in another one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use symphony_wire::{ErrorCode, Writer};
+
+use super::awaiting::{self, Waits};
+use super::event_loop::{self, Work};
+use super::interrupts::Interruptible;
+use super::output::{Capture, captured};
+use super::queue::{self, Announced, Queue};
+use super::{Crossings, IsolatedContext, Job, JobReferences, Prepared, Status};
+use crate::errors::{BridgeError, Failure};
+use crate::gil::{GilCell, Held};
+use crate::operation::{self, Operation, Outcome};
+use crate::runtime::{self, Function};
+
+/// What JavaScript wants of a stream.
+pub(super) struct Control {
+    wishes: Mutex<Wishes>,
+    /// The future for which the task of an asynchronous iterator waits.
+    waiter: GilCell<Option<Py<PyAny>>>,
+    /// Why an item could not go over, until the task has ended.
+    failure: GilCell<Option<Failure>>,
+}
+
+#[derive(Default)]
+struct Wishes {
+    /// Items that may still be made.
+    credits: u32,
+    /// No more items are wanted, and the iterator is to be closed.
+    closing: bool,
+    /// An exception to be thrown into the generator.
+    thrown: Option<Held>,
+    resting: Resting,
+}
+
+/// Who waits for wishes.
+#[derive(Default)]
+enum Resting {
+    /// Nobody: items are being made, or the stream has ended.
+    #[default]
+    Nobody,
+    /// The job of a synchronous iterator.
+    Job(Box<Job>),
+    /// The task of an asynchronous iterator.
+    Task,
+}
+
+/// What a stream does next.
+enum Wish {
+    Item,
+    Close,
+    Throw(Held),
+}
+
+/// A stream on a thread that has begun.
+pub(super) struct Begun {
+    control: Arc<Control>,
+    iterator: Held,
+    /// In which its steps run, one after the other.
+    context: Option<Held>,
+}
+
+impl Control {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            wishes: Mutex::default(),
+            waiter: GilCell::new(None),
+            failure: GilCell::new(None),
+        })
+    }
+
+    /// More items are wanted. Needs no GIL.
+    pub(super) fn grant(self: &Arc<Self>, credits: u32) {
+        self.wish(|wishes| wishes.credits = wishes.credits.saturating_add(credits));
+    }
+
+    /// No more items are wanted. Needs no GIL. Gives whether a task waits for something else and must be cancelled.
+    pub(super) fn close(self: &Arc<Self>) -> bool {
+        self.wish(|wishes| wishes.closing = true)
+    }
+
+    /// An exception is to be thrown into the generator, and what comes of that is wanted.
+    fn throw(self: &Arc<Self>, exception: Held) {
+        self.wish(|wishes| {
+            wishes.thrown = Some(exception);
+            wishes.credits = wishes.credits.max(1);
+        });
+    }
+
+    /// Records a wish and wakes who waits for one; whether nobody did.
+    fn wish(self: &Arc<Self>, change: impl FnOnce(&mut Wishes)) -> bool {
+        let resting = {
+            let mut wishes = lock(&self.wishes);
+            change(&mut wishes);
+            std::mem::take(&mut wishes.resting)
+        };
+        match resting {
+            Resting::Nobody => return true,
+            Resting::Job(job) => queue::enqueue(vec![*job]),
+            // A loop that takes nothing any more has ended its tasks.
+            Resting::Task => drop(event_loop::push(Work::Resume(Arc::clone(self)))),
+        }
+        false
+    }
+
+    /// The next wish; nothing if there is none, and then `rest` is who waits for it.
+    fn next(&self, rest: impl FnOnce() -> Resting) -> Option<Wish> {
+        let mut wishes = lock(&self.wishes);
+        if wishes.closing {
+            return Some(Wish::Close);
+        }
+        if let Some(exception) = wishes.thrown.take() {
+            return Some(Wish::Throw(exception));
+        }
+        if wishes.credits == 0 {
+            wishes.resting = rest();
+            return None;
+        }
+        wishes.credits -= 1;
+        Some(Wish::Item)
+    }
+
+    /// Why the stream ended, if an item could not go over.
+    pub(super) fn take_failure(&self, py: Python<'_>) -> Option<Failure> {
+        self.failure.with(py, Option::take)
+    }
+
+    /// Wakes the task that waits for wishes.
+    pub(super) fn resume(&self, py: Python<'_>) {
+        let waiter = self.waiter.with(py, Option::take);
+        if let Some(waiter) = waiter
+            && let Err(error) = waiter.call_method1(py, pyo3::intern!(py, "set_result"), (py.None(),))
+        {
+            // The task was cancelled meanwhile, and its future with it.
+            drop(error);
+        }
+    }
+}
+
+/// Runs a stream until it ends or nothing more is wanted.
+pub(super) fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announced<'_>, writer: &mut Writer) {
+    let mut begun = match job.stream.take() {
+        Some(begun) => begun,
+        None => {
+            let Some(Prepared { job: prepared, refused }) = super::prepare(py, job, || Queue::reserve(queue)) else { return };
+            job = prepared;
+            let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+            let capture = Capture::begin(py, &job, context.is_none());
+            let opened = match refused {
+                Some(failure) => Err(failure),
+                None => super::guarded(|| captured(py, &capture, || open(py, &job))),
+            };
+            match opened {
+                Ok(Opened::Iterator(iterator, control)) => Box::new(Begun {
+                    control,
+                    iterator: Held::new(iterator),
+                    context: context.map(|context| Held::new(context.leave())),
+                }),
+                Ok(Opened::Coroutine(coroutine)) => {
+                    announced.give();
+                    queue::enqueue(awaiting::hand_over(py, job, coroutine, context, Waits::Coroutine));
+                    return;
+                }
+                Err(failure) => {
+                    let (status, stage) = super::guarded_report(py, &job, Err(failure), writer);
+                    drop(context);
+                    announced.give();
+                    queue::enqueue(job.finish(status, writer.as_slice(), stage));
+                    return;
+                }
+            }
+        }
+    };
+    let context = begun.context.take().and_then(|context| IsolatedContext::enter_again(context.bind(py)));
+    // A session's context forgets it between the steps.
+    let capture = Capture::begin(py, &job, context.is_none());
+    let interruptible = Interruptible::begin(py, job.key());
+    let iterator = begun.iterator.bind(py);
+    let control = Arc::clone(&begun.control);
+    let mut begun = Some(begun);
+    let mut resting = Some(job);
+    let items = || {
+        loop {
+            let wish = control.next(|| {
+                let mut job = resting.take().expect("the job rests once");
+                let mut begun = begun.take().expect("as above");
+                begun.context = context.as_ref().map(|context| Held::new(context.0.clone()));
+                job.stream = Some(begun);
+                Resting::Job(Box::new(job))
+            });
+            let Some(wish) = wish else { return Ok(()) };
+            let job = resting.as_ref().expect("it does not rest");
+            match step(py, job, &iterator, wish, writer)? {
+                true => {}
+                false => return Ok(()),
+            }
+        }
+    };
+    let result = super::guarded(|| captured(py, &capture, items));
+    drop(capture);
+    // A resting job may be running again on another thread by now, which has the GIL only after this.
+    let result = result.map_err(|failure| interruptible.explained(py, failure));
+    interruptible.end(py);
+    announced.give();
+    if let Some(job) = resting {
+        let result = result.map(|()| Outcome::Object(py.None().into_bound(py)));
+        let (status, stage) = super::guarded_report(py, &job, result, writer);
+        drop(context);
+        queue::enqueue(job.finish(status, writer.as_slice(), stage));
+    }
+}
+
+/// Does what is wished; `false` at the end.
+fn step(
+    py: Python<'_>,
+    job: &Job,
+    iterator: &Bound<'_, PyAny>,
+    wish: Wish,
+    writer: &mut Writer,
+) -> Result<bool, Failure> {
+    let item = match wish {
+        Wish::Item => {
+            // SAFETY: an iterator, which `open` made sure of.
+            let item = unsafe { ffi::PyIter_Next(iterator.as_ptr()) };
+            // SAFETY: an owned reference, or null at the end or with an exception set.
+            let item = unsafe { Bound::from_owned_ptr_or_opt(py, item) };
+            if item.is_none() && PyErr::occurred(py) {
+                return Err(Failure::take(py));
+            }
+            item
+        }
+        Wish::Close => {
+            operation::close(iterator)?;
+            None
+        }
+        Wish::Throw(exception) => {
+            job.channel().emit(job.header.request, Status::Thrown, &[]);
+            let exception = exception.bind(py);
+            let Some(throw) = iterator.getattr_opt(pyo3::intern!(py, "throw"))? else {
+                return Err(Failure::of_exception(exception));
+            };
+            match throw.call1((exception,)) {
+                Ok(item) => Some(item),
+                Err(error) if error.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => None,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let Some(item) = item else { return Ok(false) };
+    if let Err(failure) = emit(job, item, writer) {
+        // Leaving a loop early closes the generator, also when it is a conversion that ends it.
+        if let Err(error) = operation::close(iterator) {
+            drop(error);
+        }
+        return Err(failure);
+    }
+    Ok(true)
+}
+
+/// Hands over an item.
+fn emit(job: &Job, item: Bound<'_, PyAny>, writer: &mut Writer) -> Result<(), Failure> {
+    let py = item.py();
+    let mut crossings = Crossings::of(job.channel());
+    writer.clear();
+    let written = Outcome::Object(item).write(job.header.returns(), writer, &mut crossings);
+    if let Err(failure) = written.and_then(|()| super::checked_length(writer)) {
+        crossings.give_back(py);
+        return Err(failure);
+    }
+    job.channel().emit(job.header.request, Status::Item, writer.as_slice());
+    Ok(())
+}
+
+enum Opened<'py> {
+    Iterator(Bound<'py, PyAny>, Arc<Control>),
+    /// What drives an asynchronous iterator.
+    Coroutine(Bound<'py, PyAny>),
+}
+
+fn open<'py>(py: Python<'py>, job: &Job) -> Result<Opened<'py>, Failure> {
+    let references = JobReferences { channel: job.channel() };
+    let operation: Operation<'py> = operation::read(py, &job.header, job.request(), &references)?;
+    let (object, credits) = operation.streamed(py)?;
+    let Some(control) = job.channel().stream(job.header.request) else {
+        return Err(BridgeError::new(ErrorCode::Closed, "nobody waits for the items any more").into());
+    };
+    control.grant(credits);
+    if let Some(open) = object.get_type().getattr_opt(pyo3::intern!(py, "__aiter__"))? {
+        let iterator = open.call1((&object,))?;
+        if !iterator.get_type().hasattr(pyo3::intern!(py, "__anext__"))? {
+            let class = iterator.get_type();
+            let message = format!("`__aiter__` must give an asynchronous iterator, but gave `{class}`");
+            return Err(PyTypeError::new_err(message).into());
+        }
+        let stream = Stream {
+            control,
+            channel: Arc::clone(job.channel()),
+            header: job.header,
+        };
+        let drive = runtime::function(py, Function::Stream)?;
+        return Ok(Opened::Coroutine(drive.call1((iterator, Bound::new(py, stream)?))?));
+    }
+    Ok(Opened::Iterator(operation::iterator(py, &object)?, control))
+}
+
+/// A stream as the task sees it that drives an asynchronous iterator.
+#[pyclass(frozen, module = "symphony_bridge._native")]
+pub(crate) struct Stream {
+    control: Arc<Control>,
+    channel: Arc<super::Channel>,
+    header: operation::Header,
+}
+
+#[pymethods]
+impl Stream {
+    /// What to do next: `True` an item, `False` close, an exception to throw it; `None` if nothing is wished, and then `future` is
+    /// done when something is.
+    #[pyo3(signature = (future = None))]
+    fn wish<'py>(&self, py: Python<'py>, future: Option<Py<PyAny>>) -> Option<Bound<'py, PyAny>> {
+        let rests = future.is_some();
+        if rests {
+            drop(self.control.waiter.with(py, |waiter| std::mem::replace(waiter, future)));
+        }
+        let wish = self.control.next(|| if rests { Resting::Task } else { Resting::Nobody });
+        let flag = |value: bool| pyo3::types::PyBool::new(py, value).to_owned().into_any();
+        match wish? {
+            Wish::Item => Some(flag(true)),
+            Wish::Close => Some(flag(false)),
+            Wish::Throw(exception) => {
+                self.channel.emit(self.header.request, Status::Thrown, &[]);
+                Some(exception.bind(py))
+            }
+        }
+    }
+
+    /// Hands over an item; `False` if it cannot go over, and then the iterator is to be closed.
+    fn item(&self, item: Bound<'_, PyAny>) -> bool {
+        let py = item.py();
+        let mut writer = WRITER.with(py, Option::take).unwrap_or_default();
+        writer.clear();
+        let mut crossings = Crossings::of(&self.channel);
+        let written = Outcome::Object(item).write(self.header.returns(), &mut writer, &mut crossings);
+        let written = written.and_then(|()| super::checked_length(&writer));
+        if let Err(failure) = written {
+            crossings.give_back(py);
+            drop(self.control.failure.with(py, |kept| kept.replace(failure)));
+            return false;
+        }
+        self.channel.emit(self.header.request, Status::Item, writer.as_slice());
+        WRITER.with(py, |kept| drop(kept.replace(writer)));
+        true
+    }
+
+    /// Whether the stream is to be closed.
+    #[getter]
+    fn closing(&self) -> bool {
+        lock(&self.control.wishes).closing
+    }
+}
+
+/// The loop's thread makes one item after the other.
+static WRITER: GilCell<Option<Writer>> = GilCell::new(None);
+
+/// Throws an exception into the generator of a stream of the same environment; the request says which.
+pub(super) fn throw<'py>(py: Python<'py>, job: &Job) -> Result<Outcome<'py>, Failure> {
+    let references = JobReferences { channel: job.channel() };
+    let (stream, exception) = operation::read(py, &job.header, job.request(), &references)?.thrown(py)?;
+    // One that has ended says so by itself.
+    if let Some(control) = job.channel().stream(stream) {
+        control.throw(Held::new(exception));
+    }
+    Ok(Outcome::Object(py.None().into_bound(py)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

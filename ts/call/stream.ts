@@ -1,0 +1,278 @@
+/* A stream of Python items: asks for a few ahead, hands them out one by one, closes the iterator when nobody wants more. */
+import { BridgeError } from '../errors/bridge-error'
+import { inMicrotaskOfAwaiter, type MakeError } from '../errors/rejection'
+import type { AsyncProxy } from '../handle/async-proxy'
+import { environment } from '../native/environment'
+import type { StandardSchema } from '../types/standard-schema'
+import type { Call, CallStream } from './call'
+import { exceptionArgument } from './exception-argument'
+import { Operation } from './operation'
+import { validated } from './schema'
+
+type Item = IteratorResult<unknown, void>
+
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+/** Whoever waits for an item. */
+interface Waiter {
+  readonly resolve: (item: Item | Promise<Item>) => void
+  readonly timer: NodeJS.Timeout | undefined
+}
+
+/**
+ * One run through a Python iterable.
+ *
+ * Python may make as many items as were asked for, and `highWaterMark` more. What has been granted and not been asked for yet is
+ * on its way, or lies here. A stream that nobody waits for does not keep the process alive.
+ */
+export class Stream implements CallStream {
+  readonly #source: AsyncProxy
+  readonly #ahead: number
+  readonly #timeout: number | undefined
+  readonly #schema: StandardSchema | undefined
+  #call: Call | undefined
+  #items: unknown[] = []
+  /** Where the first item lies that nobody has taken. */
+  #next = 0
+  readonly #waiters: Waiter[] = []
+  #asked = 0
+  #granted = 0
+  #holding = false
+  /** How many exceptions are on their way into the generator: items before them are out of date. */
+  #throws = 0
+  #closing = false
+  #ended = false
+  /** Why it ended, until somebody has been told. */
+  #failure: MakeError | undefined
+  /** Told when the iterator is closed. */
+  #closed: (() => void) | undefined
+
+  constructor(source: AsyncProxy) {
+    const { highWaterMark, timeout, schema } = source.context.options
+    this.#source = source
+    this.#ahead = highWaterMark
+    this.#timeout = timeout
+    this.#schema = schema
+  }
+
+  /** The next item. */
+  take(): Promise<Item> {
+    if (this.#next < this.#items.length) {
+      const item = this.#items[this.#next]
+      this.#items[this.#next] = undefined
+      this.#next += 1
+      if (this.#next === this.#items.length) {
+        this.#items.length = 0
+        this.#next = 0
+      }
+      this.#asked += 1
+      this.#grant()
+      return Promise.resolve(this.#schema === undefined ? { done: false, value: item } : this.#validated(item))
+    }
+    if (this.#ended) return this.#end()
+    this.#asked += 1
+    const promise = this.#wait()
+    if (this.#call === undefined) this.#open()
+    else this.#grant()
+    return promise
+  }
+
+  /** No more items are wanted: the iterator is closed, and that is waited for. */
+  async close(): Promise<Item> {
+    if (this.#call === undefined) this.#ended = true
+    this.#discard()
+    if (this.#ended) {
+      this.#failure = undefined
+      return done
+    }
+    await this.#endInPython()
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure(nobody)
+    return done
+  }
+
+  /** The same, of which nobody is told: whoever had the iterator has forgotten it. */
+  abandon(): void {
+    if (this.#call === undefined || this.#ended) return
+    this.#discard()
+    this.#closing = true
+    this.#sendClose()
+  }
+
+  /** Throws into the generator; gives what it yields next. */
+  async throw(error: unknown): Promise<Item> {
+    const last = this.#waiters.at(-1)
+    if (last !== undefined) await new Promise<void>((resolve) => this.#afterWaiters.push(resolve))
+    if (this.#call === undefined) this.#ended = true
+    if (this.#ended) throw error
+    this.#discard()
+    this.#throws += 1
+    this.#asked += 1
+    this.#granted = Math.max(this.#granted, this.#asked)
+    const item = this.#wait()
+    const { context } = this.#source
+    const thrown = context.start(Operation.throw, undefined, [], [this.#call!.id, exceptionArgument(error)])
+    try {
+      await thrown.promise
+    } catch (problem) {
+      this.#throws -= 1
+      this.failed(() => problem as Error)
+    }
+    return item
+  }
+  readonly #afterWaiters: (() => void)[] = []
+
+  /** An item came. */
+  item(value: unknown): void {
+    if (this.#closing) {
+      this.#sendClose()
+      return
+    }
+    if (this.#throws > 0) return
+    const waiter = this.#waiters.shift()
+    if (waiter === undefined) {
+      this.#items.push(value)
+      return
+    }
+    waiter.resolve(this.#schema === undefined ? { done: false, value } : this.#validated(value))
+    this.#waited(waiter)
+    // What was asked for before the core knew the stream.
+    if (this.#granted < this.#asked) this.#grant()
+  }
+
+  /** An item came that JavaScript cannot hold. */
+  itemFailed(makeError: MakeError): void {
+    if (this.#closing || this.#throws > 0) return
+    this.#closing = true
+    this.#sendClose()
+    this.failed(makeError)
+  }
+
+  /** What comes from now on comes after the exception. */
+  thrown(): void {
+    this.#throws -= 1
+  }
+
+  /** The iterator has no more items. */
+  finished(): void {
+    this.#finish(undefined)
+  }
+
+  /** The iterator failed. */
+  failed(makeError: MakeError): void {
+    if (!this.#ended) this.#finish(makeError)
+  }
+
+  #open(): void {
+    const { context } = this.#source
+    // The timeout is that of each wait, and the schema that of each item.
+    const options = { ...context.options, timeout: undefined, schema: undefined }
+    const credits = this.#asked + this.#ahead
+    this.#granted = credits
+    const call = this.#source.start(Operation.stream, [credits], undefined, context.with(options))
+    this.#call = call
+    call.follow(this)
+  }
+
+  /** As many items as may be made. Not each time: a native call for one in so many is enough. */
+  #grant(): void {
+    const lead = this.#asked + this.#ahead - this.#granted
+    if (lead <= 0 || (this.#granted >= this.#asked && 2 * lead < this.#ahead)) return
+    const call = this.#call
+    if (call === undefined || call.status !== 'submitted') return
+    this.#granted += lead
+    environment.port.grant(call.id, lead)
+  }
+
+  #wait(): Promise<Item> {
+    this.#hold()
+    return new Promise((resolve) => {
+      const timeout = this.#timeout
+      const timer = timeout === undefined ? undefined : setTimeout(() => this.#timedOut(timeout), timeout)
+      this.#waiters.push({ resolve, timer })
+    })
+  }
+
+  #waited({ timer }: Waiter): void {
+    clearTimeout(timer)
+    if (this.#waiters.length > 0) return
+    this.#rest()
+    for (const resume of this.#afterWaiters.splice(0)) resume()
+  }
+
+  #timedOut(timeout: number): void {
+    if (this.#call === undefined) return
+    const message = `the next item of the stream did not come within ${timeout} ms`
+    this.#call.giveUp((callState) => new BridgeError('ERR_TIMEOUT', message, { callState }))
+  }
+
+  #finish(failure: MakeError | undefined): void {
+    this.#ended = true
+    this.#failure = failure
+    for (const waiter of this.#waiters.splice(0)) {
+      waiter.resolve(this.#end())
+      clearTimeout(waiter.timer)
+    }
+    this.#rest()
+    for (const resume of this.#afterWaiters.splice(0)) resume()
+    this.#closed?.()
+  }
+
+  /** The end, for one who asks: an error is told once. */
+  #end(): Promise<Item> {
+    const failure = this.#failure
+    if (failure === undefined) return Promise.resolve(done)
+    this.#failure = undefined
+    return inMicrotaskOfAwaiter(failure)
+  }
+
+  #discard(): void {
+    this.#items.length = 0
+    this.#next = 0
+  }
+
+  /** Closes the iterator; resolves when Python has done that. */
+  async #endInPython(): Promise<void> {
+    this.#closing = true
+    const closed = new Promise<void>((resolve) => (this.#closed = resolve))
+    this.#hold()
+    this.#sendClose()
+    await closed
+  }
+
+  #sendClose(): void {
+    const call = this.#call
+    if (call === undefined || this.#ended) return
+    call.send()
+    if (call.status === 'submitted') environment.port.closeStream(call.id)
+  }
+
+  async #validated(item: unknown): Promise<Item> {
+    try {
+      return { done: false, value: await validated(this.#schema!, item) }
+    } catch (error) {
+      // It ends the loop as leaving it early would.
+      this.#discard()
+      if (!this.#ended) await this.#endInPython()
+      this.#failure = undefined
+      throw error
+    }
+  }
+
+  /** Somebody waits: that keeps the process alive, as a call under way does. */
+  #hold(): void {
+    if (this.#holding || !environment.attached) return
+    this.#holding = true
+    environment.port.hold(1)
+  }
+
+  #rest(): void {
+    if (!this.#holding) return
+    this.#holding = false
+    if (environment.attached) environment.port.hold(0)
+  }
+}
+
+/** The boundary of a stack without frames. */
+function nobody(): void {}
