@@ -40,13 +40,17 @@ describe('signal', () => {
     expect(await gate.calls).toBe(0)
   })
 
-  test('rejects at once while the call goes on in Python', async () => {
+  test('rejects while the call goes on in Python, where it cannot be interrupted', async () => {
     const gate = await handles.Gate<Handle>()
     const controller = new AbortController()
     const call = gate.wait.$with({ signal: controller.signal })()
     gate.$sync.await_entered()
     controller.abort()
-    await expect(call).rejects.toMatchObject({ name: 'AbortError', cause: { name: 'AbortError' } })
+    await expect(call).rejects.toMatchObject({
+      name: 'AbortError',
+      cause: { name: 'AbortError' },
+      callState: 'still running',
+    })
     gate.$sync.open()
     expect(await gate.calls).toBe(1)
   })
@@ -98,7 +102,8 @@ describe('timeout', () => {
     const other = await blockade()
     await expect(handles.add.$with({ timeout: 1 })(1, 2)).rejects.toMatchObject({
       code: 'ERR_TIMEOUT',
-      message: 'the call did not finish within 1 ms',
+      message: 'the call did not finish within 1 ms and has not started',
+      callState: 'not started',
     })
     await other.open()
   })

@@ -45,9 +45,9 @@ describe('asynchronously', () => {
     expect(await iteration.closed.__contains__('throw')).toBe(true)
   })
 
-  test('asks for one item at a time', async () => {
+  test('asks for one item at a time, if Python is not to run ahead', async () => {
     const asked = await iteration.Asked<Handle>()
-    const items = asked.$iter()
+    const items = asked.$with({ highWaterMark: 0 }).$iter()
     await items.next()
     await items.next()
     expect(await asked.count).toBe(2)

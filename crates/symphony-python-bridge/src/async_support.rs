@@ -234,13 +234,13 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
         .as_ref()
         .map_or(Waits::No, |outcome| awaiting::waits(&job, outcome));
     let ready = match (kind, result) {
-        (Waits::Coroutine | Waits::Other, Ok(Outcome::Object(object))) => {
+        (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
             interruptible.end(py);
             if kind == Waits::Coroutine && queue.isolates() {
                 job.channel().learn_coroutine_call(job.body());
             }
             announced.give();
-            awaiting::hand_over(py, job, object, context, kind)
+            awaiting::hand_over(py, job, outcome, context, kind)
         }
         (_, result) => {
             let result = result.map_err(|failure| interruptible.explained(py, failure));
@@ -485,7 +485,9 @@ impl<'py> IsolatedContext<'py> {
     /// A copy of the thread's context, not entered.
     fn copy(py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         // SAFETY: attached; an owned reference or null.
-        unsafe { Bound::from_owned_ptr_or_opt(py, (symbols().context_copy)()) }
+        let context = unsafe { (symbols().context_copy)() };
+        // SAFETY: an owned reference or null.
+        unsafe { Bound::from_owned_ptr_or_opt(py, context) }
     }
 
     /// Leaves it, and gives it for whatever goes on in it.

@@ -21,7 +21,7 @@ pub use objects::Objects;
 pub(crate) use objects::object_for;
 pub(crate) use question::Questions;
 pub use question::{Answer, Question};
-pub(crate) use thrown::thrown;
+pub(crate) use thrown::{thrown, thrown_exception};
 
 /// Puts the classes into the compiled module.
 pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -15,6 +15,7 @@ use self::arguments::Arguments;
 use crate::async_support::Crossings;
 use crate::errors::{self, BridgeError, Failure};
 use crate::float_parameters;
+use crate::javascript;
 use crate::method::Method;
 use crate::names;
 use crate::runtime::{self, Function};
@@ -213,10 +214,9 @@ impl<'py> Operation<'py> {
     }
 
     /// Into which stream what is thrown (operation 26).
-    pub(crate) fn thrown(self, py: Python<'py>) -> Result<(u32, Bound<'py, PyAny>), Failure> {
+    pub(crate) fn thrown(self) -> Result<(u32, Bound<'py, PyAny>), Failure> {
         let stream = self.arguments.at(0)?.extract()?;
-        let exception = runtime::function(py, Function::ExceptionFrom)?.call1((self.arguments.at(1)?,))?;
-        Ok((stream, exception))
+        Ok((stream, javascript::thrown_exception(self.arguments.at(1)?)?))
     }
 
     /// Does it.

@@ -128,10 +128,9 @@ pub(crate) enum Function {
     CancelledError,
     CallCancelled,
     Stream,
-    ExceptionFrom,
 }
 
-const FUNCTIONS: [(&str, &str); 21] = [
+const FUNCTIONS: [(&str, &str); 20] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -152,7 +151,6 @@ const FUNCTIONS: [(&str, &str); 21] = [
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),
-    ("symphony_bridge._context", "exception_from"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

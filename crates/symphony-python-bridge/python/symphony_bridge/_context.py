@@ -21,21 +21,16 @@ def enter(manager: Any) -> Any:
     return kind.__enter__(manager)
 
 
-def exception_from(error: Any) -> BaseException:
-    """What JavaScript throws: an exception of Python's, or ``[name, message, stack]`` of an error of its own."""
-    return error if isinstance(error, BaseException) else JsError(*error)
-
-
 def leave(manager: Any, error: Any) -> bool:
     """``__exit__``; says whether it swallowed the error.
 
-    ``error`` is ``None``, an exception, or ``[name, message, stack]`` of a JavaScript error.
+    ``error`` is ``None``, an exception, or ``[name, message, stack, error]`` of a JavaScript error.
     """
     leave_manager = type(manager).__exit__
     if error is None:
         leave_manager(manager, None, None, None)
         return False
-    exception = exception_from(error)
+    exception = error if isinstance(error, BaseException) else JsError(*error)
     try:
         # Raised once, so that the manager sees a real traceback and `sys.exc_info()` inside `__exit__`.
         raise exception

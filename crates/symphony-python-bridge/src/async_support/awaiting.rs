@@ -16,6 +16,7 @@ use crate::gil::{GilCell, Held};
 use crate::operation::{self, Outcome};
 use crate::runtime::{self, Function};
 use crate::symbols::symbols;
+use crate::types::Opening;
 
 /// A request: its environment's channel, and its number there.
 pub(super) type Key = (usize, u32);
@@ -28,6 +29,16 @@ pub(super) struct Awaitable {
     context: Option<Held>,
     /// Whoever names the request gets the awaitable itself.
     shared: bool,
+    /// A plain copy of the result is wanted.
+    opening: Option<Opening>,
+}
+
+/// What is to be awaited of an outcome, and whether a plain copy of the result is wanted.
+pub(super) fn awaited(outcome: Outcome<'_>) -> (Bound<'_, PyAny>, Option<Opening>) {
+    match outcome {
+        Outcome::Object(object) | Outcome::Description(object) => (object, None),
+        Outcome::Opened(object, opening) => (object, Some(opening)),
+    }
 }
 
 /// The tasks under way. The loop itself holds them weakly.
@@ -52,7 +63,9 @@ fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
 
 /// What to do with the outcome of a job.
 pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
-    let Outcome::Object(object) = outcome else { return Waits::No };
+    let (Outcome::Object(object) | Outcome::Opened(object, _)) = outcome else {
+        return Waits::No;
+    };
     if !job.header.gives_object() {
         return Waits::No;
     }
@@ -62,8 +75,9 @@ pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
     if !job.header.converts() || job.header.is_reference() {
         return Waits::No;
     }
-    // SAFETY: the type of a live object; the slot exists in the stable ABI.
-    let slot = unsafe { ffi::PyType_GetSlot(ffi::Py_TYPE(object.as_ptr()), ffi::Py_am_await) };
+    let class = object.get_type();
+    // SAFETY: a live type; the slot exists in the stable ABI.
+    let slot = unsafe { ffi::PyType_GetSlot(class.as_type_ptr(), ffi::Py_am_await) };
     if slot.is_null() { Waits::No } else { Waits::Other }
 }
 
@@ -72,22 +86,26 @@ pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
 pub(super) fn hand_over(
     py: Python<'_>,
     job: Job,
-    object: Bound<'_, PyAny>,
+    outcome: Outcome<'_>,
     context: Option<IsolatedContext<'_>>,
     kind: Waits,
 ) -> Vec<Job> {
+    let (object, opening) = awaited(outcome);
     // A session's context goes on changing, so the task gets a copy.
     let context = context.map_or_else(|| IsolatedContext::copy(py), |context| Some(context.leave()));
     let shared = kind == Waits::Other;
-    let (_, ready) = job.channel().awaits(job.header.request, shared.then(|| Held::new(object.clone())));
+    let (_, ready) = job
+        .channel()
+        .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
     let awaitable = Awaitable {
         job,
         object: Held::new(object),
         context: context.map(Held::new),
         shared,
+        opening,
     };
     if let Err(work) = event_loop::push(Work::Await(awaitable)) {
-        refuse(vec![work]);
+        refuse(work);
     }
     ready
 }
@@ -111,7 +129,9 @@ pub(crate) fn close() {
 
 /// Runs a request on the loop's thread.
 pub(super) fn run(py: Python<'_>, job: Job) {
-    let Some(prepared) = super::prepare(py, job, || None) else { return };
+    let Some(prepared) = super::prepare(py, job, || None) else {
+        return;
+    };
     let Prepared { mut job, refused } = prepared;
     let mut writer = Writer::new();
     let context = IsolatedContext::enter(py);
@@ -134,13 +154,16 @@ pub(super) fn run(py: Python<'_>, job: Job) {
     };
     let kind = result.as_ref().map_or(Waits::No, |outcome| waits(&job, outcome));
     match (kind, result) {
-        (Waits::Coroutine | Waits::Other, Ok(Outcome::Object(object))) => {
+        (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
+            let (object, opening) = awaited(outcome);
             let shared = kind == Waits::Other;
-            let (_, ready) = job.channel().awaits(job.header.request, shared.then(|| Held::new(object.clone())));
+            let (_, ready) = job
+                .channel()
+                .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
             super::queue::enqueue(ready);
             let context = context.map(IsolatedContext::leave);
             drop(capture);
-            begin(py, job, object, context, shared);
+            begin(py, job, object, context, shared, opening);
         }
         (_, result) => {
             let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
@@ -162,19 +185,35 @@ fn perform<'py>(py: Python<'py>, job: &Job) -> Result<Option<Outcome<'py>>, Fail
 
 /// Awaits what a job gave on another thread.
 pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
-    let Awaitable { job, object, context, shared } = awaitable;
+    let Awaitable {
+        job,
+        object,
+        context,
+        shared,
+        opening,
+    } = awaitable;
     let object = object.bind(py);
     let context = context.map(|context| context.bind(py));
-    begin(py, job, object, context, shared);
+    begin(py, job, object, context, shared, opening);
 }
 
-fn begin<'py>(py: Python<'py>, job: Job, object: Bound<'py, PyAny>, context: Option<Bound<'py, PyAny>>, shared: bool) {
+fn begin<'py>(
+    py: Python<'py>,
+    job: Job,
+    object: Bound<'py, PyAny>,
+    context: Option<Bound<'py, PyAny>>,
+    shared: bool,
+    opening: Option<Opening>,
+) {
     let key = job.key();
     let steps = if is_coroutine(&object) {
         Ok(object.clone())
     } else {
         // As the interpreter does: the type's method, not the instance's.
-        object.get_type().getattr(pyo3::intern!(py, "__await__")).and_then(|method| method.call1((&object,)))
+        object
+            .get_type()
+            .getattr(pyo3::intern!(py, "__await__"))
+            .and_then(|method| method.call1((&object,)))
     };
     let steps = match steps {
         Ok(steps) => steps,
@@ -189,7 +228,7 @@ fn begin<'py>(py: Python<'py>, job: Job, object: Bound<'py, PyAny>, context: Opt
     let subject = shared.then(|| object.unbind());
     let awaiting = Awaiting {
         steps: steps.unbind(),
-        job: GilCell::new(Some((job, subject))),
+        job: GilCell::new(Some(Unsettled { job, subject, opening })),
     };
     let started = Bound::new(py, awaiting).and_then(|awaiting| {
         let start = runtime::function(py, Function::StartTask)?;
@@ -201,7 +240,9 @@ fn begin<'py>(py: Python<'py>, job: Job, object: Bound<'py, PyAny>, context: Opt
             if awaiting.get().job.with(py, |job| job.is_none()) {
                 return;
             }
-            TASKS.with(py, |tasks| tasks.get_or_insert_default().insert(key, task.clone().unbind()));
+            TASKS.with(py, |tasks| {
+                tasks.get_or_insert_default().insert(key, task.clone().unbind())
+            });
             if channel.is_cancelled(key.1) {
                 cancel(py, key);
             }
@@ -243,8 +284,16 @@ pub(crate) fn count(py: Python<'_>) -> usize {
 #[pyclass(frozen, module = "symphony_bridge._native")]
 pub(crate) struct Awaiting {
     steps: Py<PyAny>,
-    /// The request, and what those get that name it, until it is done.
-    job: GilCell<Option<(Job, Option<Py<PyAny>>)>>,
+    /// Until it is done.
+    job: GilCell<Option<Unsettled>>,
+}
+
+/// A request whose outcome is awaited.
+struct Unsettled {
+    job: Job,
+    /// What those get that name it, if that is not the result.
+    subject: Option<Py<PyAny>>,
+    opening: Option<Opening>,
 }
 
 #[pymethods]
@@ -262,7 +311,8 @@ impl Awaiting {
     }
 
     fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.step(py, value)?.ok_or_else(|| pyo3::exceptions::PyStopIteration::new_err(()))
+        self.step(py, value)?
+            .ok_or_else(|| pyo3::exceptions::PyStopIteration::new_err(()))
     }
 
     #[pyo3(signature = (*error))]
@@ -337,14 +387,23 @@ impl Awaiting {
     }
 
     fn end(&self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
-        let Some((job, subject)) = self.job.with(py, Option::take) else { return };
+        let Some(Unsettled { job, subject, opening }) = self.job.with(py, Option::take) else {
+            return;
+        };
         TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
         let mut writer = Writer::new();
-        let stream = job.header.is_stream().then(|| job.channel().stream(job.header.request)).flatten();
+        let stream = job
+            .header
+            .is_stream()
+            .then(|| job.channel().stream(job.header.request))
+            .flatten();
         let refused = stream.and_then(|stream| stream.take_failure(py));
         let result = match (result, refused) {
             (_, Some(failure)) => Err(failure),
-            (Ok(value), None) => Ok(Outcome::Object(value)),
+            (Ok(value), None) => Ok(match opening {
+                Some(opening) => Outcome::Opened(value, opening),
+                None => Outcome::Object(value),
+            }),
             (Err(raised), None) => Err(ended_by(py, &job, raised)),
         };
         let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
@@ -357,7 +416,9 @@ impl Awaiting {
 
     /// The task will never end.
     fn abandon(&self, py: Python<'_>) {
-        let Some((job, _)) = self.job.with(py, Option::take) else { return };
+        let Some(Unsettled { job, .. }) = self.job.with(py, Option::take) else {
+            return;
+        };
         TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
         let message = "the event loop ended before this call did";
         super::queue::enqueue(job.fail(BridgeError::new(ErrorCode::Closed, message)));

@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::prelude::*;
 
 use super::Job;
-use super::streams::Control;
 use super::awaiting::{self, Awaitable, Key};
+use super::streams::Control;
 use crate::interpreter;
 
 /// Something for the loop's thread to do.
@@ -63,11 +63,11 @@ static LOOKS: AtomicU32 = AtomicU32::new(0);
 static SIGNAL: OnceLock<Signal> = OnceLock::new();
 
 /// Hands work to the loop; gives it back if the loop takes none any more. Starts the loop at the first time.
-pub(super) fn push(work: Work) -> Result<(), Work> {
+pub(super) fn push(work: Work) -> Result<(), Vec<Work>> {
     let first = {
         let mut incoming = lock();
         if incoming.closed || !interpreter::is_running() {
-            return Err(work);
+            return Err(vec![work]);
         }
         incoming.work.push(work);
         !std::mem::replace(&mut incoming.asked, true)
@@ -163,7 +163,7 @@ pub(crate) fn loop_wait(
         if serve(py) {
             // What was done may have left callbacks to run. If the program watches no descriptors of its own, there is only the
             // one by which signals wake the loop, and a system call for it now and then is enough.
-            if descriptors == 0 && LOOKS.fetch_add(1, Ordering::Relaxed) % 64 != 0 {
+            if descriptors == 0 && !LOOKS.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
                 return Ok((Vec::new(), take_stop()));
             }
             seconds = 0.0;
@@ -194,7 +194,7 @@ pub(crate) fn loop_wait(
 
 /// As many events as are taken from the kernel at once; the others come the next time.
 #[cfg(target_os = "linux")]
-const EVENTS: usize = 64;
+const EVENTS: u8 = 64;
 
 #[cfg(target_os = "linux")]
 fn poll(py: Python<'_>, epoll: RawFd, seconds: f64) -> Vec<(RawFd, u32)> {
@@ -207,19 +207,24 @@ fn poll(py: Python<'_>, epoll: RawFd, seconds: f64) -> Vec<(RawFd, u32)> {
     } else {
         (seconds.min(86_400.0) * 1000.0).ceil() as i32
     };
-    let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+    let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS as usize];
     let wait = move || {
         // SAFETY: an open epoll descriptor, and room for as many events as are asked for.
-        let count = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), EVENTS as i32, milliseconds) };
+        let count = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), EVENTS.into(), milliseconds) };
         // Interrupted by a signal: Python handles it when it runs its next instruction.
         let count = usize::try_from(count).unwrap_or_default();
         events[..count]
             .iter()
-            .map(|event| (event.u64 as RawFd, event.events))
+            .filter_map(|event| Some((RawFd::try_from(event.u64).ok()?, event.events)))
             .collect()
     };
     // Whoever only looks keeps the GIL.
-    if milliseconds == 0 { let mut wait = wait; wait() } else { py.detach(wait) }
+    if milliseconds == 0 {
+        let mut wait = wait;
+        wait()
+    } else {
+        py.detach(wait)
+    }
 }
 
 /// Lets the `epoll` object of the loop's selector watch the signal. Edge-triggered, so that nobody has to read it.

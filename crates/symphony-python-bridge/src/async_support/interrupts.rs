@@ -52,8 +52,9 @@ impl Interruptible {
 
     /// A failure, or that it was cancelled, if it is what the interruption raised.
     pub(super) fn explained(&self, py: Python<'_>, failure: Failure) -> Failure {
-        let interrupted =
-            RUNNING.with(py, |running| running.iter().any(|one| one.thread == self.thread && one.interrupted));
+        let interrupted = RUNNING.with(py, |running| {
+            running.iter().any(|one| one.thread == self.thread && one.interrupted)
+        });
         match &failure {
             Failure::Python(raised)
                 if interrupted
@@ -103,7 +104,9 @@ static INTERRUPTER: LazyLock<Mutex<Sender<Key>>> = LazyLock::new(|| {
 });
 
 fn raise_in(py: Python<'_>, key: Key) {
-    let Ok(class) = runtime::function(py, Function::CallCancelled) else { return };
+    let Ok(class) = runtime::function(py, Function::CallCancelled) else {
+        return;
+    };
     let thread = RUNNING.with(py, |running| {
         let job = running.iter_mut().find(|one| one.key == key)?;
         job.interrupted = true;

@@ -154,40 +154,24 @@ impl Control {
 }
 
 /// Runs a stream until it ends or nothing more is wanted.
-pub(super) fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &mut Announced<'_>, writer: &mut Writer) {
-    let mut begun = match job.stream.take() {
-        Some(begun) => begun,
-        None => {
-            let Some(Prepared { job: prepared, refused }) = super::prepare(py, job, || Queue::reserve(queue)) else { return };
-            job = prepared;
-            let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
-            let capture = Capture::begin(py, &job, context.is_none());
-            let opened = match refused {
-                Some(failure) => Err(failure),
-                None => super::guarded(|| captured(py, &capture, || open(py, &job))),
-            };
-            match opened {
-                Ok(Opened::Iterator(iterator, control)) => Box::new(Begun {
-                    control,
-                    iterator: Held::new(iterator),
-                    context: context.map(|context| Held::new(context.leave())),
-                }),
-                Ok(Opened::Coroutine(coroutine)) => {
-                    announced.give();
-                    queue::enqueue(awaiting::hand_over(py, job, coroutine, context, Waits::Coroutine));
-                    return;
-                }
-                Err(failure) => {
-                    let (status, stage) = super::guarded_report(py, &job, Err(failure), writer);
-                    drop(context);
-                    announced.give();
-                    queue::enqueue(job.finish(status, writer.as_slice(), stage));
-                    return;
-                }
-            }
-        }
-    };
-    let context = begun.context.take().and_then(|context| IsolatedContext::enter_again(context.bind(py)));
+pub(super) fn run(
+    py: Python<'_>,
+    mut job: Job,
+    queue: &Arc<Queue>,
+    announced: &mut Announced<'_>,
+    writer: &mut Writer,
+) {
+    if job.stream.is_none() {
+        let Some(opened) = begin(py, job, queue, announced, writer) else {
+            return;
+        };
+        job = opened;
+    }
+    let Some(mut begun) = job.stream.take() else { return };
+    let context = begun
+        .context
+        .take()
+        .and_then(|context| IsolatedContext::enter_again(context.bind(py)));
     // A session's context forgets it between the steps.
     let capture = Capture::begin(py, &job, context.is_none());
     let interruptible = Interruptible::begin(py, job.key());
@@ -206,9 +190,8 @@ pub(super) fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &
             });
             let Some(wish) = wish else { return Ok(()) };
             let job = resting.as_ref().expect("it does not rest");
-            match step(py, job, &iterator, wish, writer)? {
-                true => {}
-                false => return Ok(()),
+            if !step(py, job, &iterator, wish, writer)? {
+                return Ok(());
             }
         }
     };
@@ -224,6 +207,45 @@ pub(super) fn run(py: Python<'_>, mut job: Job, queue: &Arc<Queue>, announced: &
         drop(context);
         queue::enqueue(job.finish(status, writer.as_slice(), stage));
     }
+}
+
+/// Opens the iterator; nothing if that failed, or if it is an asynchronous one, which a task drives.
+fn begin(
+    py: Python<'_>,
+    job: Job,
+    queue: &Arc<Queue>,
+    announced: &mut Announced<'_>,
+    writer: &mut Writer,
+) -> Option<Job> {
+    let Prepared { mut job, refused } = super::prepare(py, job, || Queue::reserve(queue))?;
+    let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+    let capture = Capture::begin(py, &job, context.is_none());
+    let opened = match refused {
+        Some(failure) => Err(failure),
+        None => super::guarded(|| captured(py, &capture, || open(py, &job))),
+    };
+    match opened {
+        Ok(Opened::Iterator(iterator, control)) => {
+            job.stream = Some(Box::new(Begun {
+                control,
+                iterator: Held::new(iterator),
+                context: context.map(|context| Held::new(context.leave())),
+            }));
+            return Some(job);
+        }
+        Ok(Opened::Coroutine(coroutine)) => {
+            announced.give();
+            let outcome = Outcome::Object(coroutine);
+            queue::enqueue(awaiting::hand_over(py, job, outcome, context, Waits::Coroutine));
+        }
+        Err(failure) => {
+            let (status, stage) = super::guarded_report(py, &job, Err(failure), writer);
+            drop(context);
+            announced.give();
+            queue::enqueue(job.finish(status, writer.as_slice(), stage));
+        }
+    }
+    None
 }
 
 /// Does what is wished; `false` at the end.
@@ -337,7 +359,9 @@ impl Stream {
         if rests {
             drop(self.control.waiter.with(py, |waiter| std::mem::replace(waiter, future)));
         }
-        let wish = self.control.next(|| if rests { Resting::Task } else { Resting::Nobody });
+        let wish = self
+            .control
+            .next(|| if rests { Resting::Task } else { Resting::Nobody });
         let flag = |value: bool| pyo3::types::PyBool::new(py, value).to_owned().into_any();
         match wish? {
             Wish::Item => Some(flag(true)),
@@ -380,7 +404,7 @@ static WRITER: GilCell<Option<Writer>> = GilCell::new(None);
 /// Throws an exception into the generator of a stream of the same environment; the request says which.
 pub(super) fn throw<'py>(py: Python<'py>, job: &Job) -> Result<Outcome<'py>, Failure> {
     let references = JobReferences { channel: job.channel() };
-    let (stream, exception) = operation::read(py, &job.header, job.request(), &references)?.thrown(py)?;
+    let (stream, exception) = operation::read(py, &job.header, job.request(), &references)?.thrown()?;
     // One that has ended says so by itself.
     if let Some(control) = job.channel().stream(stream) {
         control.throw(Held::new(exception));

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyBaseException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyList, PyTuple, PyType};
 
 use super::reference;
 use crate::runtime::{self, Function};
@@ -14,20 +14,25 @@ static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 /// The exception for what was thrown: an exception of Python's that passed through JavaScript as it is, or the name, message and
 /// stack of a JavaScript error with the error itself.
 pub(super) fn raised(thrown: &Bound<'_, PyAny>) -> PyErr {
-    if thrown.is_instance_of::<PyBaseException>() {
-        return PyErr::from_value(thrown.clone());
-    }
-    exception(thrown).map_or_else(|error| error, PyErr::from_value)
+    thrown_exception(thrown).map_or_else(|error| error, PyErr::from_value)
 }
 
-fn exception<'py>(thrown: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// The same as an object.
+pub(crate) fn thrown_exception<'py>(thrown: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if thrown.is_instance_of::<PyBaseException>() {
+        return Ok(thrown.clone());
+    }
     let py = thrown.py();
     let class = runtime::function(py, Function::JsError)?;
     let known = class.cast::<PyType>()?.clone().unbind();
     let _ = CLASS.set(py, known);
-    let parts = thrown
-        .cast::<PyTuple>()
-        .map_err(|_| PyRuntimeError::new_err("JavaScript threw in an unknown form"))?;
+    let parts = match thrown.cast::<PyList>() {
+        Ok(parts) => parts.to_tuple(),
+        Err(_) => thrown
+            .cast::<PyTuple>()
+            .map_err(|_| PyRuntimeError::new_err("JavaScript threw in an unknown form"))?
+            .clone(),
+    };
     class.call1(parts)
 }
 
