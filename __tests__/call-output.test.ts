@@ -269,6 +269,56 @@ test('a function that throws is an uncaught exception, and gets the other lines'
   expect([end.stdout, end.stderr]).toEqual(['a,c,thrown\n', ''])
 })
 
+test('functions are let go when nothing can print to them any more', async () => {
+  const end = await runProgram(
+    `
+    const { python } = require('symphony-python-bridge')
+    python.start({ paths: [fixtures], threads: 1 }).then(async () => {
+      const printing = await python.import('printing')
+      const functions = []
+      const options = (more) => {
+        const stdout = () => {}
+        functions.push(new WeakRef(stdout))
+        return { stdout, ...more }
+      }
+      const aborted = (abort) => {
+        const controller = new AbortController()
+        setImmediate(() => controller.abort())
+        if (abort) controller.abort()
+        return controller.signal
+      }
+      const use = async () => {
+        const session = await python.session()
+        await Promise.allSettled([
+          printing.say.$with(options())('ends'),
+          printing.both_and_fail.$with(options())('fails'),
+          printing.say.$with(options())(Symbol('is not encoded')),
+          printing.say.$with(options({ thread: session }))('in a session'),
+          printing.identity.$with(options())(printing.say).__call__('chain'),
+          printing.talk.$with(options())('coroutine'),
+          printing.in_thread.$with(options())('thread'),
+          python.eval('__import__("time").sleep(0.05)'),
+          printing.say.$with(options({ signal: aborted(true) }))('is not started'),
+          printing.say.$with(options({ signal: aborted() }))('is taken out'),
+        ])
+        for await (const item of (await printing.Loud()).$with(options())) break
+        await session.close()
+      }
+      await use()
+      let left
+      do {
+        await printing.say()
+        globalThis.gc()
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        left = functions.filter((one) => one.deref() !== undefined).length
+      } while (left > 0)
+      console.log(functions.length, left)
+    })`,
+    { node: ['--expose-gc'], env: { PYTHONUNBUFFERED: '1' } },
+  )
+  expect(end.stdout.trim().split('\n').at(-1)).toBe('10 0')
+})
+
 test('a Worker gets the lines of its own calls', async () => {
   const end = await runProgram(`
     const { once } = require('node:events')

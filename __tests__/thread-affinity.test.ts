@@ -205,6 +205,14 @@ describe('closing', () => {
     await closing
   })
 
+  test('does not wait for iterators that rest', async () => {
+    const items = (await mine.Cell<Handle>(1)).$iter()
+    expect(await items.next()).toEqual({ done: false, value: 1 })
+    await session.close()
+    const other = await affinity.Cell.$with({ thread: session })().catch((error: { code: string }) => error.code)
+    expect(other).toBe('ERR_CLOSED')
+  })
+
   test('happens at the end of `await using`', async () => {
     let call: Promise<unknown>
     let settled = false

@@ -8,7 +8,7 @@ import { Call, type CallQueue } from './call'
 import { callOutputs, wantedStreams } from './call-output'
 import { CallWatch, cancelled, type MakeWatchError } from './call-watch'
 import { PendingCalls } from './pending-calls'
-import { isReturned, returnsFor, type OperationNumber } from './operation'
+import { isReturned, returnsFor, Operation, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type NamedOne, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue, type ErrorValue } from './result-decoder'
@@ -313,7 +313,7 @@ class RequestQueue implements CallQueue {
     call.offset = offset
     call.named = named
     this.#pending.set(call.id, call)
-    call.context.scope.begin?.()
+    if (call.operation !== Operation.stream) call.context.scope.begin?.()
     this.#push(call)
   }
 
@@ -328,7 +328,8 @@ class RequestQueue implements CallQueue {
 
   /** The core is done with a request, and so with what it named. */
   #letGo(call: Call): void {
-    call.context.scope.end?.()
+    // A stream may rest for ever, and what waits for the end of calls need not wait for it.
+    if (call.operation !== Operation.stream) call.context.scope.end?.()
     clearTimeout(call.grace)
     const { named } = call
     if (named === undefined) return

@@ -105,7 +105,8 @@ export interface Session extends Host, AsyncDisposable {
   ): Promise<T | undefined>
   /**
    * Ends the session: what is used afterwards rejects with `ERR_CLOSED`, and what was started before finishes, `with` blocks included.
-   * Resolves when that is done and never rejects, so a call that never returns keeps it waiting; not to await it is harmless.
+   * Resolves when that is done and never rejects, so a call that never returns keeps it waiting; not to await it is harmless. An
+   * iterator that rests between two items is not waited for.
    * Idempotent. A session that nothing refers to any more ends by itself.
    */
   close(): Promise<void>

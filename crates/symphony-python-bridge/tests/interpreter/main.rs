@@ -5,5 +5,6 @@ mod errors;
 mod executor;
 mod forking;
 mod kinds;
+mod output;
 mod support;
 mod waiting;
