@@ -30,6 +30,8 @@ export interface Request {
   readonly args: readonly unknown[]
   readonly named: object | undefined
   readonly convert: Conversion
+  /** The streams whose text it wants for itself: 1 for `stdout`, 2 for `stderr`. */
+  readonly streams?: number
   /** Which views a function among the arguments gets of what Python passes to it. */
   readonly scope: ViewScope
 }
@@ -103,7 +105,11 @@ export class RequestWriter {
       view.setUint32(start + 4, request.id, true)
       view.setUint32(start + 8, request.session, true)
       const flags = request.convert === asTheyAre ? convertFlag : convertFlag | spelledFlag
-      view.setUint32(start + 12, request.operation | (request.returns << 8) | (flags << 16), true)
+      view.setUint32(
+        start + 12,
+        request.operation | (request.returns << 8) | (flags << 16) | ((request.streams ?? 0) << 24),
+        true,
+      )
     } catch (error) {
       encoder.position = start
       this.letGo()

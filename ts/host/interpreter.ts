@@ -3,6 +3,8 @@ import { answerQuestion, answerWasRead } from '../callback/answer'
 import { forgetUnlessHeld } from '../callback/held-object'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
+import { callOutputs } from '../call/call-output'
+import { OutputLines } from '../call/output-lines'
 import { requests } from '../call/request-queue'
 import { bridgeVersion, Forgotten, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
@@ -11,7 +13,7 @@ import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest 
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { chosenInterpreter } from './locate-report'
-import { OutputLines } from './output-lines'
+import { deliverRecords, receiverOf } from './log-records'
 import {
   checkSameConversion,
   checkSameOptions,
@@ -137,7 +139,11 @@ class Interpreter {
     if (this.#starts && typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
     environment.attach(core, {
       completed: (batch) => requests.completed(batch),
-      printed: (stream, text) => this.#output[stream - 1]?.push(text),
+      printed: (stream, text, request) => {
+        if (request !== 0) callOutputs.push(stream, text, request)
+        else if (stream !== 0) this.#output[stream - 1]?.push(text)
+      },
+      logged: (batch) => deliverRecords(batch, receiverOf(this.#options.logging) ?? ignoreRecord),
       asked: answerQuestion,
       forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
     })
@@ -190,9 +196,13 @@ class Interpreter {
   }
 
   #endOutput(): void {
+    callOutputs.closeAll()
     for (const lines of this.#output) lines?.end()
   }
 }
+
+/** The start of another environment did not ask for records, so there are none. */
+function ignoreRecord(): void {}
 
 /** The one of this environment. */
 export const interpreter = new Interpreter()

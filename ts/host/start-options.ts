@@ -5,13 +5,15 @@ import { BridgeError } from '../errors/bridge-error'
 import type { CoreConfig, OutputMode } from '../native/core'
 import type { ChosenInterpreter } from '../native/loader'
 import type { Output, StartOptions } from '../types/python'
+import { checkLogging, loggingConfig, receiverOf } from './log-records'
 
 const defaultThreads = 4
 
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, stdout, stderr, convert, eventLoop } = options
+  const { mode, python, paths, args, env, threads, stdout, stderr, logging, convert, eventLoop } = options
+  if (logging !== undefined) checkLogging(logging)
   if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
   if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
@@ -41,6 +43,7 @@ const startOptionNames: ReadonlySet<string> = new Set([
   'threads',
   'stdout',
   'stderr',
+  'logging',
   'convert',
   'eventLoop',
 ])
@@ -58,6 +61,7 @@ export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { 
     threads: options.threads ?? defaultThreads,
     stdout: outputMode(options.stdout),
     stderr: outputMode(options.stderr),
+    logging: options.logging === undefined ? null : loggingConfig(options.logging),
     eventLoop: options.eventLoop ?? 'asyncio',
   }
 }
@@ -75,6 +79,7 @@ export function checkSameOptions(options: StartOptions, executable: string | und
     threads: options.threads,
     stdout: options.stdout && outputMode(options.stdout),
     stderr: options.stderr && outputMode(options.stderr),
+    logging: options.logging && loggingConfig(options.logging),
     eventLoop: options.eventLoop,
   }
   const { executable: python, ...others } = running
@@ -102,15 +107,24 @@ export function checkSameConversion(options: StartOptions, running: Conversion):
 }
 
 /** Throws `ERR_PYTHON_ALREADY_CHOSEN` for a function that does not get the output, because another one does. */
-export function checkSameReceivers(options: StartOptions, receivers: Pick<StartOptions, 'stdout' | 'stderr'>): void {
-  for (const name of ['stdout', 'stderr'] as const) {
-    if (typeof options[name] !== 'function' || options[name] === receivers[name]) continue
+export function checkSameReceivers(
+  options: StartOptions,
+  receivers: Pick<StartOptions, 'stdout' | 'stderr' | 'logging'>,
+): void {
+  for (const name of ['stdout', 'stderr', 'logging'] as const) {
+    const [asked, receives] = [functionOf(options, name), functionOf(receivers, name)]
+    if (asked === undefined || asked === receives) continue
     throw new BridgeError(
       'ERR_PYTHON_ALREADY_CHOSEN',
       `Python runs in this process already, and gives its \`${name}\` to another function; ` +
         'call `python.start` once, before anything else uses Python',
     )
   }
+}
+
+function functionOf(options: StartOptions, name: 'stdout' | 'stderr' | 'logging'): unknown {
+  const output = name === 'logging' ? receiverOf(options.logging) : options[name]
+  return typeof output === 'function' ? output : undefined
 }
 
 function outputMode(output: Output | undefined): OutputMode {

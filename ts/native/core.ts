@@ -17,6 +17,8 @@ export interface CoreConfig {
   readonly threads: number
   readonly stdout: OutputMode
   readonly stderr: OutputMode
+  /** Which log records are handed over. */
+  readonly logging: { readonly level: number | null; readonly warnings: boolean; readonly uncaught: boolean } | null
   readonly eventLoop: EventLoop
 }
 
@@ -97,9 +99,10 @@ export interface NativeCore {
   attach(
     mailbox: ArrayBuffer,
     onCompletions: (batch: Uint8Array) => void,
-    onOutput: (stream: 1 | 2, text: string) => void,
+    onOutput: (stream: 0 | 1 | 2, text: string, request: number) => void,
     onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
     onForgotten: (kind: Forgotten, number: number) => void,
+    onLogged: (batch: Uint8Array) => void,
   ): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void

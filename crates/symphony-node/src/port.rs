@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use napi::sys;
 use pyo3::prelude::*;
-use symphony_python_bridge::async_support::{Channel, handles_in_completions, handles_in_question};
+use symphony_python_bridge::async_support::{Channel, Printed, handles_in_completions, handles_in_question};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{self, Attached, ThreadState};
 use symphony_python_bridge::javascript::{Answer, Question};
@@ -83,12 +83,14 @@ impl Drop for InCall<'_> {
 pub(crate) struct Listeners {
     /// `(batch: Uint8Array)`
     pub(crate) completions: sys::napi_ref,
-    /// `(stream, text)`
+    /// `(stream, text, request)`
     pub(crate) output: sys::napi_ref,
     /// `(large, length, number, outboxInUse, ownTurn): number`
     pub(crate) question: sys::napi_ref,
     /// `(kind: 0 dropped | 1 read, number)`
     pub(crate) forgotten: sys::napi_ref,
+    /// `(batch: Uint8Array)`
+    pub(crate) logged: sys::napi_ref,
 }
 
 impl Port {
@@ -247,9 +249,10 @@ impl Port {
     /// Hands over what executor threads completed and what Python wrote, in that order of appearance to the user:
     /// output first, since it was written before the result.
     pub(crate) fn deliver(&self) {
-        self.deliver_output();
         let mut batch = self.batch.take();
+        // Taken before the output, so that what a call printed is there when the call is done.
         self.channel.take_completions(&mut batch);
+        self.deliver_output();
         if !batch.is_empty() {
             let ended = completions(&batch).filter(|completion| completion[STATUS_OFFSET] <= KEPT);
             self.forget_completions(ended.count());
@@ -335,11 +338,21 @@ impl Port {
         Some(Answer { bytes, pinned })
     }
 
-    /// Hands over what Python wrote.
+    /// Hands over what Python wrote and logged.
     pub(crate) fn deliver_output(&self) {
-        for (stream, text) in self.channel.take_output() {
+        let logs = self.channel.take_logs();
+        if !logs.is_empty() {
             js::scope(self.env, || {
-                let arguments = [js::number(self.env, stream.into()), js::string(self.env, &text)];
+                self.call_with_bytes(self.listeners.logged, &logs);
+            });
+        }
+        for Printed { stream, request, text } in self.channel.take_output() {
+            js::scope(self.env, || {
+                let arguments = [
+                    js::number(self.env, stream.into()),
+                    js::string(self.env, &text),
+                    js::number(self.env, request),
+                ];
                 js::call(self.env, js::referenced(self.env, self.listeners.output), &arguments);
             });
         }
@@ -362,6 +375,11 @@ impl Port {
 
     /// Whether there was memory for it.
     fn hand_over_whole(&self, batch: &[u8]) -> bool {
+        self.call_with_bytes(self.listeners.completions, batch)
+    }
+
+    /// Whether there was memory for the bytes.
+    fn call_with_bytes(&self, listener: sys::napi_ref, batch: &[u8]) -> bool {
         let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
             return false;
         };
@@ -379,7 +397,7 @@ impl Port {
                 &raw mut view,
             );
         }
-        js::call(self.env, js::referenced(self.env, self.listeners.completions), &[view]);
+        js::call(self.env, js::referenced(self.env, listener), &[view]);
         true
     }
 

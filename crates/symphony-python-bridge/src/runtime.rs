@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 16] = [
+const SOURCES: [(&str, &str, bool); 18] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -55,6 +55,11 @@ const SOURCES: [(&str, &str, bool); 16] = [
         false,
     ),
     (
+        "symphony_bridge._logging",
+        include_str!("../python/symphony_bridge/_logging.py"),
+        false,
+    ),
+    (
         "symphony_bridge._loop",
         include_str!("../python/symphony_bridge/_loop.py"),
         false,
@@ -62,6 +67,11 @@ const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge._open",
         include_str!("../python/symphony_bridge/_open.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._output",
+        include_str!("../python/symphony_bridge/_output.py"),
         false,
     ),
     (
@@ -118,14 +128,17 @@ pub(crate) enum Function {
     LastingLoop,
     SignatureOf,
     OpenObject,
+    BeginCapture,
+    EndCapture,
     RunLoop,
     StartTask,
     CancelledError,
     CallCancelled,
     Stream,
+    PlainStream,
 }
 
-const FUNCTIONS: [(&str, &str); 20] = [
+const FUNCTIONS: [(&str, &str); 23] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -141,11 +154,14 @@ const FUNCTIONS: [(&str, &str); 20] = [
     ("symphony_bridge._futures", "LastingLoop"),
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
+    ("symphony_bridge._output", "begin_capture"),
+    ("symphony_bridge._output", "end_capture"),
     ("symphony_bridge._loop", "run"),
     ("symphony_bridge._loop", "start_task"),
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),
+    ("symphony_bridge._loop", "plain_stream"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

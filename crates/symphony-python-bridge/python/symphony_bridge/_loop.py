@@ -184,6 +184,40 @@ async def stream(iterator: Any, stream: Any) -> None:
         await iterator.aclose()
 
 
+async def plain_stream(iterator: Any, stream: Any) -> None:
+    """The same for an iterator that is to run on the loop's thread. The loop goes on while nothing is wished."""
+    end = object()
+    try:
+        while True:
+            wish = stream.wish()
+            if wish is None:
+                future = _loop.create_future()
+                wish = stream.wish(future)
+                if wish is None:
+                    await future
+                    continue
+            if wish is False:
+                break
+            if wish is True:
+                item = next(iterator, end)
+            elif hasattr(iterator, "throw"):
+                try:
+                    item = iterator.throw(wish)
+                except StopIteration:
+                    return
+            else:
+                raise wish
+            if item is end:
+                return
+            if not stream.item(item):
+                break
+    except asyncio.CancelledError:
+        if not stream.closing:
+            raise
+    if hasattr(iterator, "close"):
+        iterator.close()
+
+
 def _end(loop: Any) -> None:
     """Cancels the tasks that are left, and gives them a moment to end; then asynchronous generators are closed."""
 

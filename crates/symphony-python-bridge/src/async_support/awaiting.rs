@@ -9,6 +9,8 @@ use symphony_wire::{ErrorCode, Writer};
 
 use super::channel::Stage;
 use super::event_loop::{self, Work};
+use super::output::{Capture, captured};
+use super::streams;
 use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
@@ -65,6 +67,9 @@ pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
     let (Outcome::Object(object) | Outcome::Opened(object, _)) = outcome else {
         return Waits::No;
     };
+    if job.header.is_stream() {
+        return Waits::Coroutine;
+    }
     if !job.header.gives_object() {
         return Waits::No;
     }
@@ -134,14 +139,16 @@ pub(super) fn run(py: Python<'_>, job: Job) {
     let Prepared { mut job, refused } = prepared;
     let mut writer = Writer::new();
     let context = IsolatedContext::enter(py);
+    let capture = Capture::begin(py, &job, context.is_none());
     let result = match refused {
         Some(failure) => Err(failure),
-        None => super::guarded(|| perform(py, &job)),
+        None => super::guarded(|| captured(py, &capture, || perform(py, &job))),
     };
     let result = match result {
         Ok(Some(outcome)) => Ok(outcome),
         Ok(None) => {
             // It may block, and is not what it was the last time: a thread of the pool runs it.
+            drop(capture);
             drop(context);
             job.leave_loop();
             super::queue::enqueue(vec![job]);
@@ -159,6 +166,7 @@ pub(super) fn run(py: Python<'_>, job: Job) {
                 .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
             super::queue::enqueue(ready);
             let context = context.map(IsolatedContext::leave);
+            drop(capture);
             begin(py, job, object, context, shared, opening);
         }
         (_, result) => {
@@ -171,6 +179,12 @@ pub(super) fn run(py: Python<'_>, job: Job) {
 
 /// Runs the operation of a job; nothing if it came here because it calls a coroutine function, which it does not.
 fn perform<'py>(py: Python<'py>, job: &Job) -> Result<Option<Outcome<'py>>, Failure> {
+    if job.header.is_stream() {
+        return streams::open_on_loop(py, job).map(Some);
+    }
+    if job.header.is_throw() {
+        return streams::throw(py, job).map(Some);
+    }
     let references = JobReferences { channel: job.channel() };
     let mut operation = operation::read(py, &job.header, job.request(), &references)?;
     if job.place == Place::LoopIfCoroutine && !operation.calls_coroutine_function(py)? {

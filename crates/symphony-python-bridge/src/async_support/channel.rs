@@ -10,10 +10,13 @@ use rustc_hash::{FxHashMap, FxHasher};
 use symphony_wire::{Reader, Token};
 
 use super::event_loop::{self, Work};
+use super::logs::Logs;
+use super::output::Waiting;
 use super::streams::Control;
 use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
 use crate::gil::{self, Held};
+use crate::interpreter;
 use crate::javascript::{Answer, Objects, Question, Questions};
 use crate::operation::Header;
 use crate::releases;
@@ -121,7 +124,8 @@ pub struct Channel {
     objects: Objects,
     questions: Questions,
     state: Mutex<State>,
-    output: Mutex<Vec<(u8, String)>>,
+    output: Waiting,
+    logs: Logs,
     /// Sessions that the environment opened and did not close.
     sessions: Mutex<Vec<u32>>,
     /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
@@ -147,8 +151,9 @@ impl Channel {
             objects: Objects::default(),
             questions: Questions::default(),
             state: Mutex::default(),
-            output: Mutex::default(),
             sessions: Mutex::default(),
+            output: Waiting::default(),
+            logs: Logs::default(),
             coroutine_calls: Mutex::default(),
             knows_coroutine_calls: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -388,9 +393,19 @@ impl Channel {
         std::mem::swap(&mut lock(&self.state).completions, batch);
     }
 
-    /// The text that Python wrote since the last time.
-    pub fn take_output(&self) -> Vec<(u8, String)> {
-        std::mem::take(&mut *lock(&self.output))
+    /// What Python printed and nobody took yet.
+    pub(super) fn output(&self) -> &Waiting {
+        &self.output
+    }
+
+    /// What Python logged and nobody took yet.
+    pub(super) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Whether the environment has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// The environment ends: nothing is delivered any more, queued requests do not run and its sessions end. Idempotent; whether it was
@@ -499,21 +514,6 @@ impl Channel {
             None => Known::Unknown,
         }
     }
-
-    fn write_output(&self, stream: u8, text: String) {
-        if self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let was_empty = {
-            let mut output = lock(&self.output);
-            let was_empty = output.is_empty();
-            output.push((stream, text));
-            was_empty
-        };
-        if was_empty {
-            self.wake.wake();
-        }
-    }
 }
 
 /// The environments that have not ended.
@@ -545,17 +545,25 @@ fn complete(completions: &mut Vec<u8>, id: u32, status: u8, value: &[u8]) -> boo
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());
 
-/// From now on text that Python writes to a stream in `callback` mode goes to this channel.
+/// From now on text that Python writes to a stream in `callback` mode, and what it logs, goes to this channel.
 pub fn listen_to_output(channel: &Arc<Channel>) {
     *lock(&LISTENER) = Arc::downgrade(channel);
 }
 
 /// Text for the listening channel; dropped if there is none any more.
-pub fn emit_output(stream: u8, text: String) {
-    let listener = lock(&LISTENER).upgrade();
-    if let Some(channel) = listener {
-        channel.write_output(stream, text);
+pub fn emit_output(stream: u8, text: &str) {
+    // The lock may be held for ever in a forked child.
+    if interpreter::is_forked() {
+        return;
     }
+    if let Some(channel) = listener() {
+        channel.print(stream, 0, text);
+    }
+}
+
+/// The channel that listens to output.
+pub(super) fn listener() -> Option<Arc<Channel>> {
+    lock(&LISTENER).upgrade()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

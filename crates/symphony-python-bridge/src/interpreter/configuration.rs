@@ -56,9 +56,23 @@ pub struct Settings {
     /// Where `sys.stderr` goes.
     #[serde(default = "inherit")]
     pub stderr: StreamMode,
+    /// Whether log records go to JavaScript.
+    #[serde(default)]
+    pub logging: Option<Logging>,
     /// Which asyncio loop `py-main` runs.
     #[serde(default, rename = "eventLoop")]
     pub event_loop: EventLoop,
+}
+
+/// Which records go to JavaScript.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Logging {
+    /// The root logger's level, if it is to be another one.
+    pub level: Option<i32>,
+    /// What `warnings` would print, too.
+    pub warnings: bool,
+    /// Exceptions that nobody catches, too.
+    pub uncaught: bool,
 }
 
 /// A kind of asyncio loop.
@@ -222,6 +236,17 @@ fn settings_for_python<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bo
     values.set_item("args", &settings.args)?;
     values.set_item("stdout", mode(settings.stdout))?;
     values.set_item("stderr", mode(settings.stderr))?;
+    let logging = match &settings.logging {
+        None => None,
+        Some(logging) => {
+            let values = pyo3::types::PyDict::new(py);
+            values.set_item("level", logging.level)?;
+            values.set_item("warnings", logging.warnings)?;
+            values.set_item("uncaught", logging.uncaught)?;
+            Some(values)
+        }
+    };
+    values.set_item("logging", logging)?;
     let event_loop = match settings.event_loop {
         EventLoop::Asyncio => "asyncio",
         EventLoop::Uvloop => "uvloop",
