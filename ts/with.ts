@@ -71,7 +71,7 @@ async function enterAndExit(
 ): Promise<unknown> {
   // As a handle first: if it cannot be converted, it has been entered all the same and is to be left.
   const context = block.with(checkedOptions({ returns: 'ref' }))
-  const entered = enteredState(await context.start(Operation.enter, state).promise)
+  const entered = enteredState(await context.start(Operation.enter, state, [], [true]).promise)
   let result: unknown
   try {
     result = await body(arrived(entered, await block.start(Operation.value, entered).promise))

@@ -85,7 +85,7 @@ impl Header {
 
     /// Whether the outcome is an object of the program's, which may be awaited.
     pub(crate) fn gives_object(&self) -> bool {
-        matches!(self.operation, 0 | 1 | 2 | 20 | 22)
+        matches!(self.operation, 0 | 1 | 2 | 20 | 22 | 23)
     }
 
     /// Whether it gives items one after the other.
@@ -350,7 +350,8 @@ fn perform<'py>(
         17 => close(&object)?,
         22 => {
             contexts::note();
-            helper(Function::Enter)?.call1((object,))?
+            let asynchronous = arguments.at(0).is_ok();
+            helper(Function::Enter)?.call1((object, asynchronous))?
         }
         23 => helper(Function::Leave)?.call1((object, argument(0)?))?,
         other => return Err(malformed(&format!("unknown operation {other}"))),

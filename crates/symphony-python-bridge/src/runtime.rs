@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 18] = [
+const SOURCES: [(&str, &str, bool); 19] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -17,6 +17,11 @@ const SOURCES: [(&str, &str, bool); 18] = [
     (
         "symphony_bridge._annotations",
         include_str!("../python/symphony_bridge/_annotations.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._async_context",
+        include_str!("../python/symphony_bridge/_async_context.py"),
         false,
     ),
     (

@@ -36,6 +36,11 @@ def run() -> None:
         _end(_loop)
 
 
+def running() -> Any:
+    """The loop of ``py-main``."""
+    return _loop
+
+
 def _new_loop(kind: str) -> tuple[Any, Callable[[], None]]:
     """A loop that serves the bridge's requests, and what ends that."""
     if kind == "uvloop":
