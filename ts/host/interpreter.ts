@@ -1,10 +1,10 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
-import { answerQuestion, answerWasRead } from '../callback/answer'
-import { forgetUnlessHeld } from '../callback/held-object'
+import { answerQuestion } from '../callback/answer'
+import { forgotten } from '../callback/forgotten'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
 import { requests } from '../call/request-queue'
-import { bridgeVersion, Forgotten, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
+import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
 import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
@@ -129,7 +129,7 @@ class Interpreter {
       completed: (batch) => requests.completed(batch),
       printed: (stream, text) => this.#output[stream - 1]?.push(text),
       asked: answerQuestion,
-      forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
+      forgotten,
     })
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)

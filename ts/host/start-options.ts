@@ -7,11 +7,12 @@ import type { ChosenInterpreter } from '../native/loader'
 import type { Output, StartOptions } from '../types/python'
 
 const defaultThreads = 4
+const defaultCallbackTimeout = 60_000
 
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, stdout, stderr, convert } = options
+  const { mode, python, paths, args, env, threads, callbackTimeout, stdout, stderr, convert } = options
   if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
   if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
@@ -23,6 +24,11 @@ export function checkStartOptions(options: StartOptions): void {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024)) {
     throw invalid('threads', 'an integer from 1 to 1024', threads)
   }
+  if (
+    callbackTimeout !== undefined &&
+    !(Number.isInteger(callbackTimeout) && callbackTimeout >= 1 && callbackTimeout < 2 ** 31)
+  )
+    throw invalid('callbackTimeout', 'an integer of milliseconds from 1 to 2147483647', callbackTimeout)
   for (const [name, output] of Object.entries({ stdout, stderr })) {
     if (output !== undefined && output !== 'inherit' && output !== 'ignore' && typeof output !== 'function') {
       throw invalid(name, "'inherit', 'ignore' or a function", output)
@@ -37,6 +43,7 @@ const startOptionNames: ReadonlySet<string> = new Set([
   'args',
   'env',
   'threads',
+  'callbackTimeout',
   'stdout',
   'stderr',
   'convert',
@@ -53,6 +60,7 @@ export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { 
     args: options.args ?? [],
     env: options.env ?? {},
     threads: options.threads ?? defaultThreads,
+    callbackTimeout: options.callbackTimeout ?? defaultCallbackTimeout,
     stdout: outputMode(options.stdout),
     stderr: outputMode(options.stderr),
   }
@@ -69,11 +77,12 @@ export function checkSameOptions(options: StartOptions, executable: string | und
     args: options.args,
     env: options.env,
     threads: options.threads,
+    callbackTimeout: options.callbackTimeout,
     stdout: options.stdout && outputMode(options.stdout),
     stderr: options.stderr && outputMode(options.stderr),
   }
-  const { executable: python, paths, args, env, threads, stdout, stderr } = running
-  const runs: Record<string, unknown> = { python, paths, args, env, threads, stdout, stderr }
+  const { executable: python, paths, args, env, threads, callbackTimeout, stdout, stderr } = running
+  const runs: Record<string, unknown> = { python, paths, args, env, threads, callbackTimeout, stdout, stderr }
   for (const [name, value] of Object.entries(asked)) {
     if (value === undefined || spelled(value) === spelled(runs[name])) continue
     throw new BridgeError(

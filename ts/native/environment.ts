@@ -152,6 +152,8 @@ function unusablePort(
     objectArrived: ignore,
     deliverForgotten: ignore,
     refuseQuestions: ignore,
+    settle: () => 0,
+    forgetPromise: ignore,
     detach: ignore,
   }
 }

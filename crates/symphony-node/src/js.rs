@@ -66,6 +66,13 @@ impl<const N: usize> Arguments<N> {
         value
     }
 
+    pub(crate) fn boolean(&self, index: usize) -> bool {
+        let mut value = false;
+        // SAFETY: as above, if it is no boolean.
+        unsafe { sys::napi_get_value_bool(self.env, self.values[index], &raw mut value) };
+        value
+    }
+
     pub(crate) fn text(&self, index: usize) -> Result<String, BridgeError> {
         text(self.env, self.values[index]).ok_or_else(|| {
             BridgeError::new(

@@ -83,7 +83,7 @@ pub(crate) struct Listeners {
     pub(crate) output: sys::napi_ref,
     /// `(large, length, number, outboxInUse, ownTurn): number`
     pub(crate) question: sys::napi_ref,
-    /// `(kind: 0 dropped | 1 read, number)`
+    /// `(kind: 0 dropped | 1 read | 2 abandoned, number)`
     pub(crate) forgotten: sys::napi_ref,
 }
 
@@ -258,10 +258,12 @@ impl Port {
     pub(crate) fn deliver_forgotten(&self) {
         const DROPPED: u32 = 0;
         const READ: u32 = 1;
-        let (mut dropped, mut read) = (Vec::new(), Vec::new());
-        self.channel.objects().take_dropped(&mut dropped);
+        const ABANDONED: u32 = 2;
+        let (mut dropped, mut abandoned, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        self.channel.objects().take_dropped(&mut dropped, &mut abandoned);
         self.channel.take_read_answers(&mut read);
-        for (kind, numbers) in [(DROPPED, dropped), (READ, read)] {
+        // What was abandoned was dropped as well, and has to be there still.
+        for (kind, numbers) in [(ABANDONED, abandoned), (DROPPED, dropped), (READ, read)] {
             for number in numbers {
                 js::scope(self.env, || {
                     let arguments = [js::number(self.env, kind), js::number(self.env, number)];

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 14] = [
+const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -52,6 +52,16 @@ const SOURCES: [(&str, &str, bool); 14] = [
     (
         "symphony_bridge._open",
         include_str!("../python/symphony_bridge/_open.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._proxies",
+        include_str!("../python/symphony_bridge/_proxies.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._readable",
+        include_str!("../python/symphony_bridge/_readable.py"),
         false,
     ),
     (
@@ -105,10 +115,12 @@ pub(crate) enum Function {
     FloatParameters,
     JsError,
     SignatureOf,
+    Overdue,
+    ProxyClass,
     OpenObject,
 }
 
-const FUNCTIONS: [(&str, &str); 13] = [
+const FUNCTIONS: [(&str, &str); 15] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -121,6 +133,8 @@ const FUNCTIONS: [(&str, &str); 13] = [
     ("symphony_bridge._annotations", "float_parameters"),
     ("symphony_bridge.errors", "JsError"),
     ("symphony_bridge._javascript", "signature_of"),
+    ("symphony_bridge._javascript", "overdue"),
+    ("symphony_bridge._proxies", "proxy_class"),
     ("symphony_bridge._open", "open_object"),
 ];
 

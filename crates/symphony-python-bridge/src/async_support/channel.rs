@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 use super::{Batch, Job};
 use crate::errors::Failure;
 use crate::gil::Held;
-use crate::javascript::{Answer, Objects, Question, Questions};
-use crate::releases;
+use crate::javascript::{Answer, Objects, Question, Questions, Settlements};
+use crate::{releases, symbols};
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
 /// for any number of things until they are taken.
@@ -59,10 +59,13 @@ pub struct Channel {
     wake: Box<dyn Wake>,
     /// The environment's thread: the one that made the channel.
     thread: ThreadId,
+    /// The same, as Python's `threading.get_ident` numbers it.
+    thread_ident: u64,
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
     questions: Questions,
+    settlements: Settlements,
     state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
     closed: AtomicBool,
@@ -81,9 +84,11 @@ impl Channel {
         Arc::new(Self {
             wake,
             thread: std::thread::current().id(),
+            thread_ident: symbols::thread_ident(),
             calls: AtomicU32::new(0),
             objects: Objects::default(),
             questions: Questions::default(),
+            settlements: Settlements::default(),
             state: Mutex::default(),
             output: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -122,6 +127,41 @@ impl Channel {
     /// What Python asks JavaScript.
     pub(crate) fn questions(&self) -> &Questions {
         &self.questions
+    }
+
+    /// What becomes of promises.
+    pub(crate) fn settlements(&self) -> &Settlements {
+        &self.settlements
+    }
+
+    /// JavaScript says what became of a promise, or of a question that nobody waits for. Gives the number under which it keeps what
+    /// the value names until that was read, or 0 if nobody will read it.
+    pub fn settle_promise(self: &Arc<Self>, is_question: bool, id: u32, bytes: &[u8], pins: bool) -> u32 {
+        let number = self.questions.number();
+        let pin = if pins { number } else { 0 };
+        let wanted = if is_question {
+            self.settlements.settle_question(self, id, bytes, pin)
+        } else {
+            self.settlements.settle_promise(self, id, bytes, pin)
+        };
+        if wanted { number } else { 0 }
+    }
+
+    /// JavaScript has no entry for a promise any more.
+    pub fn forget_promise(&self, id: u32) {
+        self.settlements.forget_promise(id);
+    }
+
+    /// What an answer named is not needed any more.
+    pub(crate) fn answer_was_read(&self, number: u32) {
+        if self.questions.was_read(number) {
+            self.wake();
+        }
+    }
+
+    /// The number that Python has for the environment's thread.
+    pub(crate) fn thread_ident(&self) -> u64 {
+        self.thread_ident
     }
 
     /// The next question that waits for an answer.
@@ -220,6 +260,7 @@ impl Channel {
     /// From now on JavaScript answers no questions; those that wait fail.
     pub fn refuse_questions(&self) {
         self.questions.close();
+        self.settlements.close();
     }
 
     /// How many requests are known.

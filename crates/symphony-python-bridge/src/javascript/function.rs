@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use super::object::{self, JsObject};
+use super::object;
 use super::objects::Reference;
 use super::question::{Draft, Operation, Outcome, too_large};
 use crate::runtime::{self, Function};
@@ -18,14 +18,17 @@ pub(crate) struct JsFunction {
     reference: Reference,
     name: String,
     parameters: u8,
+    /// Declared as such, so that what it gives is a promise.
+    is_async: bool,
 }
 
 impl JsFunction {
-    pub(super) fn new(reference: Reference, name: String, parameters: u8) -> Self {
+    pub(super) fn new(reference: Reference, name: String, parameters: u8, is_async: bool) -> Self {
         Self {
             reference,
             name,
             parameters,
+            is_async,
         }
     }
 
@@ -63,6 +66,20 @@ impl JsFunction {
         })
     }
 
+    /// What `inspect.iscoroutinefunction` and that of `asyncio` look for in what is no function of Python's: the value of a
+    /// variable in the module.
+    fn coroutine_mark<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let module = match &*name.to_cow()? {
+            "_is_coroutine_mark" => "inspect",
+            "_is_coroutine" => "asyncio.coroutines",
+            _ => return Ok(None),
+        };
+        if !self.is_async {
+            return Err(object::no_attribute(self.shown_name(), name));
+        }
+        name.py().import(module)?.getattr(name).map(Some)
+    }
+
     fn shown_name(&self) -> &str {
         if self.name.is_empty() {
             "<anonymous>"
@@ -84,6 +101,9 @@ impl JsFunction {
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(mark) = self.coroutine_mark(name)? {
+            return Ok(mark);
+        }
         object::attribute(&self.reference, name)?.ok_or_else(|| object::no_attribute(self.shown_name(), name))
     }
 
@@ -132,7 +152,8 @@ impl JsFunction {
 #[pyclass(frozen, weakref, module = "symphony_bridge")]
 pub(crate) struct JsMethod {
     function: Py<JsFunction>,
-    this: Py<JsObject>,
+    /// A `JsObject` or a `JsProxy`.
+    this: Py<PyAny>,
 }
 
 impl JsMethod {
@@ -142,7 +163,7 @@ impl JsMethod {
 
     pub(super) fn bind<'py>(
         function: &Bound<'py, JsFunction>,
-        this: &Bound<'py, JsObject>,
+        this: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let method = Self {
             function: function.clone().unbind(),
@@ -160,9 +181,8 @@ impl JsMethod {
         arguments: &Bound<'py, PyTuple>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.function
-            .get()
-            .call(Some(self.this.get().reference()), arguments, keywords)
+        let this = self.this.bind(arguments.py());
+        self.function.get().call(super::reference(this), arguments, keywords)
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
@@ -177,7 +197,7 @@ impl JsMethod {
 
     /// The object.
     #[getter]
-    fn __self__(&self, py: Python<'_>) -> Py<JsObject> {
+    fn __self__(&self, py: Python<'_>) -> Py<PyAny> {
         self.this.clone_ref(py)
     }
 
@@ -227,11 +247,8 @@ impl JsMethod {
         self.function.as_ptr() as usize ^ (self.this.as_ptr() as usize).rotate_left(7)
     }
 
-    fn __repr__(&self) -> String {
-        format!(
-            "<JsMethod {} of {}>",
-            self.function.get().shown_name(),
-            self.this.get().spelled()
-        )
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let name = self.function.get().shown_name();
+        Ok(format!("<JsMethod {name} of {}>", self.this.bind(py).repr()?))
     }
 }

@@ -1,0 +1,150 @@
+//! `JsProxy`: the part of promises, iterators and streams that Python code cannot do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use symphony_wire::JsKind;
+
+use super::object;
+use super::objects::Reference;
+use super::outcome::Outcome;
+use super::question::{self, Draft, Operation};
+use crate::interpreter;
+use crate::runtime::{self, Function};
+
+/// A JavaScript object that is more than a mapping with attributes. The classes derived from this one say what.
+///
+/// Its attributes are the properties that `object.name` has in JavaScript. There is one for each JavaScript object, and going back it
+/// is that very object.
+#[pyclass(frozen, subclass, weakref, module = "symphony_bridge")]
+pub(crate) struct JsProxy {
+    reference: Reference,
+    name: String,
+    kind: JsKind,
+    /// Whether JavaScript is to be told if this is dropped: an iterator in the middle.
+    open: AtomicBool,
+}
+
+/// What a proxy is made of. Only the bridge has any, so only it makes proxies.
+#[pyclass(frozen, module = "symphony_bridge._native")]
+pub(crate) struct Birth(Mutex<Option<JsProxy>>);
+
+impl JsProxy {
+    pub(super) fn reference(&self) -> &Reference {
+        &self.reference
+    }
+}
+
+/// The proxy of an object, of the class that Python has for its kind.
+pub(super) fn born<'py>(
+    py: Python<'py>,
+    reference: Reference,
+    name: String,
+    kind: JsKind,
+) -> PyResult<Bound<'py, JsProxy>> {
+    let [number, _] = kind.code();
+    let class = runtime::function(py, Function::ProxyClass)?.call1((number,))?;
+    let proxy = JsProxy {
+        reference,
+        name,
+        kind,
+        open: AtomicBool::new(false),
+    };
+    let birth = Birth(Mutex::new(Some(proxy)));
+    Ok(class.call1((birth,))?.cast_into::<JsProxy>()?)
+}
+
+fn operation(number: u8) -> PyResult<Operation> {
+    Operation::of(number).ok_or_else(|| PyValueError::new_err(format!("there is no operation {number}")))
+}
+
+impl JsProxy {
+    fn draft<'a>(&'a self, number: u8, parts: &Bound<'_, PyTuple>) -> PyResult<Draft<'a>> {
+        let mut draft = Draft::new(&self.reference, operation(number)?, parts.len())?;
+        for part in parts.iter() {
+            draft.value(&part, &|| "value".to_owned())?;
+        }
+        Ok(draft)
+    }
+}
+
+#[pymethods]
+impl JsProxy {
+    #[new]
+    fn new(birth: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let birth = birth
+            .cast_exact::<Birth>()
+            .map_err(|_| PyTypeError::new_err("objects of JavaScript's are made by JavaScript"))?;
+        let born = birth.get().0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        born.ok_or_else(|| PyRuntimeError::new_err("this object was made already"))
+    }
+
+    /// Asks, and waits for the answer; `NotImplemented` if there is none.
+    #[pyo3(signature = (operation, *parts))]
+    fn _ask<'py>(&self, operation: u8, parts: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let py = parts.py();
+        Ok(match self.draft(operation, parts)?.ask(py)? {
+            question::Outcome::Value(value) => value,
+            question::Outcome::Missing => py.NotImplemented().into_bound(py),
+        })
+    }
+
+    /// Asks, and gives where the answer will be.
+    #[pyo3(signature = (operation, *parts))]
+    fn _post(&self, operation: u8, parts: &Bound<'_, PyTuple>) -> PyResult<Outcome> {
+        let settlement = self.draft(operation, parts)?.post()?;
+        Ok(Outcome::of_question(self.reference.channel().clone(), settlement))
+    }
+
+    /// Where the outcome of a promise will be. To be asked once, by its owner.
+    fn _outcome(&self) -> Outcome {
+        Outcome::of_promise(&self.reference, self.kind == JsKind::Thenable)
+    }
+
+    /// Whether JavaScript is to close this if Python drops it.
+    fn _set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        match object::attribute(&this.reference, name)? {
+            Some(value) => object::bound(value, slf, &this.reference),
+            None => Err(object::no_attribute(&this.name, name)),
+        }
+    }
+
+    fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
+        object::names(&slf.get().reference, &slf.get_type())
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Ok(format!("<{} {}>", slf.get_type().name()?, slf.get().name))
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(object::not_pickled(&self.name))
+    }
+
+    /// Itself: it stands for one object, of which JavaScript alone could make a copy.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Itself, for the same reason.
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+}
+
+impl Drop for JsProxy {
+    fn drop(&mut self) {
+        if self.open.load(Ordering::Relaxed) && !interpreter::is_forked() {
+            // The reference goes next, and wakes the environment.
+            self.reference.channel().objects().abandon(self.reference.id());
+        }
+    }
+}
