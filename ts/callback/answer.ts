@@ -79,7 +79,7 @@ function writeAnswer(writer: RequestWriter, large: boolean, length: number, numb
     const isMissing = value === missing
     writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, held.usablePassage)
   } catch (error) {
-    if (isPosted) settleQuestion(number, Promise.reject(error as Error), held)
+    if (isPosted) settleQuestion(number, rejected(error), held)
     writeThrown(writer, error, held)
   }
   // Nobody who waits keeps the object of such a question, so the question itself did.
@@ -87,6 +87,12 @@ function writeAnswer(writer: RequestWriter, large: boolean, length: number, numb
     environment.port.objectArrived(held.id)
     held.forgetUnlessHeld()
   }
+}
+
+/** A promise of its own for what was thrown, which need not be an error. */
+async function rejected(thrown: unknown): Promise<never> {
+  await Promise.resolve()
+  throw thrown
 }
 
 interface Question {

@@ -1,5 +1,6 @@
 /* JavaScript objects and functions that Python holds, or that are on their way to it. */
 import type { AsyncResource } from 'node:async_hooks'
+import type { Readable } from 'node:stream'
 import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
@@ -7,7 +8,7 @@ import { JsKind } from '../codec/format'
 import { className } from '../codec/unsupported'
 import { environment } from '../native/environment'
 import type { ViewScope } from '../call/result-decoder'
-import { kindOf } from './kind'
+import { isNodeStream, kindOf } from './kind'
 
 /** What is to be known of the message that passed an object. One for all the objects in it. */
 export interface Passage {
@@ -28,6 +29,8 @@ export class HeldObject {
   #pending = 0
   /** Whether the core will hear, or has heard, what became of a promise. */
   #watched = false
+  /** Whether a stream has a listener of ours for errors. */
+  #guarded = false
 
   constructor(
     readonly id: number,
@@ -64,12 +67,20 @@ export class HeldObject {
     byId.delete(this.id)
     if (byObject.get(this.object) === this) byObject.delete(this.object)
     if (this.#watched) environment.port.forgetPromise(this.id)
+    if (this.#guarded) (this.object as Readable).off('error', ignore)
   }
 
   /** The core is to hear what becomes of a promise. Watching it also says that its rejection is handled. */
   watch(): void {
     this.#watched = true
     watchPromise(this)
+  }
+
+  /** A stream that fails before Python has begun to read gives its error then, rather than to nobody. */
+  #guard(object: object): void {
+    if (!isNodeStream(object)) return
+    this.#guarded = true
+    object.on('error', ignore)
   }
 
   /** Writes it as a value. */
@@ -84,7 +95,8 @@ export class HeldObject {
     if (kind === JsKind.promise && !this.#watched) this.watch()
     // Python may drop it without a look, and then nobody else handles its rejection.
     else if (kind === JsKind.thenable && types.isPromise(object))
-      Reflect.apply(Promise.prototype.then, object, [undefined, ignore])
+      void (Reflect.apply(Promise.prototype.then, object, [undefined, ignore]) as unknown)
+    else if ((kind === JsKind.readable || kind === JsKind.asyncIterable) && !this.#guarded) this.#guard(object)
     writer.jsObject(this.id, kind, 0, className(object) ?? 'Object')
   }
 }

@@ -1,6 +1,7 @@
 /* Iterates JavaScript objects for Python: one step of an iterator at a time, and its end. */
 import { types } from 'node:util'
 import type { HeldObject } from './held-object'
+import { isNodeStream, isWebStream } from './kind'
 import { missing } from './settlement'
 
 /** Any method of an iterator; which of them there are is for the object to say. */
@@ -35,10 +36,11 @@ export async function asyncStep(
   return result === missing ? missing : stepOf(await result)
 }
 
-/** Ends a stream that nobody has begun to iterate. */
+/** Ends what nobody has begun to iterate, if it is a stream: an iterable that is none holds nothing yet. */
 export async function endStream(stream: object): Promise<void> {
   const { destroy, cancel } = stream as Methods
-  await (destroy === undefined ? cancel?.call(stream) : destroy.call(stream))
+  if (isNodeStream(stream)) destroy?.call(stream)
+  else if (isWebStream(stream)) await cancel?.call(stream)
 }
 
 /** Python has dropped an iterator in the middle: nobody is there to hear what becomes of that. */

@@ -1,4 +1,5 @@
 /* Which JavaScript values cross to Python by reference, and what each of them is there. */
+import type { Readable } from 'node:stream'
 import { types } from 'node:util'
 import { JsKind } from '../codec/format'
 
@@ -51,8 +52,18 @@ function isAsyncFunction(object: object): boolean {
 
 /** A `Readable` that gives buffers, or a `ReadableStream`, of which only its chunks say what it gives. */
 function isByteStream(object: object): boolean {
-  if (Object.prototype.toString.call(object) === '[object ReadableStream]') return true
-  const { pipe, read, readableObjectMode, readableEncoding } = object as Readonly<Record<string, unknown>>
-  const isReadable = typeof pipe === 'function' && typeof read === 'function'
-  return isReadable && readableObjectMode === false && readableEncoding === null
+  if (isWebStream(object)) return true
+  const { readableObjectMode, readableEncoding } = object as Partial<Readable>
+  return isNodeStream(object) && readableObjectMode === false && readableEncoding === null
+}
+
+/** A `Readable`, of whichever copy of the module. */
+export function isNodeStream(object: object): object is Readable {
+  const { pipe, read, on } = object as Partial<Readable>
+  return typeof pipe === 'function' && typeof read === 'function' && typeof on === 'function'
+}
+
+/** A `ReadableStream`, of whichever realm. */
+export function isWebStream(object: object): boolean {
+  return Object.prototype.toString.call(object) === '[object ReadableStream]'
 }

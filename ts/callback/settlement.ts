@@ -9,7 +9,7 @@ watchPromisesWith((held) => {
     if (held.isHeld) settle(Settles.promise, held.id, status, value, held)
   }
   // What is no promise of this realm gets one of its own, which calls its `then`.
-  Promise.prototype.then.call(
+  void Promise.prototype.then.call(
     Promise.resolve(held.object),
     (value: unknown) => settled(Status.value, value),
     (error: unknown) => settled(Status.thrown, error),

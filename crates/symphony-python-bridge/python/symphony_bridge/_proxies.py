@@ -104,12 +104,25 @@ class JsPromise(JsProxy):
 
 
 class JsIterable(JsProxy):
-    """What JavaScript iterates by `for`: each `iter()` begins anew."""
+    """What JavaScript iterates by `for`: each `iter()` begins anew.
+
+    Where it looks values up by `has` and `get`, as `URLSearchParams` and `Headers` do, `value[key]` does as well, so that
+    `dict(value)` works.
+    """
 
     __slots__ = ()
 
     def __iter__(self) -> JsIterator:
         return self._ask(ITERATE)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            has, get = self.has, self.get
+        except AttributeError:
+            raise TypeError(f"{self!r} is not subscriptable: it has no methods `has` and `get`") from None
+        if not has(key):
+            raise KeyError(key)
+        return get(key)
 
 
 class JsIterator(JsProxy):
@@ -264,10 +277,11 @@ class JsAsyncIterator(JsProxy):
 class AsyncItems:
     """The items of an asynchronous iterable of JavaScript's. The iterator in JavaScript is made when the first one is asked for."""
 
-    __slots__ = ("_iterator", "_opening", "_source")
+    __slots__ = ("_ended", "_iterator", "_opening", "_source")
 
     def __init__(self, source: JsProxy) -> None:
         self._source: JsProxy | None = source
+        self._ended = False
         self._opening: Outcome | None = None
         self._iterator: JsAsyncIterator | None = None
 
@@ -286,11 +300,23 @@ class AsyncItems:
         return await (await self._opened()).athrow(error, value, traceback)
 
     async def aclose(self) -> None:
-        """Ends the iteration early."""
+        """Ends the iteration early, and the stream if it is one."""
         if self._iterator is not None or self._opening is not None:
             await (await self._opened()).aclose()
+        elif not self._ended:
+            outcome = self._end()
+            await Settling(outcome, self._source)
+            outcome.take()
+
+    def _end(self) -> Outcome:
+        """Ends what nobody has begun to iterate."""
+        assert self._source is not None
+        self._ended = True
+        return self._source._post(END_STREAM)
 
     def _open(self) -> Outcome:
+        if self._ended:
+            raise StopAsyncIteration
         if self._opening is None:
             assert self._source is not None
             self._opening = self._source._post(ASYNC_ITERATE)
@@ -329,8 +355,8 @@ class AsyncItems:
         """Ends the iteration, and waits for nothing."""
         if self._iterator is not None:
             self._iterator._close()
-        elif self._source is not None:
-            self._source._post(END_STREAM)
+        elif not self._ended:
+            self._end()
 
 
 class JsAsyncIterable(JsProxy):
@@ -361,13 +387,7 @@ class JsReadable(JsProxy):
 
     async def aclose(self) -> None:
         """Ends the stream early."""
-        items = self.__aiter__()
-        if items._iterator is None and items._opening is None:
-            outcome = self._post(END_STREAM)
-            await Settling(outcome, self)
-            outcome.take()
-        else:
-            await items.aclose()
+        await self.__aiter__().aclose()
 
     def _as_file(self) -> BufferedReader:
         if self._file is None:

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use owned_token::{Container, OwnedToken};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use symphony_wire::{Reader, Token, Writer};
+use symphony_wire::{JsKind, Reader, Token, Writer};
 
 /// Miri interprets, so it has time for a few cases only, and by default it lets no program look for files, such as those
 /// of earlier failures.
