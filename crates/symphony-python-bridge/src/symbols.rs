@@ -112,7 +112,13 @@ pub(crate) fn thread_ident() -> u64 {
     // SAFETY: a documented C function of CPython without parameters, which gives an `unsigned long`.
     let function = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> std::ffi::c_ulong>(function) };
     // SAFETY: it needs no GIL.
-    u64::from(unsafe { function() })
+    let ident = unsafe { function() };
+    #[expect(
+        clippy::useless_conversion,
+        reason = "an `unsigned long` has 32 bits on some platforms"
+    )]
+    let ident = u64::from(ident);
+    ident
 }
 
 /// Whether a libpython is loaded, rather than the stub library that stands in for one and marks itself.

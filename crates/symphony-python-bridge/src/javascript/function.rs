@@ -129,6 +129,13 @@ impl JsFunction {
         runtime::function(py, Function::SignatureOf)?.call1((self.parameters,))
     }
 
+    /// None, as of any function without annotations.
+    #[getter]
+    #[expect(clippy::unused_self, reason = "Python passes it")]
+    fn __annotations__<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
+        PyDict::new(py)
+    }
+
     fn __repr__(&self) -> String {
         format!("<JsFunction {}>", self.shown_name())
     }

@@ -160,6 +160,7 @@ impl Outcome {
         self.remembered(py).unwrap_or_else(|| Err(question::ended()))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that PyO3 asks for")]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // Nobody can hold the lock while garbage is collected, except code of this thread that is in the middle of it.
         let Ok(known) = self.known.try_lock() else {

@@ -1,7 +1,7 @@
 //! `JsProxy`: the part of promises, iterators and streams that Python code cannot do.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -39,12 +39,7 @@ impl JsProxy {
 }
 
 /// The proxy of an object, of the class that Python has for its kind.
-pub(super) fn born<'py>(
-    py: Python<'py>,
-    reference: Reference,
-    name: String,
-    kind: JsKind,
-) -> PyResult<Bound<'py, JsProxy>> {
+pub(super) fn born(py: Python<'_>, reference: Reference, name: String, kind: JsKind) -> PyResult<Bound<'_, JsProxy>> {
     let [number, _] = kind.code();
     let class = runtime::function(py, Function::ProxyClass)?.call1((number,))?;
     let proxy = JsProxy {
@@ -96,7 +91,7 @@ impl JsProxy {
     #[pyo3(signature = (operation, *parts))]
     fn _post(&self, operation: u8, parts: &Bound<'_, PyTuple>) -> PyResult<Outcome> {
         let settlement = self.draft(operation, parts)?.post()?;
-        Ok(Outcome::of_question(self.reference.channel().clone(), settlement))
+        Ok(Outcome::of_question(Arc::clone(self.reference.channel()), settlement))
     }
 
     /// Where the outcome of a promise will be. To be asked once, by its owner.

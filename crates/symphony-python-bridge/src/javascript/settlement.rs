@@ -140,13 +140,13 @@ impl Settlement {
         Ok(())
     }
 
-    fn settle(&self, stage: Stage) {
+    fn settle(&self, outcome: Stage) {
         let waiters = {
             let mut state = self.lock();
             if !matches!(state.stage, Stage::Pending) {
                 return;
             }
-            state.stage = stage;
+            state.stage = outcome;
             std::mem::take(&mut state.waiters)
         };
         self.changed.notify_all();
