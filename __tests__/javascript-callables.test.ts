@@ -138,3 +138,117 @@ describe('JavaScript waits in a synchronous call for a thread that waits for Jav
     expect(end).toMatchObject({ stdout: 'answered\n', stderr: '' })
   })
 })
+
+describe('a call with numbers, booleans and None', () => {
+  /** The arguments that JavaScript gets, and the result that Python gets, with its type. */
+  const round = (args: unknown[], give?: (...args: unknown[]) => unknown): unknown => {
+    let got: unknown[] = []
+    const told = sync.call_told((...all: unknown[]) => ((got = all), give === undefined ? all[0] : give(...all)), args)
+    return [got, told]
+  }
+
+  test('passes each of them as it is', () => {
+    for (const args of [[], [1], [1, 2.5], [-3, true, null], [false], [null, null], [2 ** 53 - 1], [1e300, 1, 1]])
+      expect(round(args)).toEqual([args, expect.anything()])
+    expect(round([python.float(2)])).toEqual([[2], ['int', '2']])
+    expect(round([2n ** 60n])).toEqual([[2n ** 60n], ['int', String(2n ** 60n)]])
+    expect(round([1, 2, 3, 4])).toEqual([
+      [1, 2, 3, 4],
+      ['int', '1'],
+    ])
+    expect(round([NaN])).toEqual([[NaN], ['float', 'nan']])
+    expect(round(['text', 1])).toEqual([
+      ['text', 1],
+      ['str', "'text'"],
+    ])
+  })
+
+  test('gives each of them as it is', () => {
+    const results: [unknown, string, string][] = [
+      [1, 'int', '1'],
+      [-0, 'float', '-0.0'],
+      [0.5, 'float', '0.5'],
+      [2 ** 53, 'float', '9007199254740992.0'],
+      [2 ** 53 - 1, 'int', '9007199254740991'],
+      [Infinity, 'float', 'inf'],
+      [true, 'bool', 'True'],
+      [false, 'bool', 'False'],
+      [null, 'NoneType', 'None'],
+      [undefined, 'NoneType', 'None'],
+      [5n, 'int', '5'],
+      ['text', 'str', "'text'"],
+      [[1, { a: 2 }], 'list', "[1, {'a': 2}]"],
+    ]
+    for (const [result, type, repr] of results) expect(round([1], () => result)).toEqual([[1], [type, repr]])
+  })
+
+  test('gives objects, and what is thrown, as themselves', () => {
+    const made = new URL('file:///a')
+    expect(sync.thread_free_call(() => made, 1)).toBe(made)
+    const error = new RangeError('direct')
+    const fail = (): never => {
+      throw error
+    }
+    let caught: unknown
+    try {
+      sync.thread_free_call(fail, 1)
+    } catch (thrown) {
+      caught = thrown
+    }
+    expect(caught).toBe(error)
+    const handle = python.evalSync<SyncHandle>('object()')
+    expect(sync.thread_free_call(() => handle, 1)).toBe(handle)
+    for (let index = 0; index < 1000; index++)
+      expect(sync.thread_free_call(() => [handle, made], index)).toEqual([handle, made])
+  })
+
+  test('calls Python, which calls JavaScript, and so on', () => {
+    const fibonacci = (n: number): number =>
+      n < 2 ? n : sync.thread_free_call<number>(fibonacci, n - 1) + sync.thread_free_call<number>(fibonacci, n - 2)
+    expect(fibonacci(12)).toBe(144)
+    const deep = (n: number): number => (n === 0 ? 0 : 1 + sync.thread_free_call<number>(deep, n - 1))
+    expect(deep(100)).toBe(100)
+  })
+
+  test('has no `this`', () => {
+    const self = function (this: unknown): boolean {
+      return this === undefined
+    }
+    expect(sync.thread_free_call(self, 1)).toBe(true)
+  })
+
+  test('keeps the options of the call that passed the function', () => {
+    let got: unknown
+    sync.thread_free_call.$with({ int: 'bigint' })((value: unknown) => void (got = value), 1)
+    expect(got).toBe(1n)
+  })
+
+  test('takes keywords, as any call', () => {
+    let passed: unknown[] = []
+    sync.keyword_call((...args: unknown[]) => void (passed = args))
+    expect(passed).toEqual([1, kw({ two: 2 })])
+  })
+
+  test('fails when Python has been stopped by the callback itself', async () => {
+    const end = await runProgram(`
+      const { python } = require('symphony-python-bridge')
+      python.start({ paths: [fixtures] }).then(() => {
+        const module = python.importSync('javascript_callables')
+        let calls = 0
+        try {
+          module.call_twice(() => { if (++calls === 1) void python.stop() })
+        } catch (error) { console.log(calls, error.message) }
+      })`)
+    expect(end.stderr).toBe('')
+    expect(end.stdout).toMatch(/^1 .*(has ended|was stopped)/)
+  })
+
+  test('the class of functions is one that only the bridge makes objects of', () => {
+    expect(sync.class_facts(() => 1)).toEqual([
+      'symphony_bridge.JsFunction',
+      true,
+      "TypeError: functions of JavaScript's are made by JavaScript",
+      'TypeError',
+    ])
+  })
+})

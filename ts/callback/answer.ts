@@ -171,7 +171,7 @@ function answer(object: object, { operation, number, held, receiver, parts }: Qu
 }
 
 /** What a function gives to be awaited: by reference also where it looks like data, or stands for a call of Python's. */
-function awaitable(value: unknown): unknown {
+export function awaitable(value: unknown): unknown {
   const handler = handlerOf(value)
   if (handler instanceof Call || handler instanceof Path) return Promise.resolve(value)
   return isThenable(value) && plainKind(value) !== undefined ? new ByReference(value) : value

@@ -1,5 +1,6 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
 import { answerQuestion } from '../callback/answer'
+import { callDirectly } from '../callback/direct-call'
 import { forgotten } from '../callback/forgotten'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
@@ -130,6 +131,7 @@ class Interpreter {
       printed: (stream, text) => this.#output[stream - 1]?.push(text),
       asked: answerQuestion,
       forgotten,
+      called: callDirectly,
     })
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)

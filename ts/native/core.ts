@@ -74,6 +74,7 @@ export interface Port {
   refuseQuestions(): void
   settle(kind: Settles, id: number, length: number, pins: boolean): number
   forgetPromise(id: number): void
+  answerNumber(): number
   detach(): void
 }
 
@@ -89,6 +90,7 @@ export interface NativeCore {
     onOutput: (stream: 1 | 2, text: string) => void,
     onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
     onForgotten: (kind: Forgotten, number: number) => void,
+    onCall: () => void,
   ): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void

@@ -18,6 +18,8 @@ export interface PortListener {
   /** Answers a question of Python's; see callback/answer.ts. */
   asked(large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean): number
   forgotten(kind: Forgotten, number: number): void
+  /** Calls a function of the program's, all of it in the mailbox; see callback/direct-call.ts. */
+  called(): void
 }
 
 class Environment {
@@ -75,6 +77,8 @@ class Environment {
       (stream, text) => listener.printed(stream, text),
       (large, length, number, outboxInUse, ownTurn) => listener.asked(large, length, number, outboxInUse, ownTurn),
       (kind, number) => listener.forgotten(kind, number),
+      // Without a step between: it is what a callback with numbers takes most of its time for.
+      listener.called,
     )
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
     this.port = { ...port }
@@ -154,6 +158,7 @@ function unusablePort(
     refuseQuestions: ignore,
     settle: () => 0,
     forgetPromise: ignore,
+    answerNumber: refuse,
     detach: ignore,
   }
 }

@@ -233,6 +233,18 @@ fn called(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<Re
     (cleared == sys::Status::napi_ok && !exception.is_null()).then_some(Err(exception))
 }
 
+/// Calls a function without arguments or a result, in a handle scope of its own: whether it came to its end, or nothing if JavaScript
+/// cannot run any more.
+#[inline]
+pub(crate) fn call_plainly(env: sys::napi_env, function: sys::napi_ref) -> Option<bool> {
+    let mut outcome = None;
+    scope(env, || {
+        let called = called(env, referenced(env, function), &[]);
+        outcome = called.map(|result| result.is_ok());
+    });
+    outcome
+}
+
 /// Calls a function. An exception it throws is reported as uncaught, since no JavaScript is below us that could catch it.
 pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     if let Some(Err(exception)) = called(env, function, arguments) {

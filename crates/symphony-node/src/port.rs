@@ -14,13 +14,13 @@ use symphony_python_bridge::async_support::Channel;
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{Attached, ThreadState};
 use symphony_python_bridge::interpreter;
-use symphony_python_bridge::javascript::{Answer, Question};
+use symphony_python_bridge::javascript::{Answer, Called, Question, Register};
 use symphony_wire::Writer;
 
 use crate::adopted::Adopted;
 use crate::array_memory::too_large;
 use crate::js::{self, Value};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{DirectResult, Mailbox};
 use crate::outbox::Outbox;
 use crate::waker::Waker;
 
@@ -85,6 +85,8 @@ pub(crate) struct Listeners {
     pub(crate) question: sys::napi_ref,
     /// `(kind: 0 dropped | 1 read | 2 abandoned, number)`
     pub(crate) forgotten: sys::napi_ref,
+    /// `()`: a call in the registers
+    pub(crate) call: sys::napi_ref,
 }
 
 impl Port {
@@ -316,6 +318,38 @@ impl Port {
         )]
         let bytes = self.outbox.written(length.abs() as usize).ok()?.to_vec();
         Some(Answer { bytes, pinned })
+    }
+
+    /// Calls a function of JavaScript's through the registers.
+    #[inline]
+    pub(crate) fn call_function(&self, function: u32, arguments: &[Register]) -> Called {
+        self.mailbox
+            .write_call(function, arguments, self.outbox.is_being_read());
+        match js::call_plainly(self.env, self.listeners.call) {
+            None => Called::Dead,
+            // It threw, which it does only where the stack is at its end.
+            Some(false) => Called::Answered {
+                answer: Answer {
+                    bytes: Vec::new(),
+                    pinned: false,
+                },
+                number: 0,
+            },
+            Some(true) => match self.mailbox.called() {
+                DirectResult::Register(register) => Called::Register(register),
+                DirectResult::Indirect => Called::Indirect,
+                DirectResult::Answer { length, number } => self.outbox.written(length).map_or(Called::Dead, |bytes| {
+                    let bytes = bytes.to_vec();
+                    Called::Answered {
+                        answer: Answer {
+                            bytes,
+                            pinned: number != 0,
+                        },
+                        number,
+                    }
+                }),
+            },
+        }
     }
 
     /// Hands over what Python wrote.

@@ -23,7 +23,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 29] = [
+    let functions: [(&str, Callback); 30] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -52,6 +52,7 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("refuseQuestions", refuse_questions),
         ("settle", settle),
         ("forgetPromise", forget_promise),
+        ("answerNumber", answer_number),
         ("detach", detach),
     ];
     for (name, callback) in functions {
@@ -502,6 +503,12 @@ unsafe extern "C" fn settle(env: sys::napi_env, info: sys::napi_callback_info) -
             .channel()
             .settle_promise(is_question, arguments.u32(1), bytes, arguments.boolean(3));
         Ok(js::number(arguments.env, number))
+    })
+}
+
+unsafe extern "C" fn answer_number(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, arguments| {
+        Ok(js::number(arguments.env, port.channel().answer_number()))
     })
 }
 

@@ -8,6 +8,7 @@
 //! synchronous call; otherwise the thread that asks waits, without the GIL, until the environment's event loop comes to it. Of promises
 //! nobody asks: JavaScript says what became of them ([`settlement`]).
 
+mod direct_call;
 mod function;
 mod object;
 mod objects;
@@ -20,6 +21,7 @@ mod thrown;
 
 use pyo3::prelude::*;
 
+pub use direct_call::{Called, MOST_ARGUMENTS, Register};
 pub(crate) use function::{JsFunction, JsMethod};
 pub(crate) use object::JsObject;
 pub use objects::Objects;
@@ -33,7 +35,7 @@ pub(crate) use thrown::thrown;
 /// Puts the classes into the compiled module.
 pub(crate) fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<JsObject>()?;
-    module.add_class::<JsFunction>()?;
+    module.add("JsFunction", direct_call::class(module.py())?)?;
     module.add_class::<JsMethod>()?;
     module.add_class::<proxy::JsProxy>()
 }
@@ -52,7 +54,7 @@ pub fn carries_thrown(exception: &Bound<'_, PyAny>) -> bool {
 pub(crate) fn reference<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a objects::Reference> {
     if let Ok(object) = object.cast_exact::<JsObject>() {
         Some(object.get().reference())
-    } else if let Ok(function) = object.cast_exact::<JsFunction>() {
+    } else if let Ok(function) = object.cast::<JsFunction>() {
         Some(function.get().reference())
     } else if let Ok(method) = object.cast_exact::<JsMethod>() {
         // In JavaScript what is read from an object is the function alone.

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
 
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
@@ -10,8 +9,8 @@ use rustc_hash::FxHashMap;
 use super::{Batch, Job};
 use crate::errors::Failure;
 use crate::gil::Held;
-use crate::javascript::{Answer, Objects, Question, Questions, Settlements};
-use crate::{releases, symbols};
+use crate::javascript::{Answer, Called, Objects, Question, Questions, Register, Settlements};
+use crate::{interpreter, releases, symbols};
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
 /// for any number of things until they are taken.
@@ -24,10 +23,24 @@ pub trait Wake: Send + Sync {
     fn answer(&self, _number: u32, _question: &[u8]) -> Option<Answer> {
         None
     }
+
+    /// Calls a function by its number; likewise on the environment's own thread only, not attached.
+    fn call(&self, _function: u32, _arguments: &[Register]) -> Called {
+        Called::Dead
+    }
 }
 
 /// The environment has ended.
 pub(crate) struct Closed;
+
+thread_local! {
+    /// Its address tells threads apart at the cost of an addition.
+    static MARK: u8 = const { 0 };
+}
+
+fn thread_mark() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
+}
 
 /// How far a request has come. `Pending` becomes one of the other three, which are final.
 pub(super) enum Stage {
@@ -57,14 +70,16 @@ pub(super) enum Known<'py> {
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
-    /// The environment's thread: the one that made the channel.
-    thread: ThreadId,
+    /// The mark of the environment's thread: the one that made the channel.
+    thread: usize,
     /// The same, as Python's `threading.get_ident` numbers it.
     thread_ident: u64,
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
     questions: Questions,
+    /// Whether questions are answered; the same is in them, behind a lock.
+    answers: AtomicBool,
     settlements: Settlements,
     state: Mutex<State>,
     output: Mutex<Vec<(u8, String)>>,
@@ -83,11 +98,12 @@ impl Channel {
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
         Arc::new(Self {
             wake,
-            thread: std::thread::current().id(),
+            thread: thread_mark(),
             thread_ident: symbols::thread_ident(),
             calls: AtomicU32::new(0),
             objects: Objects::default(),
             questions: Questions::default(),
+            answers: AtomicBool::new(true),
             settlements: Settlements::default(),
             state: Mutex::default(),
             output: Mutex::default(),
@@ -181,7 +197,24 @@ impl Channel {
 
     /// Whether the calling thread is the environment's own.
     pub(crate) fn is_own_thread(&self) -> bool {
-        std::thread::current().id() == self.thread
+        thread_mark() == self.thread
+    }
+
+    /// Whether JavaScript answers at all.
+    #[inline]
+    pub(crate) fn answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) && interpreter::is_running()
+    }
+
+    /// Calls a function on the calling thread, which is the environment's own and not attached.
+    #[inline]
+    pub(crate) fn call_here(&self, function: u32, arguments: &[Register]) -> Called {
+        self.wake.call(function, arguments)
+    }
+
+    /// A number for an answer that names something.
+    pub fn answer_number(&self) -> u32 {
+        self.questions.number()
     }
 
     /// Lets JavaScript answer on the calling thread, which is the environment's own.
@@ -259,6 +292,7 @@ impl Channel {
 
     /// From now on JavaScript answers no questions; those that wait fail.
     pub fn refuse_questions(&self) {
+        self.answers.store(false, Ordering::Relaxed);
         self.questions.close();
         self.settlements.close();
     }

@@ -1,5 +1,8 @@
 //! `JsFunction` and `JsMethod`: JavaScript functions as Python callables.
 
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -13,7 +16,15 @@ use crate::runtime::{self, Function};
 /// Called from any thread, it runs on the JavaScript thread, and the caller waits for its result. Keyword arguments arrive as one
 /// `kw(…)` behind the others. What it throws is raised as `JsError`. There is one for each JavaScript function, and going back it is
 /// that very function.
-#[pyclass(frozen, weakref, module = "symphony_bridge")]
+///
+/// The class that Python sees is derived from this one; see [`direct_call`](super::direct_call).
+#[pyclass(
+    frozen,
+    weakref,
+    subclass,
+    name = "JsFunctionBase",
+    module = "symphony_bridge._native"
+)]
 pub(crate) struct JsFunction {
     reference: Reference,
     name: String,
@@ -36,7 +47,7 @@ impl JsFunction {
         &self.reference
     }
 
-    fn call<'py>(
+    pub(super) fn call<'py>(
         &self,
         this: Option<&Reference>,
         arguments: &Bound<'py, PyTuple>,
@@ -89,8 +100,27 @@ impl JsFunction {
     }
 }
 
+/// What a function is made of. Only the bridge has any, so only it makes functions.
+#[pyclass(frozen, module = "symphony_bridge._native")]
+pub(super) struct FunctionBirth(Mutex<Option<JsFunction>>);
+
+impl FunctionBirth {
+    pub(super) fn new(function: JsFunction) -> Self {
+        Self(Mutex::new(Some(function)))
+    }
+}
+
 #[pymethods]
 impl JsFunction {
+    #[new]
+    fn born(birth: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let birth = birth
+            .cast_exact::<FunctionBirth>()
+            .map_err(|_| PyTypeError::new_err("functions of JavaScript's are made by JavaScript"))?;
+        let born = birth.get().0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        born.ok_or_else(|| PyRuntimeError::new_err("this function was made already"))
+    }
+
     #[pyo3(signature = (*arguments, **keywords))]
     fn __call__<'py>(
         &self,

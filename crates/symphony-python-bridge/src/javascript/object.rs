@@ -105,7 +105,7 @@ pub(super) fn bound<'py>(
     owner: &Bound<'py, PyAny>,
     reference: &Reference,
 ) -> PyResult<Bound<'py, PyAny>> {
-    match value.cast_exact::<JsFunction>() {
+    match value.cast::<JsFunction>() {
         // A function of another environment cannot have an object of this one as `this`.
         Ok(function) if Arc::ptr_eq(function.get().reference().channel(), reference.channel()) => {
             JsMethod::bind(function, owner)

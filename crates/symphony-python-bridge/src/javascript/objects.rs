@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 use symphony_wire::{JsKind, JsObject as Token};
 
-use super::proxy;
 use super::{JsFunction, JsObject};
+use super::{direct_call, proxy};
 use crate::async_support::Channel;
 use crate::interpreter;
 
@@ -184,7 +184,7 @@ pub(crate) fn object_for<'py>(
     let (object, reference) = match token.kind {
         JsKind::Function(parameters) | JsKind::AsyncFunction(parameters) => {
             let is_async = matches!(token.kind, JsKind::AsyncFunction(_));
-            let function = Bound::new(py, JsFunction::new(reference, name, parameters, is_async))?;
+            let function = direct_call::born(py, JsFunction::new(reference, name, parameters, is_async))?;
             let reference = ptr::from_ref(function.get().reference());
             (function.into_any(), reference)
         }

@@ -385,7 +385,12 @@ fn ask(channel: &Arc<Channel>, number: u32, bytes: Vec<u8>) -> Result<Option<Ans
     question.wait(channel)
 }
 
-fn read<'py>(py: Python<'py>, channel: &Arc<Channel>, number: u32, answer: &Answer) -> PyResult<Outcome<'py>> {
+pub(super) fn read<'py>(
+    py: Python<'py>,
+    channel: &Arc<Channel>,
+    number: u32,
+    answer: &Answer,
+) -> PyResult<Outcome<'py>> {
     let outcome = read_answer(py, channel, &answer.bytes);
     if answer.pinned && channel.questions().was_read(number) {
         channel.wake();
