@@ -12,8 +12,16 @@ export async function measure(context) {
   const { module, addon } = await start(floor)
   const loops = {
     // Each side has a function of its own, which the engine compiles for its one caller.
-    ours: (turns) => expectEqual(module.repeat((x) => x + 1, turns), turns),
-    floor: (turns) => expectEqual(addon.repeatHere((x) => x + 1, turns), turns),
+    ours: (turns) =>
+      expectEqual(
+        module.repeat((x) => x + 1, turns),
+        turns,
+      ),
+    floor: (turns) =>
+      expectEqual(
+        addon.repeatHere((x) => x + 1, turns),
+        turns,
+      ),
   }
   const samplers = {}
   for (const [name, loop] of Object.entries(loops))

@@ -75,6 +75,10 @@ pub(super) fn born(py: Python<'_>, function: JsFunction) -> PyResult<Bound<'_, J
     let (class, offset) = CLASS.get_or_try_init(py, || derive(py))?;
     let birth = FunctionBirth::new(function);
     let object = class.bind(py).call1((birth,))?.cast_into::<JsFunction>()?;
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "`derive` aligned the offset, and objects are aligned for pointers"
+    )]
     let slot = object.as_ptr().cast::<u8>().wrapping_add(*offset).cast::<Vectorcall>();
     // SAFETY: the place that `derive` added to each object of the class, aligned like its size; nobody else has the object yet.
     unsafe { slot.write(vectorcall) };
@@ -139,17 +143,24 @@ unsafe extern "C" fn vectorcall(
     let called = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: Python calls this attached.
         let py = unsafe { Python::assume_attached() };
+        // SAFETY: a live object.
+        let function = unsafe { Bound::from_borrowed_ptr(py, callable) };
         // SAFETY: only objects of the class, whose base is `JsFunction`, have this function.
-        let function = unsafe { Bound::from_borrowed_ptr(py, callable).cast_into_unchecked::<JsFunction>() };
+        let function = unsafe { function.cast_into_unchecked::<JsFunction>() };
+        // SAFETY: null or a tuple.
+        let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
         let count = count & !ARGUMENTS_OFFSET;
-        if names.is_null()
+        // SAFETY: Python passes so many arguments, and as many more as there are names.
+        let arguments = unsafe { Arguments::new(arguments, count, names.as_ref()) };
+        if names.is_none()
             && count <= MOST_ARGUMENTS
-            && let Some(result) = directly(py, function.get().reference(), arguments, count)
+            && let Some(result) = directly(py, function.get().reference(), arguments.0)
         {
             return result;
         }
         Python::attach(|py| {
-            by_call(py, &function, arguments, count, names).map_or_else(|error| raise(py, error), Bound::into_ptr)
+            let called = by_call(py, &function, arguments.0, count, names.as_ref());
+            called.map_or_else(|error| raise(py, error), Bound::into_ptr)
         })
     }));
     called.unwrap_or_else(|panic| {
@@ -163,26 +174,41 @@ fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
     ptr::null_mut()
 }
 
+/// What Python passes: positional arguments, and then those with names.
+struct Arguments<'a>(&'a [*mut ffi::PyObject]);
+
+impl Arguments<'_> {
+    /// # Safety
+    ///
+    /// The pointer is one to so many arguments and as many more as there are names, which stay there as long as this does; or there are
+    /// none.
+    #[inline]
+    unsafe fn new(first: *const *mut ffi::PyObject, count: usize, names: Option<&Bound<'_, PyAny>>) -> Self {
+        let more = names.map_or(0, |names| names.len().unwrap_or_default());
+        if count + more == 0 {
+            return Self(&[]);
+        }
+        // SAFETY: as the caller promises.
+        Self(unsafe { std::slice::from_raw_parts(first, count + more) })
+    }
+}
+
 /// The call through registers; nothing if it is none for them.
 #[inline]
-fn directly(
-    py: Python<'_>,
-    reference: &Reference,
-    arguments: *const *mut ffi::PyObject,
-    count: usize,
-) -> Option<*mut ffi::PyObject> {
+fn directly(py: Python<'_>, reference: &Reference, arguments: &[*mut ffi::PyObject]) -> Option<*mut ffi::PyObject> {
     let channel = reference.channel();
     if !channel.is_own_thread() || !channel.answers() {
         return None;
     }
     let mut registers = [Register::None; MOST_ARGUMENTS];
-    for (index, register) in registers[..count].iter_mut().enumerate() {
-        // SAFETY: Python passes so many arguments.
-        *register = unsafe { register_of(*arguments.add(index)) }?;
+    let registers = &mut registers[..arguments.len()];
+    for (register, &argument) in registers.iter_mut().zip(arguments) {
+        // SAFETY: a live object, and the thread is attached.
+        *register = unsafe { register_of(argument) }?;
     }
     let id = reference.id();
     // Without the GIL, since JavaScript may take its time, or wait for another thread that needs it.
-    let called = py.detach(|| channel.call_here(id, &registers[..count]));
+    let called = py.detach(|| channel.call_here(id, registers));
     Some(match called {
         Called::Register(Register::Number(number)) => match types::as_integer(number) {
             // SAFETY: attached.
@@ -237,25 +263,22 @@ unsafe fn register_of(object: *mut ffi::PyObject) -> Option<Register> {
 fn by_call<'py>(
     py: Python<'py>,
     function: &Bound<'py, JsFunction>,
-    arguments: *const *mut ffi::PyObject,
+    arguments: &[*mut ffi::PyObject],
     count: usize,
-    names: *mut ffi::PyObject,
+    names: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let argument = |index: usize| {
-        // SAFETY: Python passes so many arguments, and as many more as there are names.
-        let object = unsafe { *arguments.add(index) };
+    let argument = |&object: &*mut ffi::PyObject| {
         // SAFETY: a live object.
         unsafe { Bound::from_borrowed_ptr(py, object) }
     };
-    let positional = PyTuple::new(py, (0..count).map(argument))?;
-    // SAFETY: null or a tuple of strings.
-    let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
+    let (positional, values) = arguments.split_at(count);
+    let positional = PyTuple::new(py, positional.iter().map(argument))?;
     let Some(names) = names else {
         return function.get().call(None, &positional, None);
     };
     let keywords = PyDict::new(py);
-    for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
-        keywords.set_item(name, argument(count + index))?;
+    for (name, value) in names.cast::<PyTuple>()?.iter().zip(values) {
+        keywords.set_item(name, argument(value))?;
     }
     function.get().call(None, &positional, Some(&keywords))
 }
