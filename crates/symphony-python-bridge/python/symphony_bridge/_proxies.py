@@ -77,7 +77,7 @@ class JsPromise(JsProxy):
 
     __slots__ = ("_settlement",)
 
-    def __init__(self, _birth: object) -> None:
+    def __init__(self) -> None:
         self._settlement = self._outcome()
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -134,7 +134,7 @@ class JsIterator(JsProxy):
 
     __slots__ = ("_ended",)
 
-    def __init__(self, _birth: object) -> None:
+    def __init__(self) -> None:
         self._ended = False
 
     def __iter__(self) -> JsIterator:
@@ -195,7 +195,7 @@ class JsAsyncIterator(JsProxy):
 
     __slots__ = ("_ended", "_orphans")
 
-    def __init__(self, _birth: object) -> None:
+    def __init__(self) -> None:
         self._ended = False
         self._orphans: deque[Outcome] = deque()
 
@@ -376,7 +376,7 @@ class JsReadable(JsProxy):
 
     __slots__ = ("_file", "_items")
 
-    def __init__(self, _birth: object) -> None:
+    def __init__(self) -> None:
         self._items: AsyncItems | None = None
         self._file: BufferedReader | None = None
 

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::function::{FunctionBirth, JsFunction};
+use super::function::{JsFunction, UNBORN};
 use super::objects::Reference;
 use super::question::{self, Answer};
 use crate::errors::BridgeError;
@@ -73,8 +73,11 @@ pub(super) fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 /// A new object for a function.
 pub(super) fn born(py: Python<'_>, function: JsFunction) -> PyResult<Bound<'_, JsFunction>> {
     let (class, offset) = CLASS.get_or_try_init(py, || derive(py))?;
-    let birth = FunctionBirth::new(function);
-    let object = class.bind(py).call1((birth,))?.cast_into::<JsFunction>()?;
+    UNBORN.set(Some(function));
+    let made = class.bind(py).call0();
+    // Still there if Python did not come to it.
+    drop(UNBORN.take());
+    let object = made?.cast_into::<JsFunction>()?;
     #[expect(
         clippy::cast_ptr_alignment,
         reason = "`derive` aligned the offset, and objects are aligned for pointers"

@@ -1,8 +1,8 @@
 //! `JsFunction` and `JsMethod`: JavaScript functions as Python callables.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::Cell;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -31,6 +31,11 @@ pub(crate) struct JsFunction {
     parameters: u8,
     /// Declared as such, so that what it gives is a promise.
     is_async: bool,
+}
+
+thread_local! {
+    /// The function that the class is about to make an object of, on its way there.
+    pub(super) static UNBORN: Cell<Option<JsFunction>> = const { Cell::new(None) };
 }
 
 impl JsFunction {
@@ -100,25 +105,14 @@ impl JsFunction {
     }
 }
 
-/// What a function is made of. Only the bridge has any, so only it makes functions.
-#[pyclass(frozen, module = "symphony_bridge._native")]
-pub(super) struct FunctionBirth(Mutex<Option<JsFunction>>);
-
-impl FunctionBirth {
-    pub(super) fn new(function: JsFunction) -> Self {
-        Self(Mutex::new(Some(function)))
-    }
-}
-
 #[pymethods]
 impl JsFunction {
+    /// Only for `direct_call::born`, which has put it there.
     #[new]
-    fn born(birth: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let birth = birth
-            .cast_exact::<FunctionBirth>()
-            .map_err(|_| PyTypeError::new_err("functions of JavaScript's are made by JavaScript"))?;
-        let born = birth.get().0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        born.ok_or_else(|| PyRuntimeError::new_err("this function was made already"))
+    fn unborn() -> PyResult<Self> {
+        UNBORN
+            .take()
+            .ok_or_else(|| PyTypeError::new_err("functions of JavaScript's are made by JavaScript"))
     }
 
     #[pyo3(signature = (*arguments, **keywords))]

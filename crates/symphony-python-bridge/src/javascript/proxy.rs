@@ -1,9 +1,10 @@
 //! `JsProxy`: the part of promises, iterators and streams that Python code cannot do.
 
+use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use symphony_wire::JsKind;
@@ -28,9 +29,10 @@ pub(crate) struct JsProxy {
     open: AtomicBool,
 }
 
-/// What a proxy is made of. Only the bridge has any, so only it makes proxies.
-#[pyclass(frozen, module = "symphony_bridge._native")]
-pub(crate) struct Birth(Mutex<Option<JsProxy>>);
+thread_local! {
+    /// What a class is about to make an object of, on its way there.
+    static UNBORN: Cell<Option<JsProxy>> = const { Cell::new(None) };
+}
 
 impl JsProxy {
     pub(super) fn reference(&self) -> &Reference {
@@ -48,8 +50,11 @@ pub(super) fn born(py: Python<'_>, reference: Reference, name: String, kind: JsK
         kind,
         open: AtomicBool::new(false),
     };
-    let birth = Birth(Mutex::new(Some(proxy)));
-    Ok(class.call1((birth,))?.cast_into::<JsProxy>()?)
+    UNBORN.set(Some(proxy));
+    let made = class.call0();
+    // Still there if Python did not come to it.
+    drop(UNBORN.take());
+    Ok(made?.cast_into::<JsProxy>()?)
 }
 
 fn operation(number: u8) -> PyResult<Operation> {
@@ -68,13 +73,12 @@ impl JsProxy {
 
 #[pymethods]
 impl JsProxy {
+    /// Only for `born`, which has put it there.
     #[new]
-    fn new(birth: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let birth = birth
-            .cast_exact::<Birth>()
-            .map_err(|_| PyTypeError::new_err("objects of JavaScript's are made by JavaScript"))?;
-        let born = birth.get().0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        born.ok_or_else(|| PyRuntimeError::new_err("this object was made already"))
+    fn unborn() -> PyResult<Self> {
+        UNBORN
+            .take()
+            .ok_or_else(|| PyTypeError::new_err("objects of JavaScript's are made by JavaScript"))
     }
 
     /// Asks, and waits for the answer; `NotImplemented` if there is none.
