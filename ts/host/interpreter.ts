@@ -1,12 +1,13 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
-import { answerQuestion, answerWasRead } from '../callback/answer'
-import { forgetUnlessHeld } from '../callback/held-object'
+import { answerQuestion } from '../callback/answer'
+import { callDirectly } from '../callback/direct-call'
+import { forgotten } from '../callback/forgotten'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
 import { callOutputs } from '../call/call-output'
 import { OutputLines } from '../call/output-lines'
 import { requests } from '../call/request-queue'
-import { bridgeVersion, Forgotten, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
+import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
 import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
@@ -145,7 +146,8 @@ class Interpreter {
       },
       logged: (batch) => deliverRecords(batch, receiverOf(this.#options.logging) ?? ignoreRecord),
       asked: answerQuestion,
-      forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
+      forgotten,
+      called: callDirectly,
     })
     environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()

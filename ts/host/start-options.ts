@@ -8,11 +8,12 @@ import type { Output, StartOptions } from '../types/python'
 import { checkLogging, loggingConfig, receiverOf } from './log-records'
 
 const defaultThreads = 4
+const defaultCallbackTimeout = 60_000
 
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, stdout, stderr, logging, convert, eventLoop } = options
+  const { mode, python, paths, args, env, threads, callbackTimeout, stdout, stderr, logging, convert, eventLoop } = options
   if (logging !== undefined) checkLogging(logging)
   if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
@@ -27,6 +28,11 @@ export function checkStartOptions(options: StartOptions): void {
   }
   if (eventLoop !== undefined && eventLoop !== 'asyncio' && eventLoop !== 'uvloop')
     throw invalid('eventLoop', "'asyncio' or 'uvloop'", eventLoop)
+  if (
+    callbackTimeout !== undefined &&
+    !(Number.isInteger(callbackTimeout) && callbackTimeout >= 1 && callbackTimeout < 2 ** 31)
+  )
+    throw invalid('callbackTimeout', 'an integer of milliseconds from 1 to 2147483647', callbackTimeout)
   for (const [name, output] of Object.entries({ stdout, stderr })) {
     if (output !== undefined && output !== 'inherit' && output !== 'ignore' && typeof output !== 'function') {
       throw invalid(name, "'inherit', 'ignore' or a function", output)
@@ -41,6 +47,7 @@ const startOptionNames: ReadonlySet<string> = new Set([
   'args',
   'env',
   'threads',
+  'callbackTimeout',
   'stdout',
   'stderr',
   'logging',
@@ -59,6 +66,7 @@ export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { 
     args: options.args ?? [],
     env: options.env ?? {},
     threads: options.threads ?? defaultThreads,
+    callbackTimeout: options.callbackTimeout ?? defaultCallbackTimeout,
     stdout: outputMode(options.stdout),
     stderr: outputMode(options.stderr),
     logging: options.logging === undefined ? null : loggingConfig(options.logging),
@@ -77,6 +85,7 @@ export function checkSameOptions(options: StartOptions, executable: string | und
     args: options.args,
     env: options.env,
     threads: options.threads,
+    callbackTimeout: options.callbackTimeout,
     stdout: options.stdout && outputMode(options.stdout),
     stderr: options.stderr && outputMode(options.stderr),
     logging: options.logging && loggingConfig(options.logging),

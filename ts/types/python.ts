@@ -32,6 +32,13 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Threads for asynchronous calls. @default 4 */
   readonly threads?: number | undefined
+  /**
+   * How many milliseconds this thread may be in one synchronous call while a Python thread waits for it, to call a function of
+   * JavaScript's for example. Then that thread gets a `TimeoutError` which shows where both stand: most likely each waits for the other.
+   *
+   * @default 60_000
+   */
+  readonly callbackTimeout?: number | undefined
   /** Where `sys.stdout` goes. @default 'inherit' */
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */

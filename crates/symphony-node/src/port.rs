@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use symphony_python_bridge::async_support::{Channel, Printed, handles_in_completions, handles_in_question};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{self, Attached, ThreadState};
-use symphony_python_bridge::javascript::{Answer, Question};
+use symphony_python_bridge::javascript::{Answer, Called, Question, Register};
 use symphony_python_bridge::{interpreter, shares};
 use symphony_wire::Writer;
 
@@ -22,7 +22,7 @@ use crate::adopted::Adopted;
 use crate::array_memory::too_large;
 use crate::exports;
 use crate::js::{self, Value};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{DirectResult, Mailbox};
 use crate::outbox::Outbox;
 use crate::waker::Waker;
 
@@ -87,10 +87,12 @@ pub(crate) struct Listeners {
     pub(crate) output: sys::napi_ref,
     /// `(large, length, number, outboxInUse, ownTurn): number`
     pub(crate) question: sys::napi_ref,
-    /// `(kind: 0 dropped | 1 read, number)`
+    /// `(kind: 0 dropped | 1 read | 2 abandoned, number)`
     pub(crate) forgotten: sys::napi_ref,
     /// `(batch: Uint8Array)`
     pub(crate) logged: sys::napi_ref,
+    /// `()`: a call in the registers
+    pub(crate) call: sys::napi_ref,
 }
 
 impl Port {
@@ -278,10 +280,12 @@ impl Port {
     pub(crate) fn deliver_forgotten(&self) {
         const DROPPED: u32 = 0;
         const READ: u32 = 1;
-        let (mut dropped, mut read) = (Vec::new(), Vec::new());
-        self.channel.objects().take_dropped(&mut dropped);
+        const ABANDONED: u32 = 2;
+        let (mut dropped, mut abandoned, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        self.channel.objects().take_dropped(&mut dropped, &mut abandoned);
         self.channel.take_read_answers(&mut read);
-        for (kind, numbers) in [(DROPPED, dropped), (READ, read)] {
+        // What was abandoned was dropped as well, and has to be there still.
+        for (kind, numbers) in [(ABANDONED, abandoned), (DROPPED, dropped), (READ, read)] {
             for number in numbers {
                 js::scope(self.env, || {
                     let arguments = [js::number(self.env, kind), js::number(self.env, number)];
@@ -336,6 +340,38 @@ impl Port {
         )]
         let bytes = self.outbox.written(length.abs() as usize).ok()?.to_vec();
         Some(Answer { bytes, pinned })
+    }
+
+    /// Calls a function of JavaScript's through the registers.
+    #[inline]
+    pub(crate) fn call_function(&self, function: u32, arguments: &[Register]) -> Called {
+        self.mailbox
+            .write_call(function, arguments, self.outbox.is_being_read());
+        match js::call_plainly(self.env, self.listeners.call) {
+            None => Called::Dead,
+            // It threw, which it does only where the stack is at its end.
+            Some(false) => Called::Answered {
+                answer: Answer {
+                    bytes: Vec::new(),
+                    pinned: false,
+                },
+                number: 0,
+            },
+            Some(true) => match self.mailbox.called() {
+                DirectResult::Register(register) => Called::Register(register),
+                DirectResult::Indirect => Called::Indirect,
+                DirectResult::Answer { length, number } => self.outbox.written(length).map_or(Called::Dead, |bytes| {
+                    let bytes = bytes.to_vec();
+                    Called::Answered {
+                        answer: Answer {
+                            bytes,
+                            pinned: number != 0,
+                        },
+                        number,
+                    }
+                }),
+            },
+        }
     }
 
     /// Hands over what Python wrote and logged.

@@ -367,6 +367,11 @@ impl<'a> Crossings<'a> {
             ..Self::default()
         }
     }
+    /// The numbers of the handles that cross; whoever takes them gives them back if the message does not arrive.
+    pub(crate) fn into_handles(self) -> Vec<u32> {
+        self.handles
+    }
+
     /// Gives everything back: the message will not be sent.
     pub fn give_back(&mut self, py: Python<'_>) {
         self.give_back_from(py, Count::default());

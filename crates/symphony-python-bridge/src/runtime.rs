@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 19] = [
+const SOURCES: [(&str, &str, bool); 21] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -80,6 +80,16 @@ const SOURCES: [(&str, &str, bool); 19] = [
         false,
     ),
     (
+        "symphony_bridge._proxies",
+        include_str!("../python/symphony_bridge/_proxies.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._readable",
+        include_str!("../python/symphony_bridge/_readable.py"),
+        false,
+    ),
+    (
         "symphony_bridge._start",
         include_str!("../python/symphony_bridge/_start.py"),
         false,
@@ -132,6 +142,8 @@ pub(crate) enum Function {
     JsError,
     LastingLoop,
     SignatureOf,
+    Overdue,
+    ProxyClass,
     OpenObject,
     BeginCapture,
     EndCapture,
@@ -143,7 +155,7 @@ pub(crate) enum Function {
     PlainStream,
 }
 
-const FUNCTIONS: [(&str, &str); 23] = [
+const FUNCTIONS: [(&str, &str); 25] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -158,6 +170,8 @@ const FUNCTIONS: [(&str, &str); 23] = [
     ("symphony_bridge.errors", "JsError"),
     ("symphony_bridge._futures", "LastingLoop"),
     ("symphony_bridge._javascript", "signature_of"),
+    ("symphony_bridge._javascript", "overdue"),
+    ("symphony_bridge._proxies", "proxy_class"),
     ("symphony_bridge._open", "open_object"),
     ("symphony_bridge._output", "begin_capture"),
     ("symphony_bridge._output", "end_capture"),

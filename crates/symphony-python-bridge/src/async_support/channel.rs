@@ -3,7 +3,6 @@
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
 
 use pyo3::prelude::*;
 use rustc_hash::{FxHashMap, FxHasher};
@@ -16,10 +15,9 @@ use super::streams::Control;
 use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
 use crate::gil::{self, Held};
-use crate::interpreter;
-use crate::javascript::{Answer, Objects, Question, Questions};
+use crate::javascript::{Answer, Called, Objects, Question, Questions, Register, Settlements};
 use crate::operation::Header;
-use crate::releases;
+use crate::{interpreter, releases, symbols};
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
 /// for any number of things until they are taken.
@@ -32,10 +30,24 @@ pub trait Wake: Send + Sync {
     fn answer(&self, _number: u32, _question: &[u8]) -> Option<Answer> {
         None
     }
+
+    /// Calls a function by its number; likewise on the environment's own thread only, not attached.
+    fn call(&self, _function: u32, _arguments: &[Register]) -> Called {
+        Called::Dead
+    }
 }
 
 /// The environment has ended.
 pub(crate) struct Closed;
+
+thread_local! {
+    /// Its address tells threads apart at the cost of an addition.
+    static MARK: u8 = const { 0 };
+}
+
+fn thread_mark() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
+}
 
 /// How far a request has come. `Pending` becomes one of the other three, which are final.
 pub(super) enum Stage {
@@ -117,12 +129,17 @@ fn call_key(body: &[u8]) -> Option<u64> {
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
-    /// The environment's thread: the one that made the channel.
-    thread: ThreadId,
+    /// The mark of the environment's thread: the one that made the channel.
+    thread: usize,
+    /// The same, as Python's `threading.get_ident` numbers it.
+    thread_ident: u64,
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
     questions: Questions,
+    /// Whether questions are answered; the same is in them, behind a lock.
+    answers: AtomicBool,
+    settlements: Settlements,
     state: Mutex<State>,
     output: Waiting,
     logs: Logs,
@@ -146,10 +163,13 @@ impl Channel {
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
         let channel = Arc::new(Self {
             wake,
-            thread: std::thread::current().id(),
+            thread: thread_mark(),
+            thread_ident: symbols::thread_ident(),
             calls: AtomicU32::new(0),
             objects: Objects::default(),
             questions: Questions::default(),
+            answers: AtomicBool::new(true),
+            settlements: Settlements::default(),
             state: Mutex::default(),
             sessions: Mutex::default(),
             output: Waiting::default(),
@@ -196,6 +216,41 @@ impl Channel {
         &self.questions
     }
 
+    /// What becomes of promises.
+    pub(crate) fn settlements(&self) -> &Settlements {
+        &self.settlements
+    }
+
+    /// JavaScript says what became of a promise, or of a question that nobody waits for. Gives the number under which it keeps what
+    /// the value names until that was read, or 0 if nobody will read it.
+    pub fn settle_promise(self: &Arc<Self>, is_question: bool, id: u32, bytes: &[u8], pins: bool) -> u32 {
+        let number = self.questions.number();
+        let pin = if pins { number } else { 0 };
+        let wanted = if is_question {
+            self.settlements.settle_question(self, id, bytes, pin)
+        } else {
+            self.settlements.settle_promise(self, id, bytes, pin)
+        };
+        if wanted { number } else { 0 }
+    }
+
+    /// JavaScript has no entry for a promise any more.
+    pub fn forget_promise(&self, id: u32) {
+        self.settlements.forget_promise(id);
+    }
+
+    /// What an answer named is not needed any more.
+    pub(crate) fn answer_was_read(&self, number: u32) {
+        if self.questions.was_read(number) {
+            self.wake();
+        }
+    }
+
+    /// The number that Python has for the environment's thread.
+    pub(crate) fn thread_ident(&self) -> u64 {
+        self.thread_ident
+    }
+
     /// The next question that waits for an answer.
     pub fn next_question(&self) -> Option<Arc<Question>> {
         self.questions.next()
@@ -213,7 +268,24 @@ impl Channel {
 
     /// Whether the calling thread is the environment's own.
     pub(crate) fn is_own_thread(&self) -> bool {
-        std::thread::current().id() == self.thread
+        thread_mark() == self.thread
+    }
+
+    /// Whether JavaScript answers at all.
+    #[inline]
+    pub(crate) fn answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) && interpreter::is_running()
+    }
+
+    /// Calls a function on the calling thread, which is the environment's own and not attached.
+    #[inline]
+    pub(crate) fn call_here(&self, function: u32, arguments: &[Register]) -> Called {
+        self.wake.call(function, arguments)
+    }
+
+    /// A number for an answer that names something.
+    pub fn answer_number(&self) -> u32 {
+        self.questions.number()
     }
 
     /// Lets JavaScript answer on the calling thread, which is the environment's own.
@@ -446,7 +518,9 @@ impl Channel {
 
     /// From now on JavaScript answers no questions; those that wait fail.
     pub fn refuse_questions(&self) {
+        self.answers.store(false, Ordering::Relaxed);
         self.questions.close();
+        self.settlements.close();
     }
 
     /// How many requests are known.
@@ -527,7 +601,7 @@ pub(super) fn environments_and_requests() -> (usize, usize) {
 
 /// Whether a thread of another environment is in the middle of a synchronous call, or about to leave Python for good.
 pub(crate) fn others_are_in_python() -> bool {
-    let own = std::thread::current().id();
+    let own = thread_mark();
     let in_call = |channel: Arc<Channel>| channel.thread != own && channel.calls() & 1 == 1;
     lock(&OPEN).iter().filter_map(Weak::upgrade).any(in_call) || gil::threads_are_ending()
 }

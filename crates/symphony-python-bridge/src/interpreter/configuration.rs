@@ -50,6 +50,9 @@ pub struct Settings {
     /// Executor threads for asynchronous calls.
     #[serde(default = "default_threads")]
     pub threads: usize,
+    /// How long JavaScript's thread may be in one synchronous call while another thread waits for it, in milliseconds.
+    #[serde(default = "default_callback_timeout")]
+    pub callback_timeout: u64,
     /// Where `sys.stdout` goes.
     #[serde(default = "inherit")]
     pub stdout: StreamMode,
@@ -88,6 +91,10 @@ pub enum EventLoop {
 
 const fn default_threads() -> usize {
     4
+}
+
+const fn default_callback_timeout() -> u64 {
+    60_000
 }
 
 const fn inherit() -> StreamMode {
