@@ -121,7 +121,7 @@ pub(super) fn refuse(work: Vec<Work>) {
         match one {
             Work::Run(mut job) => super::queue::enqueue(job.refuse(&error)),
             Work::Await(Awaitable { job, .. }) => super::queue::enqueue(job.fail(error.clone())),
-            Work::Cancel(_) | Work::CancelAll(_) | Work::Resume(_) => {}
+            Work::Cancel(_) | Work::CancelAll(_) | Work::Leave(..) | Work::Resume(_) => {}
         }
     }
 }
@@ -216,6 +216,7 @@ fn begin<'py>(
     opening: Option<Opening>,
 ) {
     let key = job.key();
+    let is_stream = job.header.is_stream();
     let steps = if is_coroutine(&object) {
         Ok(object.clone())
     } else {
@@ -253,7 +254,8 @@ fn begin<'py>(
             TASKS.with(py, |tasks| {
                 tasks.get_or_insert_default().insert(key, task.clone().unbind())
             });
-            if channel.is_cancelled(key.1) {
+            // A stream that is closed has seen that by now.
+            if !is_stream && channel.is_cancelled(key.1) {
                 cancel(py, key);
             }
         }

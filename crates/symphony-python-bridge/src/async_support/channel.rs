@@ -329,12 +329,14 @@ impl Channel {
             return Cancellation::NotStarted;
         };
         let key = (Arc::as_ptr(self) as usize, id);
-        if let Some(stream) = self.stream(id) {
+        let stream = self.stream(id);
+        if let Some(stream) = &stream {
             stream.close();
         }
-        match place {
-            // A loop that takes nothing any more has ended its tasks.
-            Cancellation::OnLoop => drop(event_loop::push(Work::Cancel(key))),
+        // A loop that takes nothing any more has ended its tasks.
+        match (place, stream) {
+            (Cancellation::OnLoop, None) => drop(event_loop::push(Work::Cancel(key))),
+            (Cancellation::OnLoop, Some(stream)) => drop(event_loop::push(Work::Leave(stream, key))),
             _ => interrupts::interrupt(key),
         }
         place
@@ -361,8 +363,8 @@ impl Channel {
             .get(&id)
             .is_some_and(|request| request.awaited);
         if busy && awaited {
-            // It waits for something else than wishes. A loop that takes nothing any more has ended its tasks.
-            drop(event_loop::push(Work::Cancel((Arc::as_ptr(self) as usize, id))));
+            // It may wait for an item. A loop that takes nothing any more has ended its tasks.
+            drop(event_loop::push(Work::Leave(stream, (Arc::as_ptr(self) as usize, id))));
         }
     }
 

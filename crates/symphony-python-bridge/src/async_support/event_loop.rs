@@ -31,6 +31,8 @@ pub(super) enum Work {
     Cancel(Key),
     /// An environment has ended, with all its tasks.
     CancelAll(Arc<super::Channel>),
+    /// A stream is left: its task need not wait for the next item.
+    Leave(Arc<Control>, Key),
     /// A stream that waited for wishes has one.
     Resume(Arc<Control>),
 }
@@ -124,6 +126,12 @@ fn serve(py: Python<'_>) -> bool {
             Work::Cancel(key) => awaiting::cancel(py, key),
             Work::CancelAll(channel) => awaiting::cancel_all(py, &channel),
             Work::Resume(control) => control.resume(py),
+            // Not while the iterator is being closed, which is to come to its end.
+            Work::Leave(control, key) => {
+                if control.leave_step(py) {
+                    awaiting::cancel(py, key);
+                }
+            }
         }
     }
     true

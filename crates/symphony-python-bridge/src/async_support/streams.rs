@@ -34,6 +34,8 @@ pub(super) struct Control {
     wishes: Mutex<Wishes>,
     /// The future for which the task of an asynchronous iterator waits.
     waiter: GilCell<Option<Py<PyAny>>>,
+    /// The task of an asynchronous iterator waits for an item, rather than for wishes or for the end.
+    stepping: GilCell<bool>,
     /// Why an item could not go over, until the task has ended.
     failure: GilCell<Option<Failure>>,
 }
@@ -81,6 +83,7 @@ impl Control {
         Arc::new(Self {
             wishes: Mutex::default(),
             waiter: GilCell::new(None),
+            stepping: GilCell::new(false),
             failure: GilCell::new(None),
         })
     }
@@ -139,6 +142,11 @@ impl Control {
     /// Why the stream ended, if an item could not go over.
     pub(super) fn take_failure(&self, py: Python<'_>) -> Option<Failure> {
         self.failure.with(py, Option::take)
+    }
+
+    /// Whether the task waits for an item, which may take for ever; asked by who ends that wait.
+    pub(super) fn leave_step(&self, py: Python<'_>) -> bool {
+        self.stepping.with(py, std::mem::take)
     }
 
     /// Wakes the task that waits for wishes.
@@ -384,6 +392,8 @@ impl Stream {
         let wish = self
             .control
             .next(|| if rests { Resting::Task } else { Resting::Nobody });
+        let steps = matches!(wish, Some(Wish::Item | Wish::Throw(_)));
+        self.control.stepping.with(py, |stepping| *stepping = steps);
         let flag = |value: bool| pyo3::types::PyBool::new(py, value).to_owned().into_any();
         match wish? {
             Wish::Item => Some(flag(true)),
