@@ -1,5 +1,7 @@
 /* What symphony-python-bridge exports. Generated from ts/ by scripts/generate-declarations.mjs; every change of it is reviewed. */
 
+import type { Readable } from 'node:stream'
+
 declare const kwBrand: unique symbol
 
 /**
@@ -895,6 +897,14 @@ export interface SyncCallOptions extends ConvertOptions {
   readonly returns?: Returns | undefined
 }
 
+/** Options of `$readable`. */
+export interface ReadableOptions {
+  /** How many bytes (characters, for text) are read at a time. @default 65536 */
+  readonly chunkSize?: number | undefined
+  /** Whether the Python object is closed when the stream ends or is destroyed. @default true */
+  readonly autoClose?: boolean | undefined
+}
+
 /** Options of `$value`. */
 export interface ValueOptions extends ConvertOptions {
   /**
@@ -981,9 +991,17 @@ export interface CommonMembers {
   $value<T = Untyped>(options?: ValueOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
-  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  /**
+   * Iterates over the object, also over an asynchronous iterator. Python makes a few items ahead (the option `highWaterMark`). Leaving
+   * the loop closes a generator; `throw` throws into it.
+   */
   $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
-  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  /**
+   * The bytes of a file or stream of Python's, or of a generator of `bytes` or `str`, as a Node stream. Whatever has a method `read` is
+   * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
+   */
+  $readable(options?: ReadableOptions): Readable
+  /** Iterates over the object, as `$iter`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
 }
 

@@ -13,7 +13,8 @@ const defaultCallbackTimeout = 60_000
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, callbackTimeout, stdout, stderr, logging, convert, eventLoop } = options
+  const { mode, python, paths, args, env, threads, callbackTimeout, stdout, stderr, logging, convert, eventLoop } =
+    options
   if (logging !== undefined) checkLogging(logging)
   if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.

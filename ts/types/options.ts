@@ -92,6 +92,14 @@ export interface SyncCallOptions extends ConvertOptions {
   readonly returns?: Returns | undefined
 }
 
+/** Options of `$readable`. */
+export interface ReadableOptions {
+  /** How many bytes (characters, for text) are read at a time. @default 65536 */
+  readonly chunkSize?: number | undefined
+  /** Whether the Python object is closed when the stream ends or is destroyed. @default true */
+  readonly autoClose?: boolean | undefined
+}
+
 /** Options of `$value`. */
 export interface ValueOptions extends ConvertOptions {
   /**
