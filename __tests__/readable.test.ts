@@ -1,4 +1,5 @@
 /* `$readable`: Python's bytes as a Node stream, and back. */
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -91,6 +92,7 @@ test('destroying it closes the generator', async () => {
       break
     }
     expect(stream.destroyed).toBe(true)
+    if (!stream.closed) await once(stream, 'close')
   }
   expect(await scope.closed).toEqual(['generator', 'async generator'])
 })
