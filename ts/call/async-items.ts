@@ -18,7 +18,7 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
   }
 
   next(): Promise<IteratorResult<unknown, void>> {
-    return this.#stream.take()
+    return this.#stream.take(this)
   }
 
   return(): Promise<IteratorResult<unknown, void>> {
@@ -30,7 +30,7 @@ export class AsyncItems implements AsyncIterableIterator<unknown, void, undefine
    * generator yields next.
    */
   throw(error?: unknown): Promise<IteratorResult<unknown, void>> {
-    return this.#stream.throw(error)
+    return this.#stream.throw(error, this)
   }
 
   [Symbol.asyncIterator](): this {

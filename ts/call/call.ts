@@ -50,6 +50,7 @@ export interface CallStream {
   itemFailed(makeError: MakeError): void
   thrown(): void
   finished(): void
+  submitted(): void
   failed(makeError: MakeError): void
 }
 

@@ -112,7 +112,10 @@ class RequestQueue implements CallQueue {
     environment.port.submit(environment.fillOutbox(encoder.bytes, encoder.position))
     this.#writer.clear()
     environment.trimOutbox()
-    for (const call of batch) call.status = 'submitted'
+    for (const call of batch) {
+      call.status = 'submitted'
+      call.stream?.submitted()
+    }
   }
 
   /** Completions from the core: see native-interface.md. */

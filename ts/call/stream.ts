@@ -15,6 +15,8 @@ const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
 /** Whoever waits for an item. */
 interface Waiter {
+  /** The iterator, which must not be taken for forgotten while its item is waited for. */
+  readonly owner: object
   readonly resolve: (item: Item | Promise<Item>) => void
   readonly timer: NodeJS.Timeout | undefined
 }
@@ -44,8 +46,12 @@ export class Stream implements CallStream {
   #ended = false
   /** Why it ended, until somebody has been told. */
   #failure: MakeError | undefined
+  /** What was thrown into the generator last. */
+  #thrown: unknown
   /** Told when the iterator is closed. */
   #closed: (() => void) | undefined
+  /** The end of closing it, which happens once. */
+  #ending: Promise<void> | undefined
 
   constructor(source: AsyncProxy) {
     const { highWaterMark, timeout, schema } = source.context.options
@@ -55,8 +61,8 @@ export class Stream implements CallStream {
     this.#schema = schema
   }
 
-  /** The next item. */
-  take(): Promise<Item> {
+  /** The next item, for the iterator `owner`. */
+  take(owner: object): Promise<Item> {
     if (this.#next < this.#items.length) {
       const item = this.#items[this.#next]
       this.#items[this.#next] = undefined
@@ -71,7 +77,7 @@ export class Stream implements CallStream {
     }
     if (this.#ended) return this.#end()
     this.#asked += 1
-    const promise = this.#wait()
+    const promise = this.#wait(owner)
     if (this.#call === undefined) this.#open()
     else this.#grant()
     return promise
@@ -101,22 +107,26 @@ export class Stream implements CallStream {
   }
 
   /** Throws into the generator; gives what it yields next. */
-  async throw(error: unknown): Promise<Item> {
+  async throw(error: unknown, owner: object): Promise<Item> {
     const last = this.#waiters.at(-1)
     if (last !== undefined) await new Promise<void>((resolve) => this.#afterWaiters.push(resolve))
     if (this.#call === undefined) this.#ended = true
     if (this.#ended) throw error
     this.#discard()
     this.#throws += 1
+    this.#thrown = error
     this.#asked += 1
-    this.#granted = Math.max(this.#granted, this.#asked)
-    const item = this.#wait()
+    // The core does, for what the generator yields then.
+    this.#granted += 1
+    const item = this.#wait(owner)
     const { context } = this.#source
     const thrown = context.start(Operation.throw, undefined, [], [this.#call!.id, exceptionArgument(error)])
     try {
       await thrown.promise
     } catch (problem) {
       this.#throws -= 1
+      this.#closing = true
+      this.#sendClose()
       this.failed(() => problem as Error)
     }
     return item
@@ -125,11 +135,11 @@ export class Stream implements CallStream {
 
   /** An item came. */
   item(value: unknown): void {
-    if (this.#closing) {
-      this.#sendClose()
+    if (this.#closing) return
+    if (this.#throws > 0) {
+      this.#asked += 1
       return
     }
-    if (this.#throws > 0) return
     const waiter = this.#waiters.shift()
     if (waiter === undefined) {
       this.#items.push(value)
@@ -156,7 +166,17 @@ export class Stream implements CallStream {
 
   /** The iterator has no more items. */
   finished(): void {
-    this.#finish(undefined)
+    if (this.#ended) return
+    // It had come to its end before the exception came: that is as if nobody had handled it.
+    const thrown = this.#thrown
+    this.#finish(this.#throws > 0 ? () => thrown as Error : undefined)
+  }
+
+  /** The core has the request. */
+  submitted(): void {
+    if (this.#waiters.length > 0 || this.#closing) this.#hold()
+    if (this.#closing) this.#sendClose()
+    else this.#grant()
   }
 
   /** The iterator failed. */
@@ -185,12 +205,12 @@ export class Stream implements CallStream {
     environment.port.grant(call.id, lead)
   }
 
-  #wait(): Promise<Item> {
+  #wait(owner: object): Promise<Item> {
     this.#hold()
     return new Promise((resolve) => {
       const timeout = this.#timeout
       const timer = timeout === undefined ? undefined : setTimeout(() => this.#timedOut(timeout), timeout)
-      this.#waiters.push({ resolve, timer })
+      this.#waiters.push({ owner, resolve, timer })
     })
   }
 
@@ -227,18 +247,21 @@ export class Stream implements CallStream {
     return inMicrotaskOfAwaiter(failure)
   }
 
+  /** What is dropped counts as asked for: others may be made in its place. */
   #discard(): void {
+    this.#asked += this.#items.length - this.#next
     this.#items.length = 0
     this.#next = 0
   }
 
   /** Closes the iterator; resolves when Python has done that. */
-  async #endInPython(): Promise<void> {
-    this.#closing = true
-    const closed = new Promise<void>((resolve) => (this.#closed = resolve))
-    this.#hold()
-    this.#sendClose()
-    await closed
+  #endInPython(): Promise<void> {
+    return (this.#ending ??= new Promise<void>((resolve) => {
+      this.#closed = resolve
+      this.#closing = true
+      this.#hold()
+      this.#sendClose()
+    }))
   }
 
   #sendClose(): void {

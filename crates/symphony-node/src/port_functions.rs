@@ -478,8 +478,9 @@ unsafe extern "C" fn submit(env: sys::napi_env, info: sys::napi_callback_info) -
 
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
+        let counted = !port.channel().is_stream(arguments.u32(0));
         let cancellation = port.channel().cancel(arguments.u32(0));
-        if cancellation == Cancellation::NotStarted {
+        if counted && cancellation == Cancellation::NotStarted {
             port.forget_completions(1);
         }
         Ok(js::number(arguments.env, cancellation as u32))

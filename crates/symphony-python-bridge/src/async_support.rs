@@ -36,10 +36,10 @@ use pyo3::prelude::*;
 use symphony_wire::{ErrorCode, JsObject, Writer};
 
 pub(crate) use awaiting::close as close_event_loop;
-pub(crate) use awaiting::{Awaiting, count as task_count};
+pub(crate) use awaiting::{Awaiting, abandon_all as abandon_tasks, count as task_count};
 pub use channel::{Cancellation, Channel, Wake, emit_output, listen_to_output};
 pub(crate) use channel::{Closed, others_are_in_python};
-pub(crate) use event_loop::{loop_descriptor, loop_serve, stop as stop_event_loop};
+pub(crate) use event_loop::{loop_closed, loop_descriptor, loop_serve, stop as stop_event_loop};
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
 pub use forked::end_child;
@@ -146,6 +146,12 @@ impl Job {
         self.owned
     }
 
+    /// Why it need not begin, if it was cancelled while it was on its way from one thread to another.
+    fn cancelled(&self) -> Option<Failure> {
+        let cancelled = self.channel().is_cancelled(self.header.request);
+        cancelled.then(|| BridgeError::new(ErrorCode::Cancelled, "the call was cancelled before it began").into())
+    }
+
     fn key(&self) -> awaiting::Key {
         (Arc::as_ptr(self.channel()) as usize, self.header.request)
     }
@@ -154,6 +160,9 @@ impl Job {
     fn leave_loop(&mut self) {
         self.channel().forget_coroutine_call(self.body());
         self.place = Place::Thread;
+        // Until a thread takes it, it has not started.
+        self.owned = false;
+        self.batch.taken[self.index].store(false, Ordering::Release);
     }
 
     /// Ends the request without running it; gives the jobs that waited for it.
@@ -227,8 +236,10 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
     writer.clear();
     // Also for the conversion of the result, which may run code of the objects in it.
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
-    let capture = Capture::begin(py, &job, context.is_none());
     let interruptible = Interruptible::begin(py, job.key());
+    // From here on whoever cancels it finds it; before that it was only noted.
+    let refused = refused.or_else(|| job.cancelled());
+    let capture = Capture::begin(py, &job, context.is_none());
     let result = match refused {
         Some(failure) => Err(failure),
         None => guarded(|| captured(py, &capture, || operate(py, &job, queue))),
@@ -246,8 +257,7 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
             awaiting::hand_over(py, job, outcome, context, kind)
         }
         (_, result) => {
-            let result = result.map_err(|failure| interruptible.explained(py, failure));
-            let (status, stage) = guarded_report(py, &job, result, writer);
+            let (status, stage) = guarded_report(py, &job, result, writer, Some(&interruptible));
             interruptible.end(py);
             drop(context);
             announced.give();
@@ -281,8 +291,9 @@ fn guarded_report(
     job: &Job,
     result: Result<Outcome<'_>, Failure>,
     writer: &mut Writer,
+    interruptible: Option<&Interruptible>,
 ) -> (Status, channel::Stage) {
-    catch_unwind(AssertUnwindSafe(|| report(py, job, result, writer))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| report(py, job, result, writer, interruptible))).unwrap_or_else(|panic| {
         let error = BridgeError::from_panic(panic.as_ref());
         writer.clear();
         error.write(writer);
@@ -295,9 +306,15 @@ fn report(
     job: &Job,
     result: Result<Outcome<'_>, Failure>,
     writer: &mut Writer,
+    interruptible: Option<&Interruptible>,
 ) -> (Status, channel::Stage) {
     let header = &job.header;
     let failed = |failure: Failure, writer: &mut Writer| {
+        // An interruption may also come while the result is converted.
+        let failure = match interruptible {
+            Some(interruptible) => interruptible.explained(py, failure),
+            None => failure,
+        };
         let mut crossings = Crossings::of(job.channel());
         writer.clear();
         failure.write(py, true, writer, &mut crossings);

@@ -274,9 +274,10 @@ fn run_loop(thread: ThreadState) {
         let ran = runtime::function(py, runtime::Function::RunLoop).and_then(|run| run.call0());
         if let Err(error) = ran {
             error.write_unraisable(py, None);
-            // Without a loop nothing is awaited; whoever waits is told.
-            async_support::close_event_loop();
         }
+        // Without a loop nothing is awaited; whoever waits is told.
+        async_support::close_event_loop();
+        async_support::abandon_tasks(py);
     });
     drop(attached);
 }

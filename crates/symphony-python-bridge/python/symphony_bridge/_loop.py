@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _loop: Any = None
+_stop_ordered = False
 
 # At the end of Python: how long tasks may take to end after they were cancelled, in seconds.
 _PATIENCE = 0.5
@@ -29,11 +30,31 @@ def run() -> None:
     global _loop
     _loop, ending = _new_loop(_start.event_loop)
     asyncio.set_event_loop(_loop)
+    while not _stop_ordered:
+        try:
+            # Also when it was the program that stopped the loop: it is not the program's.
+            _loop.run_forever()
+        except BaseException as problem:
+            # `SystemExit` and `KeyboardInterrupt` of a task or callback of the program's come through.
+            _report(problem)
+    ending()
+    _native.loop_closed()
+    _end(_loop)
+
+
+def _stop() -> None:
+    """Python is being stopped."""
+    global _stop_ordered
+    _stop_ordered = True
+    _loop.stop()
+
+
+def _report(problem: BaseException) -> None:
     try:
-        _loop.run_forever()
-    finally:
-        ending()
-        _end(_loop)
+        message = "an exception that would have stopped the event loop"
+        _loop.call_exception_handler({"message": message, "exception": problem})
+    except BaseException:
+        sys.excepthook(type(problem), problem, problem.__traceback__)
 
 
 def running() -> Any:
@@ -54,7 +75,7 @@ def _new_loop(kind: str) -> tuple[Any, Callable[[], None]]:
     if hasattr(_native, "loop_wait") and hasattr(selectors, "EpollSelector"):
         selector = _bridge_selector()
         loop = asyncio.SelectorEventLoop(selector)
-        selector.on_stop = loop.stop
+        selector.on_stop = _stop
         return loop, selector.end
     return _watching(asyncio.new_event_loop())
 
@@ -64,7 +85,7 @@ def _watching(loop: Any) -> tuple[Any, Callable[[], None]]:
 
     def serve() -> None:
         if _native.loop_serve():
-            loop.stop()
+            _stop()
 
     loop.add_reader(_native.loop_descriptor(), serve)
     # What came before the loop was there.
@@ -133,8 +154,12 @@ if sys.version_info >= (3, 12):
 else:
     _first_steps: list[Any] = []
 
-    def _first_step(callback: Any, *, context: Context) -> None:
+    def _first_step(callback: Any, *args: Any, context: Context | None = None) -> Any:
+        if args or context is None:
+            # A finalizer, which may run at any time.
+            return type(_loop).call_soon(_loop, callback, *args, context=context)
         _first_steps.append((callback, context))
+        return None
 
     def _new_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
         if sys.version_info >= (3, 11):
@@ -144,6 +169,7 @@ else:
 
     def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
         """A task whose first step runs at once, as with ``eager_start`` of newer versions: no other task is running here."""
+        _first_steps.clear()
         _loop.call_soon = _first_step
         try:
             task = _new_task(steps, context)

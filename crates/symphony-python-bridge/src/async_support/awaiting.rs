@@ -42,8 +42,15 @@ pub(super) fn awaited(outcome: Outcome<'_>) -> (Bound<'_, PyAny>, Option<Opening
     }
 }
 
-/// The tasks under way. The loop itself holds them weakly.
-static TASKS: GilCell<Option<FxHashMap<Key, Py<PyAny>>>> = GilCell::new(None);
+/// A task under way. The loop itself holds it weakly.
+struct UnderWay {
+    task: Py<PyAny>,
+    awaiting: Py<Awaiting>,
+    /// It was cancelled; once is enough.
+    cancelled: bool,
+}
+
+static TASKS: GilCell<Option<FxHashMap<Key, UnderWay>>> = GilCell::new(None);
 
 /// Whether what an operation gave is awaited.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,7 +105,7 @@ pub(super) fn hand_over(
     // A session's context goes on changing, so the task gets a copy.
     let context = context.map_or_else(|| IsolatedContext::copy(py), |context| Some(context.leave()));
     let shared = kind == Waits::Other;
-    let (_, ready) = job
+    let ready = job
         .channel()
         .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
     let awaitable = Awaitable {
@@ -109,26 +116,29 @@ pub(super) fn hand_over(
         opening,
     };
     if let Err(work) = event_loop::push(Work::Await(awaitable)) {
-        refuse(work);
+        super::queue::enqueue(refuse(work));
     }
     ready
 }
 
-/// Fails what the loop does not take any more.
-pub(super) fn refuse(work: Vec<Work>) {
+/// Fails what the loop does not take any more; gives the jobs that waited for that.
+#[must_use]
+pub(super) fn refuse(work: Vec<Work>) -> Vec<Job> {
     let error = BridgeError::new(ErrorCode::Closed, "Python was stopped before this call ended");
+    let mut waiting = Vec::new();
     for one in work {
         match one {
-            Work::Run(mut job) => super::queue::enqueue(job.refuse(&error)),
-            Work::Await(Awaitable { job, .. }) => super::queue::enqueue(job.fail(error.clone())),
+            Work::Run(mut job) => waiting.extend(job.refuse(&error)),
+            Work::Await(Awaitable { job, .. }) => waiting.extend(job.fail(error.clone())),
             Work::Cancel(_) | Work::CancelAll(_) | Work::Leave(..) | Work::Resume(_) => {}
         }
     }
+    waiting
 }
 
 /// The loop runs no longer: what came for it fails.
 pub(crate) fn close() {
-    refuse(event_loop::close());
+    super::queue::enqueue(refuse(event_loop::close()));
 }
 
 /// Runs a request on the loop's thread.
@@ -161,7 +171,7 @@ pub(super) fn run(py: Python<'_>, job: Job) {
         (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
             let (object, opening) = awaited(outcome);
             let shared = kind == Waits::Other;
-            let (_, ready) = job
+            let ready = job
                 .channel()
                 .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
             super::queue::enqueue(ready);
@@ -170,7 +180,7 @@ pub(super) fn run(py: Python<'_>, job: Job) {
             begin(py, job, object, context, shared, opening);
         }
         (_, result) => {
-            let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
+            let (status, stage) = super::guarded_report(py, &job, result, &mut writer, None);
             drop(context);
             super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
         }
@@ -230,7 +240,7 @@ fn begin<'py>(
         Ok(steps) => steps,
         Err(error) => {
             let mut writer = Writer::new();
-            let (status, stage) = super::guarded_report(py, &job, Err(error.into()), &mut writer);
+            let (status, stage) = super::guarded_report(py, &job, Err(error.into()), &mut writer, None);
             super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
             return;
         }
@@ -251,11 +261,14 @@ fn begin<'py>(
             if awaiting.get().job.with(py, |job| job.is_none()) {
                 return;
             }
-            TASKS.with(py, |tasks| {
-                tasks.get_or_insert_default().insert(key, task.clone().unbind())
-            });
+            let under_way = UnderWay {
+                task: task.unbind(),
+                awaiting: awaiting.unbind(),
+                cancelled: false,
+            };
+            TASKS.with(py, |tasks| tasks.get_or_insert_default().insert(key, under_way));
             // A stream that is closed has seen that by now.
-            if !is_stream && channel.is_cancelled(key.1) {
+            if channel.is_closed() || (!is_stream && channel.is_cancelled(key.1)) {
                 cancel(py, key);
             }
         }
@@ -266,7 +279,10 @@ fn begin<'py>(
 
 /// Cancels a task, if it is under way.
 pub(super) fn cancel(py: Python<'_>, key: Key) {
-    let task = TASKS.with(py, |tasks| Some(tasks.as_ref()?.get(&key)?.clone_ref(py)));
+    let task = TASKS.with(py, |tasks| {
+        let under_way = tasks.as_mut()?.get_mut(&key)?;
+        (!std::mem::replace(&mut under_way.cancelled, true)).then(|| under_way.task.clone_ref(py))
+    });
     if let Some(task) = task
         && let Err(error) = task.call_method0(py, pyo3::intern!(py, "cancel"))
     {
@@ -283,6 +299,14 @@ pub(super) fn cancel_all(py: Python<'_>, channel: &Channel) {
     });
     for key in keys {
         cancel(py, key);
+    }
+}
+
+/// The loop has ended, and with it what did not end in time.
+pub(crate) fn abandon_all(py: Python<'_>) {
+    let left = TASKS.with(py, Option::take).unwrap_or_default();
+    for under_way in left.into_values() {
+        under_way.awaiting.get().abandon(py);
     }
 }
 
@@ -375,6 +399,7 @@ impl Awaiting {
         let status = unsafe { ffi::PyIter_Send(self.steps.as_ptr(), value.as_ptr(), &raw mut next) };
         // SAFETY: an owned reference, or null with an exception.
         let next = unsafe { Bound::from_owned_ptr_or_opt(py, next) };
+        event_loop::end_child(py);
         match (status, next) {
             (ffi::PySendResult::PYGEN_NEXT, next) => Ok(next),
             (ffi::PySendResult::PYGEN_RETURN, Some(value)) => {
@@ -418,7 +443,7 @@ impl Awaiting {
             }),
             (Err(raised), None) => Err(ended_by(py, &job, raised)),
         };
-        let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
+        let (status, stage) = super::guarded_report(py, &job, result, &mut writer, None);
         let stage = match (subject, stage) {
             (Some(subject), Stage::Done(_)) => Stage::Done(Held::new(subject.into_bound(py))),
             (_, stage) => stage,

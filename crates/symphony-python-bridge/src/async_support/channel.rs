@@ -148,6 +148,8 @@ pub struct Channel {
     /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
     coroutine_calls: Mutex<FxHashMap<u64, bool>>,
     knows_coroutine_calls: AtomicBool,
+    /// Whether any request was to be cancelled after it had started.
+    has_cancelled: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -176,6 +178,7 @@ impl Channel {
             logs: Logs::default(),
             coroutine_calls: Mutex::default(),
             knows_coroutine_calls: AtomicBool::new(false),
+            has_cancelled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
         lock(&OPEN).push(Arc::downgrade(&channel));
@@ -318,6 +321,7 @@ impl Channel {
                     return Cancellation::TooLate;
                 }
                 request.cancelled = true;
+                self.has_cancelled.store(true, Ordering::Release);
                 (Vec::new(), Some(request.place()))
             } else {
                 request.stage = Stage::Cancelled;
@@ -330,16 +334,21 @@ impl Channel {
         };
         let key = (Arc::as_ptr(self) as usize, id);
         let stream = self.stream(id);
-        if let Some(stream) = &stream {
-            stream.close();
-        }
+        // One that rests has nothing to be interrupted, and closes its iterator.
+        let busy = stream.as_ref().is_none_or(Control::close);
         // A loop that takes nothing any more has ended its tasks.
         match (place, stream) {
             (Cancellation::OnLoop, None) => drop(event_loop::push(Work::Cancel(key))),
             (Cancellation::OnLoop, Some(stream)) => drop(event_loop::push(Work::Leave(stream, key))),
-            _ => interrupts::interrupt(key),
+            _ if busy => interrupts::interrupt(key),
+            _ => {}
         }
         place
+    }
+
+    /// Whether a request is a stream, which is not counted among those that keep the process alive.
+    pub fn is_stream(&self, id: u32) -> bool {
+        self.stream(id).is_some()
     }
 
     /// What JavaScript wants of a stream.
@@ -369,7 +378,8 @@ impl Channel {
     }
 
     /// Hands over something of a stream, which goes on.
-    pub(super) fn emit(&self, id: u32, status: Status, value: &[u8]) {
+    /// Whether anybody wants it.
+    pub(super) fn emit(&self, id: u32, status: Status, value: &[u8]) -> bool {
         let wake = {
             let mut state = lock(&self.state);
             // Nobody wants it if the environment ended.
@@ -381,6 +391,7 @@ impl Channel {
             Some(false) => {}
             None => undelivered::give_back(undelivered::handles_in(value)),
         }
+        wake.is_some()
     }
 
     /// What a request that was cancelled is doing now.
@@ -393,27 +404,28 @@ impl Channel {
 
     /// Whether a request that runs was to be cancelled.
     pub(super) fn is_cancelled(&self, id: u32) -> bool {
+        // Seldom; and each job asks.
+        if !self.has_cancelled.load(Ordering::Acquire) {
+            return false;
+        }
         lock(&self.state)
             .requests
             .get(&id)
             .is_some_and(|request| request.cancelled)
     }
 
-    /// From now on a task of the loop awaits what a request gave; whether it was to be cancelled before that. Those that name it
-    /// get `object`, if there is one; gives the jobs that waited for that.
-    pub(super) fn awaits(&self, id: u32, object: Option<Held>) -> (bool, Vec<Job>) {
+    /// From now on a task of the loop awaits what a request gave. Those that name it get `object`, if there is one; gives the jobs
+    /// that waited for that.
+    pub(super) fn awaits(&self, id: u32, object: Option<Held>) -> Vec<Job> {
         let mut state = lock(&self.state);
         let Some(request) = state.requests.get_mut(&id) else {
             drop(state);
-            return (false, Vec::new());
+            return Vec::new();
         };
         request.awaited = true;
-        let cancelled = request.cancelled;
-        let Some(object) = object else {
-            return (cancelled, Vec::new());
-        };
+        let Some(object) = object else { return Vec::new() };
         request.stage = Stage::Done(object);
-        (cancelled, std::mem::take(&mut request.waiting))
+        std::mem::take(&mut request.waiting)
     }
 
     /// Remembers that a call gave a coroutine: the next one goes to the loop at once.
@@ -489,6 +501,10 @@ impl Channel {
         let State { requests, completions } = std::mem::take(&mut *lock(&self.state));
         for request in requests.values() {
             request.batch.taken[request.index].store(true, Ordering::Release);
+        }
+        // Iterators that rest are closed on the threads where they ran; their jobs and controls hold each other until then.
+        for stream in requests.values().filter_map(|request| request.stream.as_ref()) {
+            stream.close();
         }
         drop(requests);
         undelivered::give_back(undelivered::handles_in_completions(&completions));

@@ -12,13 +12,13 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pyo3::prelude::*;
 
-use super::Job;
 use super::awaiting::{self, Awaitable, Key};
 use super::streams::Control;
+use super::{Job, forked};
 use crate::interpreter;
 
 /// Something for the loop's thread to do.
@@ -61,6 +61,9 @@ static WAITING: AtomicBool = AtomicBool::new(false);
 /// How often the loop had work and could have looked at descriptors.
 #[cfg(target_os = "linux")]
 static LOOKS: AtomicU32 = AtomicU32::new(0);
+
+/// The process in which the loop runs; a forked child has none.
+static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
 
 static SIGNAL: OnceLock<Signal> = OnceLock::new();
 
@@ -105,6 +108,11 @@ fn take_stop() -> bool {
     std::mem::take(&mut lock().stopping)
 }
 
+/// Ends a forked child whose step of a task has ended.
+pub(super) fn end_child(py: Python<'_>) {
+    forked::end_child(py, *PROCESS, &Ok(()));
+}
+
 fn wake() {
     if WAITING.swap(false, Ordering::AcqRel)
         && let Some(signal) = SIGNAL.get()
@@ -115,6 +123,7 @@ fn wake() {
 
 /// Does what came in; whether there was anything.
 fn serve(py: Python<'_>) -> bool {
+    LazyLock::force(&PROCESS);
     let work = std::mem::take(&mut lock().work);
     if work.is_empty() {
         return false;
@@ -133,6 +142,7 @@ fn serve(py: Python<'_>) -> bool {
                 }
             }
         }
+        end_child(py);
     }
     true
 }
@@ -147,13 +157,16 @@ pub(crate) fn loop_descriptor() -> PyResult<RawFd> {
 #[pyfunction]
 pub(crate) fn loop_serve(py: Python<'_>) -> PyResult<bool> {
     signal()?.clear();
-    loop {
-        // First, so that whoever pushes from here on raises the signal again.
-        WAITING.store(true, Ordering::Release);
-        if !serve(py) {
-            return Ok(take_stop());
-        }
-    }
+    // First, so that whoever pushes from here on raises the signal again: the loop has its turn before that is served.
+    WAITING.store(true, Ordering::Release);
+    serve(py);
+    Ok(take_stop())
+}
+
+/// The loop runs no longer: what comes for it fails.
+#[pyfunction]
+pub(crate) fn loop_closed() {
+    awaiting::close();
 }
 
 /// Waits until a descriptor of the `epoll` object is ready, `seconds` have passed (negative: no limit), or work has come, which is
@@ -167,37 +180,32 @@ pub(crate) fn loop_wait(
     mut seconds: f64,
     descriptors: usize,
 ) -> PyResult<(Vec<(RawFd, u32)>, bool)> {
-    loop {
-        if serve(py) {
-            // What was done may have left callbacks to run. If the program watches no descriptors of its own, there is only the
-            // one by which signals wake the loop, and a system call for it now and then is enough.
-            if descriptors == 0 && !LOOKS.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
-                return Ok((Vec::new(), take_stop()));
-            }
-            seconds = 0.0;
+    if serve(py) {
+        // What was done may have left callbacks to run. If the program watches no descriptors of its own, there is only the
+        // one by which signals wake the loop, and a system call for it now and then is enough.
+        if descriptors == 0 && !LOOKS.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
+            return Ok((Vec::new(), take_stop()));
         }
-        let stopping = {
-            let incoming = lock();
-            if !incoming.work.is_empty() {
-                continue;
-            }
+        seconds = 0.0;
+    }
+    {
+        let incoming = lock();
+        if incoming.work.is_empty() && !incoming.stopping {
             // Under the lock: whoever pushes after this sees it.
             WAITING.store(true, Ordering::Release);
-            incoming.stopping
-        };
-        if stopping {
+        } else {
+            // It is served in the next turn, so that the loop's own callbacks and timers have theirs.
             seconds = 0.0;
         }
-        let ready = poll(py, epoll, seconds);
-        WAITING.store(false, Ordering::Release);
-        let ours = signal()?.reader;
-        let others: Vec<_> = ready.iter().filter(|event| event.0 != ours).copied().collect();
-        let signalled = others.len() < ready.len();
-        if signalled {
-            serve(py);
-        }
-        return Ok((others, take_stop()));
     }
+    let ready = poll(py, epoll, seconds);
+    WAITING.store(false, Ordering::Release);
+    let ours = signal()?.reader;
+    let others: Vec<_> = ready.iter().filter(|event| event.0 != ours).copied().collect();
+    if others.len() < ready.len() {
+        serve(py);
+    }
+    Ok((others, take_stop()))
 }
 
 /// As many events as are taken from the kernel at once; the others come the next time.

@@ -27,6 +27,8 @@ struct Running {
     key: Key,
     thread: std::ffi::c_long,
     interrupted: bool,
+    /// What it does now must come to its end.
+    shielded: bool,
 }
 
 static RUNNING: GilCell<Vec<Running>> = GilCell::new(Vec::new());
@@ -45,6 +47,7 @@ impl Interruptible {
                 key,
                 thread,
                 interrupted: false,
+                shielded: false,
             });
         });
         Self { thread }
@@ -56,7 +59,7 @@ impl Interruptible {
             running.iter().any(|one| one.thread == self.thread && one.interrupted)
         });
         match &failure {
-            Failure::Python(raised)
+            Failure::Python(raised) | Failure::Caused(_, raised)
                 if interrupted
                     && runtime::function(py, Function::CallCancelled)
                         .is_ok_and(|class| raised.bind(py).is_instance(&class).unwrap_or(false)) =>
@@ -64,6 +67,19 @@ impl Interruptible {
                 BridgeError::new(ErrorCode::Cancelled, "the call was interrupted").into()
             }
             _ => failure,
+        }
+    }
+
+    /// What comes now is not interrupted: it cleans up.
+    pub(super) fn shield(&self, py: Python<'_>) {
+        let interrupted = RUNNING.with(py, |running| {
+            let job = running.iter_mut().find(|one| one.thread == self.thread)?;
+            job.shielded = true;
+            Some(job.interrupted)
+        });
+        if interrupted == Some(true) {
+            // SAFETY: attached; takes back what was not raised yet.
+            unsafe { ffi::PyThreadState_SetAsyncExc(self.thread, std::ptr::null_mut()) };
         }
     }
 
@@ -108,7 +124,7 @@ fn raise_in(py: Python<'_>, key: Key) {
         return;
     };
     let thread = RUNNING.with(py, |running| {
-        let job = running.iter_mut().find(|one| one.key == key)?;
+        let job = running.iter_mut().find(|one| one.key == key && !one.shielded)?;
         job.interrupted = true;
         Some(job.thread)
     });

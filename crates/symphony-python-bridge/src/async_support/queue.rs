@@ -248,7 +248,7 @@ pub(super) fn enqueue(jobs: Vec<Job>) {
     while let Some(mut job) = jobs.pop_front() {
         if job.place != Place::Thread {
             if let Err(work) = event_loop::push(Work::Run(job)) {
-                awaiting::refuse(work);
+                jobs.extend(awaiting::refuse(work));
             }
             continue;
         }

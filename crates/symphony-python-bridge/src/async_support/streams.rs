@@ -20,6 +20,7 @@ use symphony_wire::{ErrorCode, Writer};
 
 use super::awaiting::{self, Waits};
 use super::event_loop::{self, Work};
+use super::forked;
 use super::interrupts::Interruptible;
 use super::output::{Capture, captured};
 use super::queue::{self, Announced, Queue};
@@ -102,7 +103,8 @@ impl Control {
     fn throw(self: &Arc<Self>, exception: Held) {
         self.wish(|wishes| {
             wishes.thrown = Some(exception);
-            wishes.credits = wishes.credits.max(1);
+            // For what the generator yields then.
+            wishes.credits = wishes.credits.saturating_add(1);
         });
     }
 
@@ -129,6 +131,7 @@ impl Control {
             return Some(Wish::Close);
         }
         if let Some(exception) = wishes.thrown.take() {
+            wishes.credits = wishes.credits.saturating_sub(1);
             return Some(Wish::Throw(exception));
         }
         if wishes.credits == 0 {
@@ -198,22 +201,28 @@ pub(super) fn run(
             });
             let Some(wish) = wish else { return Ok(()) };
             let job = resting.as_ref().expect("it does not rest");
+            if matches!(wish, Wish::Close) {
+                // What cleans up comes to its end, whoever calls the stream off meanwhile.
+                interruptible.shield(py);
+            }
             if !step(py, job, &iterator, wish, writer)? {
                 return Ok(());
             }
         }
     };
     let result = super::guarded(|| captured(py, &capture, items));
+    forked::end_child(py, queue.process(), &result);
     drop(capture);
     // A resting job may be running again on another thread by now, which has the GIL only after this.
-    let result = result.map_err(|failure| interruptible.explained(py, failure));
-    interruptible.end(py);
     announced.give();
     if let Some(job) = resting {
         let result = result.map(|()| Outcome::Object(py.None().into_bound(py)));
-        let (status, stage) = super::guarded_report(py, &job, result, writer);
+        let (status, stage) = super::guarded_report(py, &job, result, writer, Some(&interruptible));
+        interruptible.end(py);
         drop(context);
         queue::enqueue(job.finish(status, writer.as_slice(), stage));
+    } else {
+        interruptible.end(py);
     }
 }
 
@@ -227,11 +236,16 @@ fn begin(
 ) -> Option<Job> {
     let Prepared { mut job, refused } = super::prepare(py, job, || Queue::reserve(queue))?;
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+    let interruptible = Interruptible::begin(py, job.key());
+    let refused = refused.or_else(|| job.cancelled());
     let capture = Capture::begin(py, &job, context.is_none());
     let opened = match refused {
         Some(failure) => Err(failure),
         None => super::guarded(|| captured(py, &capture, || open(py, &job))),
     };
+    let opened = opened.map_err(|failure| interruptible.explained(py, failure));
+    interruptible.end(py);
+    forked::end_child(py, queue.process(), &opened);
     match opened {
         Ok(Opened::Iterator(iterator, control)) => {
             job.stream = Some(Box::new(Begun {
@@ -247,7 +261,7 @@ fn begin(
             queue::enqueue(awaiting::hand_over(py, job, outcome, context, Waits::Coroutine));
         }
         Err(failure) => {
-            let (status, stage) = super::guarded_report(py, &job, Err(failure), writer);
+            let (status, stage) = super::guarded_report(py, &job, Err(failure), writer, None);
             drop(context);
             announced.give();
             queue::enqueue(job.finish(status, writer.as_slice(), stage));
@@ -293,7 +307,13 @@ fn step(
         }
     };
     let Some(item) = item else { return Ok(false) };
-    if let Err(failure) = emit(job, item, writer) {
+    let handed = emit(job, item, writer);
+    if handed.as_ref().is_ok_and(|wanted| !wanted) {
+        // The environment has ended.
+        operation::close(iterator)?;
+        return Ok(false);
+    }
+    if let Err(failure) = handed {
         // Leaving a loop early closes the generator, also when it is a conversion that ends it.
         if let Err(error) = operation::close(iterator) {
             drop(error);
@@ -303,8 +323,8 @@ fn step(
     Ok(true)
 }
 
-/// Hands over an item.
-fn emit(job: &Job, item: Bound<'_, PyAny>, writer: &mut Writer) -> Result<(), Failure> {
+/// Hands over an item; whether anybody wants it.
+fn emit(job: &Job, item: Bound<'_, PyAny>, writer: &mut Writer) -> Result<bool, Failure> {
     let py = item.py();
     let mut crossings = Crossings::of(job.channel());
     writer.clear();
@@ -313,8 +333,7 @@ fn emit(job: &Job, item: Bound<'_, PyAny>, writer: &mut Writer) -> Result<(), Fa
         crossings.give_back(py);
         return Err(failure);
     }
-    job.channel().emit(job.header.request, Status::Item, writer.as_slice());
-    Ok(())
+    Ok(job.channel().emit(job.header.request, Status::Item, writer.as_slice()))
 }
 
 enum Opened<'py> {
@@ -418,9 +437,9 @@ impl Stream {
             drop(self.control.failure.with(py, |kept| kept.replace(failure)));
             return false;
         }
-        self.channel.emit(self.header.request, Status::Item, writer.as_slice());
+        let wanted = self.channel.emit(self.header.request, Status::Item, writer.as_slice());
         WRITER.with(py, |kept| drop(kept.replace(writer)));
-        true
+        wanted
     }
 
     /// Whether the stream is to be closed.
