@@ -886,7 +886,7 @@ export interface CallOptions extends RunOptions, ConvertOptions {
   /**
    * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
    * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
-   * @default 64
+   * @default 64; 0 for an iterator that is no generator, with which others may go on after the loop
    */
   readonly highWaterMark?: number | undefined
 }
@@ -1168,7 +1168,7 @@ declare const errorCodes: {
   }
   readonly ERR_TIMEOUT: {
     readonly meaning: 'The call did not finish within its `timeout`'
-    readonly action: 'Allow more time, or make the work smaller; code that already runs in Python may still finish'
+    readonly action: 'Allow more time, or make the work smaller; `callState` says whether it still runs in Python'
   }
   readonly ERR_PROTOCOL: {
     readonly meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge'

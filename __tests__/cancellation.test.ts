@@ -126,6 +126,16 @@ describe('blocking code', () => {
     expect(['swallowed', 'still running']).toContain(outcome)
   })
 
+  test('is interrupted also while its result is converted', async () => {
+    const slow = await asyncio.Slow<Handle>()
+    const controller = new AbortController()
+    const object = (await slow.result.$with({ returns: 'ref' })()) as Handle
+    const result = object.$with({ signal: controller.signal }).$value()
+    await slow.wait_started()
+    controller.abort()
+    await expect(result).rejects.toMatchObject({ code: 'ERR_CANCELLED' })
+  })
+
   test('of a session is interrupted there, and the session goes on', async () => {
     await using session = await python.session()
     const same = await session.import('asynchronous')
@@ -138,4 +148,15 @@ describe('blocking code', () => {
     await expect(spinning).rejects.toMatchObject({ code: 'ERR_CANCELLED' })
     expect(await same.add(1, 2)).toBe(3)
   })
+})
+
+test('many calls share a signal without a warning', async () => {
+  const warned = jest.fn()
+  process.on('warning', warned)
+  const { signal } = new AbortController()
+  const add = asyncio.add.$with({ signal })
+  await Promise.all(Array.from({ length: 100 }, () => add(1, 2)))
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', warned)
+  expect(warned).not.toHaveBeenCalled()
 })

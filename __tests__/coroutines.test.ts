@@ -150,3 +150,17 @@ test('many at once', async () => {
   const results = await Promise.all(Array.from({ length: 5000 }, (_, index) => asyncio.later(index)))
   expect(results).toEqual(Array.from({ length: 5000 }, (_, index) => index))
 })
+
+test('a generator that is decorated as a coroutine', async () => {
+  expect(await asyncio.generator_coroutine()).toBe('from a generator')
+})
+
+test('timers have their turn while calls come and come', async () => {
+  let over = false
+  const { sleep } = await python.import('asyncio')
+  const timer = sleep!(0.01).then(() => (over = true))
+  const lane = async (): Promise<void> => {
+    while (!over) await asyncio.slow_step()
+  }
+  await Promise.all([timer, ...Array.from({ length: 100 }, lane)])
+})

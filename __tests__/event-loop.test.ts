@@ -161,3 +161,57 @@ async def in_thread():
     })`)
   expect(end).toMatchObject({ code: 0, stdout: "[ 'over the wire', 'woken', true ]\n" })
 })
+
+test('what would stop it is the end of one task', async () => {
+  const end = await runProgram(`${start}
+    main({}).then(async (asyncio) => {
+      console.log(await asyncio.exits_in_background())
+      console.log(await asyncio.stops_the_loop())
+      console.log(await asyncio.add(1, 2))
+    })`)
+  expect(end).toMatchObject({ code: 0, stdout: 'still here\nstill here\n3\n' })
+  expect(end.stderr).toContain('SystemExit: 3')
+})
+
+test('a queued stream that is called off leaves other calls what they are', async () => {
+  const end = await runProgram(`${start}
+    main({ threads: 1 }).then(async (asyncio) => {
+      const time = await python.import('time')
+      const sleeping = time.sleep(0.2).then(() => console.log('slept'))
+      const source = asyncio.numbers.$with({ timeout: 20 })(3)
+      const builtins = await python.import('builtins', { timeout: 10_000 }).catch(() => undefined)
+      for await (const item of source) console.log(item)
+      await sleeping
+    }).catch((error) => console.log(error.code))`)
+  expect(end.code).toBe(0)
+  expect(end.stdout).toContain('slept')
+})
+
+test('the first thing that a program does may be a loop', async () => {
+  const end = await runProgram(`
+    const { python } = require('symphony-python-bridge')
+    ;(async () => {
+      for await (const item of python.eval('(n for n in range(3))')) console.log(item)
+    })()`)
+  expect(end).toMatchObject({ code: 0, stdout: '0\n1\n2\n' })
+})
+
+test('an iterator is not forgotten while its item is waited for, and is closed when it is', async () => {
+  const end = await runProgram(
+    `${start}
+    main({}).then(async (asyncio) => {
+      const source = await asyncio.Source()
+      const gate = await asyncio.Gate()
+      const scope = await python.exec('async def waits(gate, source):\\n    try:\\n        yield await gate.wait()\\n        await gate.wait()\\n        yield 2\\n    finally:\\n        source.events.append(1)')
+      const first = scope.waits(gate, source).$iter().next()
+      await gate.entered()
+      for (let round = 0; round < 5; round++) { globalThis.gc(); await new Promise((resolve) => setImmediate(resolve)) }
+      await gate.open()
+      console.log(await first)
+      while ((await source.events.__len__()) === 0) { globalThis.gc(); await new Promise((resolve) => setImmediate(resolve)) }
+      console.log(await source.events)
+    })`,
+    { node: ['--expose-gc'] },
+  )
+  expect(end).toMatchObject({ code: 0, stdout: "{ done: false, value: 'opened' }\n[ 1 ]\n" })
+})

@@ -200,3 +200,84 @@ test('items made on the thread of the loop', async () => {
   expect(await source.events).toEqual(['closed'])
   expect(await collect(source.async_items.$with({ thread: 'loop' })(3))).toEqual([0, 1, 2])
 })
+
+test.each(['items', 'plain_items'])('leaving %s does not cut off what cleans up', async (name) => {
+  for (let round = 0; round < 50; round++) {
+    const source = await asyncio.Cleanup<Handle>()
+    const controller = new AbortController()
+    const byBreak = round % 2 === 0
+    try {
+      for await (const item of source.$get(name).$with({ signal: controller.signal })()) {
+        if (item !== round) continue
+        if (byBreak) break
+        controller.abort()
+      }
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ERR_CANCELLED' })
+      expect(byBreak).toBe(false)
+    }
+    while ((await source.events.__len__()) === 0);
+    expect(await source.events).toEqual(['cleaned'])
+  }
+})
+
+test('a stream goes on and on after a throw', async () => {
+  for (const name of ['items', 'async_items']) {
+    const source = await asyncio.Source<Handle>()
+    const items = source.$get(name)(1000).$iter()
+    for (let round = 0; round < 5; round++) {
+      await items.next()
+      const error: unknown = await asyncio.fail('thrown').catch((error: unknown) => error)
+      expect((await items.throw!(error)).value).toBe('caught thrown')
+      const { value } = await items.next()
+      for (let step = 1; step <= 100; step++) expect((await items.next()).value).toBe((value as number) + step)
+    }
+    await items.return!()
+  }
+})
+
+test('returning twice ends twice', async () => {
+  const source = await asyncio.Source<Handle>()
+  const items = source.async_items(1e6).$iter()
+  await items.next()
+  const end = { done: true, value: undefined }
+  expect(await Promise.all([items.return!(), items.return!(), items.next()])).toEqual([end, end, end])
+  expect(await source.events).toEqual(['closed'])
+})
+
+test('a signal that is aborted already, and arguments that cannot cross, fail once', async () => {
+  const unhandled = jest.fn()
+  process.on('unhandledRejection', unhandled)
+  const source = await asyncio.Source<Handle>()
+  const aborted = source.items.$with({ signal: AbortSignal.abort() })
+  await expect(collect(aborted(3))).rejects.toMatchObject({ code: 'ERR_CANCELLED', callState: 'not started' })
+  await expect(collect(source.items(Symbol('s')))).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', unhandled)
+  expect(unhandled).not.toHaveBeenCalled()
+})
+
+test("a loop over an iterator of the program's takes what it asks for, and leaves the rest", async () => {
+  const iterator = (await asyncio.iterator()) as Handle
+  for await (const item of iterator) if (item === 2) break
+  expect(await collect(iterator)).toEqual([3, 4, 5])
+  const io = await python.import('io')
+  const file = await io.StringIO<Handle>('one\ntwo\nthree\n')
+  for await (const line of file) if (line === 'one\n') break
+  expect(await file.readline()).toBe('two\n')
+})
+
+test('an item that a rule refuses is an error, however slow the loop is', async () => {
+  python.register({
+    type: 'asynchronous.Box',
+    toJs() {
+      throw new Error('refused')
+    },
+  })
+  const scope = await python.exec('def items():\n    yield 1\n    yield Box(2)\n    yield 3', { Box: asyncio.Box })
+  const items = scope.items().$iter()
+  expect((await items.next()).value).toBe(1)
+  await new Promise((resolve) => setImmediate(resolve))
+  await expect(items.next()).rejects.toThrow('refused')
+  expect(await items.next()).toEqual({ done: true, value: undefined })
+})

@@ -21,7 +21,7 @@ export class CallWatch {
       this.end()
       giveUp((state) => cancelled(signal, state))
     }
-    signal?.addEventListener('abort', this.#aborted, { once: true })
+    if (signal !== undefined) listen(signal, this.#aborted)
     if (timeout !== undefined && timeout <= longestTimer) {
       this.#timer = setTimeout(() => {
         this.end()
@@ -36,9 +36,37 @@ export class CallWatch {
   }
 
   end(): void {
-    this.#signal?.removeEventListener('abort', this.#aborted)
+    if (this.#signal !== undefined) stopListening(this.#signal, this.#aborted)
     clearTimeout(this.#timer)
   }
+}
+
+/** One listener a signal, however many calls share it: Node takes many for a leak. */
+interface Listening {
+  readonly callbacks: Set<() => void>
+  readonly listener: () => void
+}
+const listening = new WeakMap<AbortSignal, Listening>()
+
+function listen(signal: AbortSignal, callback: () => void): void {
+  let known = listening.get(signal)
+  if (known === undefined) {
+    const callbacks = new Set<() => void>()
+    const listener = (): void => {
+      for (const one of [...callbacks]) one()
+    }
+    known = { callbacks, listener }
+    listening.set(signal, known)
+    signal.addEventListener('abort', listener, { once: true })
+  }
+  known.callbacks.add(callback)
+}
+
+function stopListening(signal: AbortSignal, callback: () => void): void {
+  const known = listening.get(signal)
+  if (known === undefined || !known.callbacks.delete(callback) || known.callbacks.size > 0) return
+  listening.delete(signal)
+  signal.removeEventListener('abort', known.listener)
 }
 
 /** The error of a call that its signal cancelled. */

@@ -49,6 +49,7 @@ export interface CallStream {
   item(value: unknown): void
   itemFailed(makeError: MakeError): void
   thrown(): void
+  exact(): void
   finished(): void
   submitted(): void
   failed(makeError: MakeError): void
@@ -121,7 +122,10 @@ export class Call extends AsyncProxy {
   /** Its items go to `stream`, which also gets its failure. */
   follow(stream: CallStream): void {
     this.stream = stream
-    if (this.status === 'error') stream.failed(this.#makeError!)
+    if (this.status !== 'error') return
+    // It failed before it was followed: whoever asks for items is told.
+    this.#promise?.catch(ignore)
+    stream.failed(this.#makeError!)
   }
 
   /** It is not wanted any more. */

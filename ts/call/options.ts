@@ -24,12 +24,9 @@ export interface CheckedOptions {
   readonly schema: StandardSchema | undefined
   /** What was chosen; `undefined` is what `python.start` was given. */
   readonly convert: Conversion | undefined
-  /** How many items of a stream Python may make ahead. */
-  readonly highWaterMark: number
+  /** How many items of a stream Python may make ahead; `undefined` leaves that to the stream. */
+  readonly highWaterMark: number | undefined
 }
-
-/** As many items as a stream may be ahead unless the program says otherwise: enough to hide the way between the threads. */
-const defaultHighWaterMark = 64
 
 /** The options of a call that was given none. */
 export const noOptions: CheckedOptions = {
@@ -40,7 +37,7 @@ export const noOptions: CheckedOptions = {
   returns: 'auto',
   schema: undefined,
   convert: undefined,
-  highWaterMark: defaultHighWaterMark,
+  highWaterMark: undefined,
 }
 
 /** The options of synchronous calls. */
@@ -65,7 +62,10 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
     )
   }
   const { highWaterMark = base.highWaterMark } = options
-  if (!(Number.isSafeInteger(highWaterMark) && highWaterMark >= 0 && highWaterMark <= mostAhead)) {
+  if (
+    highWaterMark !== undefined &&
+    !(Number.isSafeInteger(highWaterMark) && highWaterMark >= 0 && highWaterMark <= mostAhead)
+  ) {
     throw new BridgeError(
       'ERR_INVALID_ARGUMENT',
       `\`highWaterMark\` must be a whole number of items from 0 to ${mostAhead}, but got ${described(highWaterMark)}`,

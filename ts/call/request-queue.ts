@@ -26,7 +26,7 @@ const largestId = 0xffff_ffff
 const grace = 100
 
 /** How a completion says what became of a request. */
-const Status = { value: 0, error: 1, kept: 2, item: 3, thrown: 4, end: 5, failed: 6 } as const
+const Status = { value: 0, error: 1, kept: 2, item: 3, thrown: 4, end: 5, failed: 6, exact: 7 } as const
 
 class RequestQueue implements CallQueue {
   /** Starts Python; set by the host. */
@@ -55,6 +55,8 @@ class RequestQueue implements CallQueue {
   ): Call {
     const call = new Call(this.#nextId(), context, this)
     const { scope, options } = context
+    // Its outcome is used, whatever becomes of this call.
+    if (target instanceof Call) target.continue()
     try {
       if (scope.ended) throw sessionClosed()
       if (environment.closed) environment.port.submit(0)
@@ -145,7 +147,7 @@ class RequestQueue implements CallQueue {
   #complete(id: number, status: number, bytes: Uint8Array, start: number, end: number): void {
     const call = this.#pending.get(id)
     if (call === undefined) return
-    if (status === Status.item || status === Status.thrown) {
+    if (status === Status.item || status === Status.thrown || status === Status.exact) {
       this.#stream(call, status, bytes, start, end)
       return
     }
@@ -185,8 +187,9 @@ class RequestQueue implements CallQueue {
   #stream(call: Call, status: number, bytes: Uint8Array, start: number, end: number): void {
     const { stream } = call
     if (stream === undefined || call.abandoned) return
-    if (status === Status.thrown) {
-      stream.thrown()
+    if (status !== Status.item) {
+      if (status === Status.thrown) stream.thrown()
+      else stream.exact()
       return
     }
     let item: unknown

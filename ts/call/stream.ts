@@ -13,6 +13,9 @@ type Item = IteratorResult<unknown, void>
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
+/** As many items as Python may be ahead unless the program says otherwise: enough to hide the way between the threads. */
+const defaultAhead = 64
+
 /** Whoever waits for an item. */
 interface Waiter {
   /** The iterator, which must not be taken for forgotten while its item is waited for. */
@@ -29,7 +32,8 @@ interface Waiter {
  */
 export class Stream implements CallStream {
   readonly #source: AsyncProxy
-  readonly #ahead: number
+  #ahead: number
+  readonly #aheadByDefault: boolean
   readonly #timeout: number | undefined
   readonly #schema: StandardSchema | undefined
   #call: Call | undefined
@@ -56,7 +60,8 @@ export class Stream implements CallStream {
   constructor(source: AsyncProxy) {
     const { highWaterMark, timeout, schema } = source.context.options
     this.#source = source
-    this.#ahead = highWaterMark
+    this.#ahead = highWaterMark ?? defaultAhead
+    this.#aheadByDefault = highWaterMark === undefined
     this.#timeout = timeout
     this.#schema = schema
   }
@@ -164,6 +169,13 @@ export class Stream implements CallStream {
     this.#throws -= 1
   }
 
+  /** Nothing is made ahead, because others may go on with the iterator. */
+  exact(): void {
+    this.#granted -= this.#ahead
+    this.#ahead = 0
+    this.#grant()
+  }
+
   /** The iterator has no more items. */
   finished(): void {
     if (this.#ended) return
@@ -188,9 +200,9 @@ export class Stream implements CallStream {
     const { context } = this.#source
     // The timeout is that of each wait, and the schema that of each item.
     const options = { ...context.options, timeout: undefined, schema: undefined }
-    const credits = this.#asked + this.#ahead
-    this.#granted = credits
-    const call = this.#source.start(Operation.stream, [credits], undefined, context.with(options))
+    const wanted = [this.#asked, this.#ahead, this.#aheadByDefault]
+    this.#granted = this.#asked + this.#ahead
+    const call = this.#source.start(Operation.stream, wanted, undefined, context.with(options))
     this.#call = call
     call.follow(this)
   }

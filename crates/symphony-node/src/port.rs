@@ -475,7 +475,7 @@ impl Drop for Settling<'_> {
 const STATUS_OFFSET: usize = 8;
 const KEPT: u8 = 2;
 /// After these the request is still known: it is kept, or a stream that goes on. Beyond `KEPT` all are of streams.
-const GOES_ON: [u8; 3] = [KEPT, 3, 4];
+const GOES_ON: [u8; 4] = [KEPT, 3, 4, 7];
 
 /// The completions of a batch.
 fn completions(batch: &[u8]) -> impl Iterator<Item = &[u8]> {

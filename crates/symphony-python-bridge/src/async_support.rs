@@ -82,6 +82,8 @@ enum Status {
     End = 5,
     /// The end of a stream by an error.
     Failed = 6,
+    /// A stream makes no items ahead, because its iterator is the program's own.
+    Exact = 7,
 }
 
 /// Requests that were submitted together, and where their completions go.

@@ -19,7 +19,7 @@ use crate::symbols::symbols;
 /// Names by which JavaScript libraries decide what a value is: streams, promises of other libraries, iterators,
 /// property descriptors, React and Immutable values, DOM nodes, Nest life-cycle hooks. On a handle they exist only if
 /// the Python type has them.
-pub const PROBED_NAMES: [&str; 37] = [
+pub const PROBED_NAMES: [&str; 49] = [
     "$$typeof",
     "@@__IMMUTABLE_ITERABLE__@@",
     "@@__IMMUTABLE_RECORD__@@",
@@ -48,6 +48,12 @@ pub const PROBED_NAMES: [&str; 37] = [
     "onModuleInit",
     "once",
     "pipe",
+    "readableAborted",
+    "readableDidRead",
+    "readableEnded",
+    "readableErrored",
+    "readableFlowing",
+    "readableObjectMode",
     "removeListener",
     "return",
     "setter",
@@ -55,6 +61,12 @@ pub const PROBED_NAMES: [&str; 37] = [
     "tagName",
     "throw",
     "writable",
+    "writableAborted",
+    "writableEnded",
+    "writableErrored",
+    "writableFinished",
+    "writableNeedDrain",
+    "writableObjectMode",
     "write",
     "~standard",
 ];

@@ -160,6 +160,16 @@ pub struct Operation<'py> {
     arguments: Arguments<'py>,
 }
 
+/// What is iterated over, and how many items are wanted at first.
+pub(crate) struct Wanted<'py> {
+    pub(crate) object: Bound<'py, PyAny>,
+    pub(crate) asked: u32,
+    /// More of them, which nobody has asked for yet.
+    pub(crate) ahead: u32,
+    /// The program did not say how many more.
+    pub(crate) by_default: bool,
+}
+
 /// Reads a request. That may run Python code: the path is followed, and keys are hashed.
 ///
 /// # Errors
@@ -208,10 +218,14 @@ impl<'py> Operation<'py> {
         Ok(flags & CO_COROUTINE != 0)
     }
 
-    /// What is iterated over (operation 25), and how many items are wanted at first.
-    pub(crate) fn streamed(self, py: Python<'py>) -> Result<(Bound<'py, PyAny>, u32), Failure> {
-        let credits = self.arguments.at(0)?.extract()?;
-        Ok((self.subject.object(py)?, credits))
+    /// What operation 25 wants.
+    pub(crate) fn streamed(self, py: Python<'py>) -> Result<Wanted<'py>, Failure> {
+        Ok(Wanted {
+            asked: self.arguments.at(0)?.extract()?,
+            ahead: self.arguments.at(1)?.extract()?,
+            by_default: self.arguments.at(2)?.extract()?,
+            object: self.subject.object(py)?,
+        })
     }
 
     /// Into which stream what is thrown (operation 26).

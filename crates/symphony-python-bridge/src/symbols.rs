@@ -41,6 +41,8 @@ pub struct Symbols {
     pub context_exit: unsafe extern "C" fn(*mut ffi::PyObject) -> c_int,
     /// The type of functions written in Python.
     pub function_type: *mut ffi::PyTypeObject,
+    /// The type of generators.
+    pub generator_type: *mut ffi::PyTypeObject,
     /// The type of what `async def` functions give.
     pub coroutine_type: *mut ffi::PyTypeObject,
     /// The type of bound methods of Python functions.
@@ -91,6 +93,7 @@ pub fn symbols() -> &'static Symbols {
                     required(c"PyContext_Exit"),
                 ),
                 function_type: required(c"PyFunction_Type").cast(),
+                generator_type: required(c"PyGen_Type").cast(),
                 coroutine_type: required(c"PyCoro_Type").cast(),
                 method_type: required(c"PyMethod_Type").cast(),
                 builtin_type: required(c"PyCFunction_Type").cast(),

@@ -211,7 +211,7 @@ async def stream(iterator: Any, stream: Any) -> None:
         task = asyncio.current_task()
         if hasattr(task, "uncancel"):
             task.uncancel()
-    if hasattr(kind, "aclose"):
+    if hasattr(kind, "aclose") and not stream.lent:
         await iterator.aclose()
 
 
@@ -245,7 +245,7 @@ async def plain_stream(iterator: Any, stream: Any) -> None:
     except asyncio.CancelledError:
         if not stream.closing:
             raise
-    if hasattr(iterator, "close"):
+    if hasattr(iterator, "close") and not stream.lent:
         iterator.close()
 
 

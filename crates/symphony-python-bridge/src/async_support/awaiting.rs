@@ -69,6 +69,21 @@ fn is_coroutine(object: &Bound<'_, PyAny>) -> bool {
     unsafe { ffi::Py_TYPE(object.as_ptr()) == symbols().coroutine_type }
 }
 
+/// Whether an object is what generators that are decorated with `types.coroutine` give.
+fn is_generator_coroutine(object: &Bound<'_, PyAny>) -> bool {
+    const ITERABLE_COROUTINE: u32 = 0x100;
+    // SAFETY: a live object.
+    if unsafe { ffi::Py_TYPE(object.as_ptr()) } != symbols().generator_type {
+        return false;
+    }
+    let py = object.py();
+    let flags = object
+        .getattr(pyo3::intern!(py, "gi_code"))
+        .and_then(|code| code.getattr(pyo3::intern!(py, "co_flags")))
+        .and_then(|flags| flags.extract::<u32>());
+    flags.is_ok_and(|flags| flags & ITERABLE_COROUTINE != 0)
+}
+
 /// What to do with the outcome of a job.
 pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
     let (Outcome::Object(object) | Outcome::Opened(object, _)) = outcome else {
@@ -80,7 +95,7 @@ pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
     if !job.header.gives_object() {
         return Waits::No;
     }
-    if is_coroutine(object) {
+    if is_coroutine(object) || is_generator_coroutine(object) {
         return Waits::Coroutine;
     }
     if !job.header.converts() || job.header.is_reference() {
@@ -227,7 +242,7 @@ fn begin<'py>(
 ) {
     let key = job.key();
     let is_stream = job.header.is_stream();
-    let steps = if is_coroutine(&object) {
+    let steps = if is_coroutine(&object) || is_generator_coroutine(&object) {
         Ok(object.clone())
     } else {
         // As the interpreter does: the type's method, not the instance's.
@@ -251,13 +266,14 @@ fn begin<'py>(
         steps: steps.unbind(),
         job: GilCell::new(Some(Unsettled { job, subject, opening })),
     };
-    let started = Bound::new(py, awaiting).and_then(|awaiting| {
-        let start = runtime::function(py, Function::StartTask)?;
-        let task = start.call1((&awaiting, context))?;
-        Ok((awaiting, task))
-    });
+    let awaiting = match Bound::new(py, awaiting) {
+        Ok(awaiting) => awaiting,
+        // The job fails because what awaits it is dropped.
+        Err(error) => return error.write_unraisable(py, None),
+    };
+    let started = runtime::function(py, Function::StartTask).and_then(|start| start.call1((&awaiting, context)));
     match started {
-        Ok((awaiting, task)) => {
+        Ok(task) => {
             if awaiting.get().job.with(py, |job| job.is_none()) {
                 return;
             }
@@ -272,8 +288,8 @@ fn begin<'py>(
                 cancel(py, key);
             }
         }
-        // The job fails when what awaits it is dropped.
-        Err(error) => error.write_unraisable(py, None),
+        // Such as a `KeyboardInterrupt` that came here.
+        Err(error) => awaiting.get().end(py, Err(error)),
     }
 }
 
@@ -387,7 +403,13 @@ impl Awaiting {
     }
 
     fn __getattr__<'py>(&self, py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.steps.bind(py).getattr(name)
+        let steps = self.steps.bind(py);
+        match steps.getattr_opt(name)? {
+            Some(attribute) => Ok(attribute),
+            // By which asyncio shows the task.
+            None if name == "__qualname__" || name == "__name__" => Ok(steps.get_type().qualname()?.into_any()),
+            None => steps.getattr(name),
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! thread: its job rests in its [`Control`] until JavaScript grants some. An asynchronous iterator is driven by one task from its
 //! first item to its last, since what it enters in one step (a timeout, a cancel scope) is often left in another one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
@@ -27,12 +28,14 @@ use super::queue::{self, Announced, Queue};
 use super::{Crossings, IsolatedContext, Job, JobReferences, Place, Prepared, Status};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
-use crate::operation::{self, Operation, Outcome};
+use crate::operation::{self, Operation, Outcome, Wanted};
 use crate::runtime::{self, Function};
 
 /// What JavaScript wants of a stream.
 pub(super) struct Control {
     wishes: Mutex<Wishes>,
+    /// The iterator is the program's own object: leaving the loop does not close it.
+    lent: AtomicBool,
     /// The future for which the task of an asynchronous iterator waits.
     waiter: GilCell<Option<Py<PyAny>>>,
     /// The task of an asynchronous iterator waits for an item, rather than for wishes or for the end.
@@ -83,6 +86,7 @@ impl Control {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             wishes: Mutex::default(),
+            lent: AtomicBool::new(false),
             waiter: GilCell::new(None),
             stepping: GilCell::new(false),
             failure: GilCell::new(None),
@@ -290,7 +294,7 @@ fn step(
             item
         }
         Wish::Close => {
-            operation::close(iterator)?;
+            close(job, iterator)?;
             None
         }
         Wish::Throw(exception) => {
@@ -310,17 +314,30 @@ fn step(
     let handed = emit(job, item, writer);
     if handed.as_ref().is_ok_and(|wanted| !wanted) {
         // The environment has ended.
-        operation::close(iterator)?;
+        close(job, iterator)?;
         return Ok(false);
     }
     if let Err(failure) = handed {
         // Leaving a loop early closes the generator, also when it is a conversion that ends it.
-        if let Err(error) = operation::close(iterator) {
+        if let Err(error) = close(job, iterator) {
             drop(error);
         }
         return Err(failure);
     }
     Ok(true)
+}
+
+/// Closes an iterator that nobody else has.
+fn close(job: &Job, iterator: &Bound<'_, PyAny>) -> Result<(), Failure> {
+    let lent = job
+        .channel()
+        .stream(job.header.request)
+        .is_some_and(|control| control.lent.load(Ordering::Relaxed));
+    if lent {
+        Ok(())
+    } else {
+        operation::close(iterator).map(drop)
+    }
 }
 
 /// Hands over an item; whether anybody wants it.
@@ -352,13 +369,31 @@ pub(super) fn open_on_loop<'py>(py: Python<'py>, job: &Job) -> Result<Outcome<'p
 fn open<'py>(py: Python<'py>, job: &Job) -> Result<Opened<'py>, Failure> {
     let references = JobReferences { channel: job.channel() };
     let operation: Operation<'py> = operation::read(py, &job.header, job.request(), &references)?;
-    let (object, credits) = operation.streamed(py)?;
+    let Wanted {
+        object,
+        asked,
+        ahead,
+        by_default,
+    } = operation.streamed(py)?;
     let Some(control) = job.channel().stream(job.header.request) else {
         return Err(BridgeError::new(ErrorCode::Closed, "nobody waits for the items any more").into());
     };
-    control.grant(credits);
+    let prepare = |iterator: &Bound<'py, PyAny>| -> PyResult<()> {
+        // What somebody else goes on with is left as it is, and nothing is taken from it that nobody asked for.
+        let generator =
+            iterator.hasattr(pyo3::intern!(py, "throw"))? || iterator.hasattr(pyo3::intern!(py, "athrow"))?;
+        let lent = !generator && iterator.is(&object);
+        control.lent.store(lent, Ordering::Relaxed);
+        let exact = lent && by_default;
+        if exact {
+            job.channel().emit(job.header.request, Status::Exact, &[]);
+        }
+        control.grant(if exact { asked } else { asked.saturating_add(ahead) });
+        Ok(())
+    };
     if let Some(open) = object.get_type().getattr_opt(pyo3::intern!(py, "__aiter__"))? {
         let iterator = open.call1((&object,))?;
+        prepare(&iterator)?;
         if !iterator.get_type().hasattr(pyo3::intern!(py, "__anext__"))? {
             let class = iterator.get_type();
             let message = format!("`__aiter__` must give an asynchronous iterator, but gave `{class}`");
@@ -367,6 +402,7 @@ fn open<'py>(py: Python<'py>, job: &Job) -> Result<Opened<'py>, Failure> {
         return driven(&iterator, Function::Stream, control, job);
     }
     let iterator = operation::iterator(py, &object)?;
+    prepare(&iterator)?;
     match job.place {
         Place::Thread => Ok(Opened::Iterator(iterator, control)),
         Place::Loop | Place::LoopIfCoroutine => driven(&iterator, Function::PlainStream, control, job),
@@ -440,6 +476,12 @@ impl Stream {
         let wanted = self.channel.emit(self.header.request, Status::Item, writer.as_slice());
         WRITER.with(py, |kept| drop(kept.replace(writer)));
         wanted
+    }
+
+    /// Whether the iterator is the program's own object, which leaving the loop does not close.
+    #[getter]
+    fn lent(&self) -> bool {
+        self.control.lent.load(Ordering::Relaxed)
     }
 
     /// Whether the stream is to be closed.
