@@ -10,7 +10,17 @@ import { runInProcess } from './harness/processes.mjs'
 import { showProgress } from './harness/progress.mjs'
 import { curveTable, markdownReport, textTable } from './harness/table.mjs'
 
-const subjects = ['sync-calls', 'async-calls', 'values', 'value-sizes', 'errors', 'startup', 'event-loop-delay']
+const subjects = [
+  'sync-calls',
+  'async-calls',
+  'coroutines',
+  'streams',
+  'values',
+  'value-sizes',
+  'errors',
+  'startup',
+  'event-loop-delay',
+]
 const results = new URL('./results/', import.meta.url)
 
 const usage = `npm run bench -- [--only <subject>]... [--quick]
