@@ -119,13 +119,12 @@ pub(crate) enum Function {
     SignatureOf,
     OpenObject,
     RunLoop,
-    StartTask,
     CancelledError,
     CallCancelled,
     Stream,
 }
 
-const FUNCTIONS: [(&str, &str); 20] = [
+const FUNCTIONS: [(&str, &str); 19] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -142,7 +141,6 @@ const FUNCTIONS: [(&str, &str); 20] = [
     ("symphony_bridge._javascript", "signature_of"),
     ("symphony_bridge._open", "open_object"),
     ("symphony_bridge._loop", "run"),
-    ("symphony_bridge._loop", "start_task"),
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),

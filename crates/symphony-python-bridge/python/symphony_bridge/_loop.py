@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import sys
 import warnings
-
-from contextvars import copy_context
 
 from symphony_bridge import _native, _start
 
@@ -15,7 +12,6 @@ from symphony_bridge import _native, _start
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
     from typing import Any
 
 _loop: Any = None
@@ -29,6 +25,7 @@ def run() -> None:
     global _loop
     _loop, ending = _new_loop(_start.event_loop)
     asyncio.set_event_loop(_loop)
+    _native.loop_tasks(_loop, asyncio.Task)
     try:
         _loop.run_forever()
     finally:
@@ -118,35 +115,6 @@ def _bridge_selector() -> Any:
 
 _EPOLLIN = 1
 _EPOLLOUT = 4
-
-if sys.version_info >= (3, 12):
-
-    def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
-        """A task whose first step runs at once."""
-        return asyncio.Task(steps, loop=_loop, context=context, eager_start=True)
-
-else:
-    _first_steps: list[Any] = []
-
-    def _first_step(callback: Any, *, context: Context) -> None:
-        _first_steps.append((callback, context))
-
-    def _new_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
-        if sys.version_info >= (3, 11):
-            return asyncio.Task(steps, loop=_loop, context=context)
-        # It takes a copy of the context that it is made in.
-        return (context or copy_context()).run(asyncio.Task, steps, loop=_loop)
-
-    def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
-        """A task whose first step runs at once, as with ``eager_start`` of newer versions: no other task is running here."""
-        _loop.call_soon = _first_step
-        try:
-            task = _new_task(steps, context)
-        finally:
-            del _loop.call_soon
-        step, step_context = _first_steps.pop()
-        step_context.run(step)
-        return task
 
 
 async def stream(iterator: Any, stream: Any) -> None:

@@ -9,7 +9,7 @@ use symphony_wire::{ErrorCode, Writer};
 
 use super::channel::Stage;
 use super::event_loop::{self, Work};
-use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared};
+use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared, tasks};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
 use crate::operation::{self, Outcome};
@@ -154,12 +154,12 @@ pub(super) fn run(py: Python<'_>, job: Job) {
         (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
             let (object, opening) = awaited(outcome);
             let shared = kind == Waits::Other;
-            let (_, ready) = job
+            let (cancelled, ready) = job
                 .channel()
                 .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
             super::queue::enqueue(ready);
             let context = context.map(IsolatedContext::leave);
-            begin(py, job, object, context, shared, opening);
+            begin(py, job, object, context, shared, opening, cancelled);
         }
         (_, result) => {
             let (status, stage) = super::guarded_report(py, &job, result, &mut writer);
@@ -190,9 +190,12 @@ pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
     } = awaitable;
     let object = object.bind(py);
     let context = context.map(|context| context.bind(py));
-    begin(py, job, object, context, shared, opening);
+    // A wish that came before the task was there found none to cancel.
+    let cancelled = job.channel().is_cancelled(job.header.request);
+    begin(py, job, object, context, shared, opening, cancelled);
 }
 
+/// Starts the task; `cancelled` says that it is to be cancelled already. Later wishes find it.
 fn begin<'py>(
     py: Python<'py>,
     job: Job,
@@ -200,6 +203,7 @@ fn begin<'py>(
     context: Option<Bound<'py, PyAny>>,
     shared: bool,
     opening: Option<Opening>,
+    cancelled: bool,
 ) {
     let key = job.key();
     let steps = if is_coroutine(&object) {
@@ -220,15 +224,13 @@ fn begin<'py>(
             return;
         }
     };
-    let channel = std::sync::Arc::clone(job.channel());
     let subject = shared.then(|| object.unbind());
     let awaiting = Awaiting {
         steps: steps.unbind(),
         job: GilCell::new(Some(Unsettled { job, subject, opening })),
     };
     let started = Bound::new(py, awaiting).and_then(|awaiting| {
-        let start = runtime::function(py, Function::StartTask)?;
-        let task = start.call1((&awaiting, context))?;
+        let task = tasks::start(awaiting.as_any(), context)?;
         Ok((awaiting, task))
     });
     match started {
@@ -239,7 +241,7 @@ fn begin<'py>(
             TASKS.with(py, |tasks| {
                 tasks.get_or_insert_default().insert(key, task.clone().unbind())
             });
-            if channel.is_cancelled(key.1) {
+            if cancelled {
                 cancel(py, key);
             }
         }
