@@ -121,24 +121,22 @@ async def stream(iterator: Any, stream: Any) -> None:
     """Gives the items of an asynchronous iterator to JavaScript, as many as it wishes."""
     kind = type(iterator)
     try:
-        while True:
-            wish = stream.wish()
+        wish = stream.wish()
+        while wish is not False:
             if wish is None:
                 future = _loop.create_future()
                 wish = stream.wish(future)
                 if wish is None:
                     await future
-                    continue
+                    wish = stream.wish()
+                continue
             if wish is True:
                 item = await kind.__anext__(iterator)
-            elif wish is False:
-                break
             elif hasattr(kind, "athrow"):
                 item = await iterator.athrow(wish)
             else:
                 raise wish
-            if not stream.item(item):
-                break
+            wish = stream.item(item)
     except StopAsyncIteration:
         return
     except asyncio.CancelledError:
