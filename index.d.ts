@@ -1,5 +1,7 @@
 /* What symphony-python-bridge exports. Generated from ts/ by scripts/generate-declarations.mjs; every change of it is reviewed. */
 
+import type { Readable } from 'node:stream'
+
 declare const kwBrand: unique symbol
 
 /**
@@ -17,6 +19,70 @@ export type AnyKw = Kw<object, PropertyKey>
 
 /** Positional arguments; the last one may be made by `kw`. */
 export type Arguments = readonly unknown[]
+
+/** The names of Python's own levels. */
+export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
+
+/** One record of Python's `logging`, with its message formatted. */
+export interface LogRecord {
+  /** The name of the logger, such as `urllib3.connectionpool`. */
+  readonly name: string
+  /** The name of its level; programs may add levels to Python's own. */
+  readonly level: LogLevel | (string & {})
+  /** Its level as a number: 10, 20, 30, 40, 50 for Python's own. */
+  readonly levelNumber: number
+  /** The message with its arguments in place. */
+  readonly message: string
+  /** When it was made, in milliseconds since 1970, as `Date.now()` counts. */
+  readonly time: number
+  /** The path of the source file. */
+  readonly file: string
+  /** The line there. */
+  readonly line: number
+  /** The function there. */
+  readonly function: string
+  /** The name of the Python thread. */
+  readonly thread: string
+  /** The name of the asyncio task, if there was one; from Python 3.12. */
+  readonly task?: string
+  /** The traceback of the exception that came with it (`logger.exception`). */
+  readonly exception?: string
+  /** The stack that came with it (`stack_info=True`). */
+  readonly stack?: string
+  /** What the program added (`extra={…}`): plain data as it is, anything else as the text of its `repr`. */
+  readonly extra: Readonly<Record<string, unknown>>
+}
+
+/** Which log records a function gets. */
+export interface LoggingOptions {
+  /**
+   * Gets each record that reaches Python's root logger, in order, without Python waiting for it. An exception that it throws is an
+   * uncaught one. At most 10,000 records or 16 MiB wait for it; how many were dropped beyond that, a record of the logger
+   * `symphony_bridge.logging` says, as `extra.dropped`.
+   */
+  readonly handler: (record: LogRecord) => void
+  /** The level that Python's root logger is set to: a name or a number. @default Python's own, `'WARNING'` */
+  readonly level?: LogLevel | number | undefined
+  /** Also what Python's `warnings` would print, as records of the logger `py.warnings`. @default false */
+  readonly warnings?: boolean | undefined
+  /**
+   * Also exceptions that nobody catches in Python's threads and finalizers, as errors of the logger `symphony_bridge.uncaught`, in the
+   * place of text on `sys.stderr`.
+   * @default false
+   */
+  readonly uncaught?: boolean | undefined
+}
+
+/**
+ * What `$share()` gives: plain data for `postMessage`, `workerData` or a `BroadcastChannel`, to be given to `python.adopt` by the
+ * thread that gets it. Each can be adopted once. Its content is for printing only; what it holds may change in any release.
+ */
+export interface SharedHandle {
+  readonly symphony: 'handle'
+  /** The qualified name of the object's type, such as `pandas.DataFrame`. */
+  readonly type: string
+  readonly key: string
+}
 
 /** A schema of zod, valibot, arktype or any other library of the specification. */
 export interface StandardSchema<Out = unknown> {
@@ -44,97 +110,6 @@ export interface SchemaIssue {
           }
       )[]
     | undefined
-}
-
-/**
- * What a call gives back.
- *
- * - `'auto'`: plain data is copied, everything else is a handle.
- * - `'value'`: plain data only; a result that holds anything else rejects with `ERR_CONVERSION` and its path.
- * - `'ref'`: always a handle, even for a number or a list.
- * - a [Standard Schema](https://standardschema.dev) (zod, valibot, arktype, ...): plain data as with `'value'`, validated and typed by the
- *   schema; data that does not match rejects with `ERR_CONVERSION`, whose `cause` is the schema's list of issues.
- */
-export type Returns = 'auto' | 'value' | 'ref' | StandardSchema
-
-/**
- * Which types values get where JavaScript or Python has a choice. Given to `python.start` for everything, to `$with` for what is
- * done through one handle, or to one call; the narrower wins, option by option.
- */
-export interface ConvertOptions {
-  /**
-   * What a Python `int` is in JavaScript. `'auto'`: a number, or a bigint beyond 2^53 - 1; `'number'`: a number, and larger ones
-   * are refused with `ERR_CONVERSION` and their path; `'bigint'`: always a bigint.
-   * @default 'auto'
-   */
-  readonly int?: 'auto' | 'number' | 'bigint' | undefined
-  /**
-   * What a JavaScript number is in Python. `'auto'`: an `int` if it is integral, not `-0` and within 2^53 - 1, else a `float`;
-   * `'float'`: always a `float`. A bigint is an `int` in any case.
-   * @default 'auto'
-   */
-  readonly number?: 'auto' | 'float' | undefined
-  /**
-   * What a Python `dict` is in JavaScript. `'auto'`: an object if all keys are strings, else a `Map`; `'object'`: an object, and
-   * other keys are refused with `ERR_CONVERSION` and their path; `'map'`: always a `Map`.
-   * @default 'auto'
-   */
-  readonly dict?: 'auto' | 'object' | 'map' | undefined
-}
-
-/** Options of one asynchronous call. */
-export interface CallOptions extends ConvertOptions {
-  /**
-   * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
-   * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
-   * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
-   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
-   * @default no signal
-   */
-  readonly signal?: AbortSignal | undefined
-  /**
-   * Milliseconds from the moment of the call, waiting time included, after which it is cancelled as by `signal`; the error is
-   * `ERR_TIMEOUT`.
-   * @default no limit
-   */
-  readonly timeout?: number | undefined
-  /** What the call gives back. @default 'auto' */
-  readonly returns?: Returns | undefined
-  /**
-   * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
-   * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
-   * @default 64
-   */
-  readonly highWaterMark?: number | undefined
-}
-
-/** Options of a synchronous view: a synchronous call cannot be cancelled. */
-export interface SyncCallOptions extends ConvertOptions {
-  /** What the call gives back. @default 'auto' */
-  readonly returns?: Returns | undefined
-}
-
-/** Options of `$value`. */
-export interface ValueOptions extends ConvertOptions {
-  /**
-   * How many objects inside each other are opened to their fields; one that lies deeper is a handle in the copy. Lists, dicts, enum
-   * members and subclasses of plain types are copied at any depth and do not count. With `0` no object is opened. Given a depth,
-   * also `Infinity`, an object that declares no fields is opened to its attributes, if it is nothing more than those; left out,
-   * such an object is refused with `ERR_CONVERSION` and its path.
-   * @default no limit
-   */
-  readonly depth?: number | undefined
-}
-
-/**
- * What `$share()` gives: plain data for `postMessage`, `workerData` or a `BroadcastChannel`, to be given to `python.adopt` by the
- * thread that gets it. Each can be adopted once. Its content is for printing only; what it holds may change in any release.
- */
-export interface SharedHandle {
-  readonly symphony: 'handle'
-  /** The qualified name of the object's type, such as `pandas.DataFrame`. */
-  readonly type: string
-  readonly key: string
 }
 
 /**
@@ -269,168 +244,6 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
  * kept in a variable looks the method up when it is called, and caches nothing of it.
  */
 export type SyncHandle = SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
-
-/** Names that JavaScript gives every callable type; here they are Python's. */
-export type FunctionNames = 'name' | 'length' | 'apply' | 'call' | 'bind' | 'caller' | 'arguments'
-
-/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
-export interface DynamicAttributes {
-  readonly [name: string]: Path
-  readonly [reserved: `$${string}`]: never
-}
-
-/** Attributes with names that JavaScript would claim. */
-export type DynamicFunctionNames = {
-  readonly [K in FunctionNames]: Path
-}
-
-/** Calling the Python object. The call starts at once; its arguments are encoded before this returns. */
-export interface DynamicCall {
-  <T = Untyped>(...args: Arguments): Call<T>
-}
-
-/** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
-export interface CommonMembers {
-  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
-  $call(
-    args: Arguments,
-    named: AnyKw | object | undefined,
-    options: CallOptions & {
-      readonly returns: 'ref'
-    },
-  ): Call<Handle>
-  $call<Out>(
-    args: Arguments,
-    named: AnyKw | object | undefined,
-    options: CallOptions & {
-      readonly returns: StandardSchema<Out>
-    },
-  ): Call<Out>
-  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
-  /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
-  $get(name: string): Path
-  /** The path of an item: `object[key]` in Python. */
-  $getItem(key: unknown): Path
-  /** Assigns an attribute. */
-  $set(name: string, value: unknown): Promise<void>
-  /** Deletes an attribute. */
-  $del(name: string): Promise<void>
-  /** Assigns an item: `object[key] = value`. */
-  $setItem(key: unknown, value: unknown): Promise<void>
-  /** Deletes an item: `del object[key]`. */
-  $delItem(key: unknown): Promise<void>
-  /** `hasattr(object, name)`. */
-  $has(name: string): Promise<boolean>
-  /** `item in object`. */
-  $contains(item: unknown): Promise<boolean>
-  /** `len(object)`. */
-  $len(): Promise<number>
-  /** `dir(object)`. */
-  $dir(): Promise<string[]>
-  /** `str(object)`. */
-  $str(): Promise<string>
-  /** `repr(object)`. */
-  $repr(): Promise<string>
-  /** `object is other`. */
-  $is(other: unknown): Promise<boolean>
-  /** `isinstance(object, cls)`. */
-  $isInstance(cls: unknown): Promise<boolean>
-  /**
-   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
-   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
-   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
-   * raises while it is read; the exception is the `cause` then.
-   */
-  $value<T = Untyped>(options?: ValueOptions): Promise<T>
-  /** A handle of the object, even if it would be copied otherwise. */
-  $ref(): Promise<Handle>
-  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
-  $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
-  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
-}
-
-/** Members of a path. */
-export interface PathMembers extends CommonMembers {
-  /** The same path with options for the calls made through it. */
-  $with<const O extends CallOptions>(
-    options: O,
-  ): O extends {
-    readonly returns: infer R extends 'ref' | StandardSchema
-  }
-    ? TypedPath<ResultOf<R>>
-    : Path
-}
-
-/**
- * An attribute or item of a Python object that has not been read: `await` reads it, calling calls it, passing it as an argument
- * passes the Python object. Until then nothing happens.
- */
-export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
-
-/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
-export type TypedPath<T> = {
-  (...args: Arguments): Call<T>
-} & PathMembers &
-  DynamicAttributes &
-  DynamicFunctionNames &
-  PromiseLike<T>
-
-/**
- * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
- * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
- * `$call`.
- */
-export type Call<T = Untyped> = Promise<T> &
-  CommonMembers &
-  DynamicAttributes & {
-    readonly name: Path
-    readonly length: Path
-  }
-
-/** Members of a handle. */
-export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
-  /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
-  readonly $type: string
-  /** The asynchronous view of the same object: this one. */
-  readonly $async: Handle
-  /** The synchronous view of the same object. */
-  readonly $sync: SyncHandle
-  /** The same handle with options for the calls made through it. */
-  $with<const O extends CallOptions>(
-    options: O,
-  ): O extends {
-    readonly returns: infer R extends 'ref' | StandardSchema
-  }
-    ? TypedHandle<ResultOf<R>>
-    : Handle
-  /**
-   * Plain data that stands for this handle in a message to another thread, where `python.adopt` makes a handle of the same object of
-   * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
-   */
-  $share(): SharedHandle
-  /**
-   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
-   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
-   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
-   */
-  $dispose(): void
-  /** A handle is not awaitable: it is the object already. */
-  readonly then?: never
-}
-
-/** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
-export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
-
-/** What a result is by the option `returns`. */
-export type ResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : Handle
-
-/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
-export type TypedHandle<T> = {
-  (...args: Arguments): Call<T>
-} & HandleMembers &
-  DynamicAttributes &
-  DynamicFunctionNames
 
 /** What the objects of one Python class are in JavaScript, and which values become such objects. At least one half is given. */
 export interface ConversionRule {
@@ -824,10 +637,23 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Threads for asynchronous calls. @default 4 */
   readonly threads?: number | undefined
+  /**
+   * How many milliseconds this thread may be in one synchronous call while a Python thread waits for it, to call a function of
+   * JavaScript's for example. Then that thread gets a `TimeoutError` which shows where both stand: most likely each waits for the other.
+   *
+   * @default 60_000
+   */
+  readonly callbackTimeout?: number | undefined
   /** Where `sys.stdout` goes. @default 'inherit' */
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */
   readonly stderr?: Output | undefined
+  /**
+   * Records of Python's `logging`: a function that gets those of the root logger, or options with one. The handler is installed
+   * when the program imports `logging`; a configuration of the program's that replaces the handlers of the root logger replaces it.
+   * @default none: `logging` is the program's own
+   */
+  readonly logging?: ((record: LogRecord) => void) | LoggingOptions | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
   /**
@@ -867,18 +693,35 @@ export interface Host {
    * const tools = await python.import(new URL('./tools.py', import.meta.url))
    * ```
    */
-  import<const M extends string>(module: M): Promise<AsyncModule<M>>
-  import(module: URL): Promise<Handle>
-  import<T extends object>(module: string | URL): Promise<AsyncObject<T>>
+  import<const M extends string>(module: M, options?: RunOptions): Promise<AsyncModule<M>>
+  import(module: URL, options?: RunOptions): Promise<Handle>
+  import<T extends object>(module: string | URL, options?: RunOptions): Promise<AsyncObject<T>>
   /** The value of a Python expression. The properties of `scope` are its variables; a handle of a dict is used as it is. */
   eval<T = Untyped>(code: string, scope?: object | Handle, options?: CallOptions): Call<T>
   /** Runs Python statements and gives their namespace. An object as `scope` is copied in; a handle of a dict is used as it is. */
   exec(code: string, scope?: object | Handle, options?: CallOptions): Promise<Handle>
 }
 
-/** One Python thread and context of its own, for libraries that insist on one. */
+/**
+ * One Python thread and one context of its own, for libraries that insist on one. What runs in it runs in the order of the calls, one
+ * after the other; context variables and thread-local data stay from call to call. It belongs to the environment (thread) that opened
+ * it.
+ */
 export interface Session extends Host, AsyncDisposable {
-  /** Ends the session when everything queued in it has finished. Idempotent; use afterwards rejects with `ERR_CLOSED`. */
+  /**
+   * As `python.with`, but on the thread and in the context of this session, wherever the context manager comes from. Another block
+   * that is entered meanwhile is inside of this one for Python, so leave it first.
+   */
+  with<T, V = Untyped>(
+    context: unknown,
+    body: (value: V, session: Session) => T | PromiseLike<T>,
+  ): Promise<T | undefined>
+  /**
+   * Ends the session: what is used afterwards rejects with `ERR_CLOSED`, and what was started before finishes, `with` blocks included.
+   * Resolves when that is done and never rejects, so a call that never returns keeps it waiting; not to await it is harmless. An
+   * iterator that rests between two items is not waited for.
+   * Idempotent. A session that nothing refers to any more ends by itself.
+   */
   close(): Promise<void>
 }
 
@@ -908,11 +751,15 @@ export interface Python extends Host, ValueMakers {
   /** `exec` on the JavaScript thread. */
   execSync(code: string, scope?: object | SyncHandle): SyncHandle
   /**
-   * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context.
-   * Calls through `value` run there as well. An error of `body` is shown to `__exit__`; if that swallows it the promise resolves to
-   * `undefined`.
+   * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context: those
+   * of the session that the context manager belongs to, or else of a session for this one block, which `body` gets as `session`.
+   * Calls through `value` run there as well, and others with `$with({ thread: session })`. An error of `body` is shown to `__exit__`;
+   * if that swallows it the promise resolves to `undefined`.
    */
-  with<T, V = Untyped>(context: unknown, body: (value: V) => T | PromiseLike<T>): Promise<T | undefined>
+  with<T, V = Untyped>(
+    context: unknown,
+    body: (value: V, session: Session) => T | PromiseLike<T>,
+  ): Promise<T | undefined>
   /** `with` on the JavaScript thread; `body` must not return a promise. */
   withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */
@@ -959,6 +806,286 @@ export interface Python extends Host, ValueMakers {
   /** Whether a value is a handle, of either view. Paths and calls are not. */
   isHandle(value: unknown): value is Handle | SyncHandle
 }
+
+/**
+ * What a call gives back.
+ *
+ * - `'auto'`: plain data is copied, everything else is a handle.
+ * - `'value'`: plain data only; a result that holds anything else rejects with `ERR_CONVERSION` and its path.
+ * - `'ref'`: always a handle, even for a number or a list.
+ * - a [Standard Schema](https://standardschema.dev) (zod, valibot, arktype, ...): plain data as with `'value'`, validated and typed by the
+ *   schema; data that does not match rejects with `ERR_CONVERSION`, whose `cause` is the schema's list of issues.
+ */
+export type Returns = 'auto' | 'value' | 'ref' | StandardSchema
+
+/**
+ * Which types values get where JavaScript or Python has a choice. Given to `python.start` for everything, to `$with` for what is
+ * done through one handle, or to one call; the narrower wins, option by option.
+ */
+export interface ConvertOptions {
+  /**
+   * What a Python `int` is in JavaScript. `'auto'`: a number, or a bigint beyond 2^53 - 1; `'number'`: a number, and larger ones
+   * are refused with `ERR_CONVERSION` and their path; `'bigint'`: always a bigint.
+   * @default 'auto'
+   */
+  readonly int?: 'auto' | 'number' | 'bigint' | undefined
+  /**
+   * What a JavaScript number is in Python. `'auto'`: an `int` if it is integral, not `-0` and within 2^53 - 1, else a `float`;
+   * `'float'`: always a `float`. A bigint is an `int` in any case.
+   * @default 'auto'
+   */
+  readonly number?: 'auto' | 'float' | undefined
+  /**
+   * What a Python `dict` is in JavaScript. `'auto'`: an object if all keys are strings, else a `Map`; `'object'`: an object, and
+   * other keys are refused with `ERR_CONVERSION` and their path; `'map'`: always a `Map`.
+   * @default 'auto'
+   */
+  readonly dict?: 'auto' | 'object' | 'map' | undefined
+}
+
+/** Options of what runs in Python asynchronously, whatever it gives back. */
+export interface RunOptions {
+  /**
+   * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
+   * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
+   * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
+   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
+   * @default no signal
+   */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Milliseconds from the moment of the call, waiting time included, after which it is cancelled as by `signal`; the error is
+   * `ERR_TIMEOUT`.
+   * @default no limit
+   */
+  readonly timeout?: number | undefined
+  /**
+   * Which Python thread runs it. `'any'`: one of the pool; `'loop'`: that of Python's event loop, which also is Python's main
+   * thread; a session: the one of that session, in its context. Handles in the result belong to the same thread: what is called
+   * through them runs there too. A session that was closed rejects with `ERR_CLOSED`; what is no thread throws
+   * `ERR_INVALID_ARGUMENT`.
+   * @default where the handle belongs: the session it came from, or else `'any'`
+   */
+  readonly thread?: 'any' | 'loop' | Session | undefined
+  /**
+   * Gets what Python prints to `sys.stdout` during this call, line by line, in the place of where it would go. It sees the lines of
+   * this call only, and all of them: also those of asyncio tasks, threads and work for thread pools that the call starts. They come
+   * before the promise settles, those of threads that go on come when they are printed. An exception that it throws is an uncaught one.
+   * What does not go through Python's `sys.stdout` object is not seen, such as the output of child processes.
+   * @default where `python.start` lets it go
+   */
+  readonly stdout?: ((line: string) => void) | undefined
+  /** The same for `sys.stderr`. @default where `python.start` lets it go */
+  readonly stderr?: ((line: string) => void) | undefined
+}
+
+/** Options of one asynchronous call. */
+export interface CallOptions extends RunOptions, ConvertOptions {
+  /** What the call gives back. @default 'auto' */
+  readonly returns?: Returns | undefined
+  /**
+   * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
+   * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
+   * @default 64
+   */
+  readonly highWaterMark?: number | undefined
+}
+
+/** Options of a synchronous view: a synchronous call cannot be cancelled. */
+export interface SyncCallOptions extends ConvertOptions {
+  /** What the call gives back. @default 'auto' */
+  readonly returns?: Returns | undefined
+}
+
+/** Options of `$readable`. */
+export interface ReadableOptions {
+  /** How many bytes (characters, for text) are read at a time. @default 65536 */
+  readonly chunkSize?: number | undefined
+  /** Whether the Python object is closed when the stream ends or is destroyed. @default true */
+  readonly autoClose?: boolean | undefined
+}
+
+/** Options of `$value`. */
+export interface ValueOptions extends ConvertOptions {
+  /**
+   * How many objects inside each other are opened to their fields; one that lies deeper is a handle in the copy. Lists, dicts, enum
+   * members and subclasses of plain types are copied at any depth and do not count. With `0` no object is opened. Given a depth,
+   * also `Infinity`, an object that declares no fields is opened to its attributes, if it is nothing more than those; left out,
+   * such an object is refused with `ERR_CONVERSION` and its path.
+   * @default no limit
+   */
+  readonly depth?: number | undefined
+}
+
+/** Names that JavaScript gives every callable type; here they are Python's. */
+export type FunctionNames = 'name' | 'length' | 'apply' | 'call' | 'bind' | 'caller' | 'arguments'
+
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface DynamicAttributes {
+  readonly [name: string]: Path
+  readonly [reserved: `$${string}`]: never
+}
+
+/** Attributes with names that JavaScript would claim. */
+export type DynamicFunctionNames = {
+  readonly [K in FunctionNames]: Path
+}
+
+/** Calling the Python object. The call starts at once; its arguments are encoded before this returns. */
+export interface DynamicCall {
+  <T = Untyped>(...args: Arguments): Call<T>
+}
+
+/** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
+export interface CommonMembers {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & {
+      readonly returns: 'ref'
+    },
+  ): Call<Handle>
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & {
+      readonly returns: StandardSchema<Out>
+    },
+  ): Call<Out>
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
+  /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
+  $get(name: string): Path
+  /** The path of an item: `object[key]` in Python. */
+  $getItem(key: unknown): Path
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): Promise<void>
+  /** Deletes an attribute. */
+  $del(name: string): Promise<void>
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): Promise<void>
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): Promise<void>
+  /** `hasattr(object, name)`. */
+  $has(name: string): Promise<boolean>
+  /** `item in object`. */
+  $contains(item: unknown): Promise<boolean>
+  /** `len(object)`. */
+  $len(): Promise<number>
+  /** `dir(object)`. */
+  $dir(): Promise<string[]>
+  /** `str(object)`. */
+  $str(): Promise<string>
+  /** `repr(object)`. */
+  $repr(): Promise<string>
+  /** `object is other`. */
+  $is(other: unknown): Promise<boolean>
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): Promise<boolean>
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): Promise<T>
+  /** A handle of the object, even if it would be copied otherwise. */
+  $ref(): Promise<Handle>
+  /**
+   * Iterates over the object, also over an asynchronous iterator. Python makes a few items ahead (the option `highWaterMark`). Leaving
+   * the loop closes a generator; `throw` throws into it.
+   */
+  $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
+  /**
+   * The bytes of a file or stream of Python's, or of a generator of `bytes` or `str`, as a Node stream. Whatever has a method `read` is
+   * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
+   */
+  $readable(options?: ReadableOptions): Readable
+  /** Iterates over the object, as `$iter`. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
+}
+
+/** Members of a path. */
+export interface PathMembers extends CommonMembers {
+  /** The same path with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: infer R extends 'ref' | StandardSchema
+  }
+    ? TypedPath<ResultOf<R>>
+    : Path
+}
+
+/**
+ * An attribute or item of a Python object that has not been read: `await` reads it, calling calls it, passing it as an argument
+ * passes the Python object. Until then nothing happens.
+ */
+export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
+
+/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedPath<T> = {
+  (...args: Arguments): Call<T>
+} & PathMembers &
+  DynamicAttributes &
+  DynamicFunctionNames &
+  PromiseLike<T>
+
+/**
+ * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
+ * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
+ * `$call`.
+ */
+export type Call<T = Untyped> = Promise<T> &
+  CommonMembers &
+  DynamicAttributes & {
+    readonly name: Path
+    readonly length: Path
+  }
+
+/** Members of a handle. */
+export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
+  /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
+  readonly $type: string
+  /** The asynchronous view of the same object: this one. */
+  readonly $async: Handle
+  /** The synchronous view of the same object. */
+  readonly $sync: SyncHandle
+  /** The same handle with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: infer R extends 'ref' | StandardSchema
+  }
+    ? TypedHandle<ResultOf<R>>
+    : Handle
+  /**
+   * Plain data that stands for this handle in a message to another thread, where `python.adopt` makes a handle of the same object of
+   * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
+   */
+  $share(): SharedHandle
+  /**
+   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
+   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
+   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
+   */
+  $dispose(): void
+  /** A handle is not awaitable: it is the object already. */
+  readonly then?: never
+}
+
+/** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
+export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
+
+/** What a result is by the option `returns`. */
+export type ResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : Handle
+
+/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedHandle<T> = {
+  (...args: Arguments): Call<T>
+} & HandleMembers &
+  DynamicAttributes &
+  DynamicFunctionNames
 
 /** Python in this process. */
 export declare const python: Python

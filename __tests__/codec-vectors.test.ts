@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 
 import { Decoder } from '../ts/codec/decoder'
 import { Encoder } from '../ts/codec/encoder'
-import { wireVersion } from '../ts/codec/format'
+import { type JsKind, wireVersion } from '../ts/codec/format'
 import { PyComplex } from '../ts/values/complex'
 import { PyDecimal } from '../ts/values/decimal'
 import { PyEllipsis } from '../ts/values/ellipsis'
@@ -125,16 +125,12 @@ const encoder = new Encoder(new ArrayBuffer(16), (bytes) => new ArrayBuffer(byte
   reference(value, writer) {
     if (!(value instanceof Reference)) return false
     if (value.kind === 'request') writer.request(value.content)
-    else if (value.kind === 'jsObject') writer.jsObject(...jsObjectOf(value.content))
+    else if (value.kind === 'jsObject')
+      writer.jsObject(...(value.content as unknown as [number, JsKind, number, string]))
     else writer.handle(value.content)
     return true
   },
 })
-const jsObjectOf = ([id, parameters, name]: [number, number | null, string]): [number, number | undefined, string] => [
-  id,
-  parameters ?? undefined,
-  name,
-]
 const decoder = new Decoder({
   handle: (id, typeKey) => new Reference('handle', id, typeKey),
   jsObject: (id) => new Reference('jsObjectReference', id),

@@ -225,30 +225,6 @@ describe('what looks like something else', () => {
       null,
     ])
   })
-
-  test('what is iterated in JavaScript is refused, since as a mapping it would be empty', async () => {
-    const iterables: [object, string][] = [
-      [[1, 2].values(), 'pass its items, `[...it]`'],
-      [new URLSearchParams('a=1'), 'pass its items, `[...it]`'],
-      [
-        (function* () {
-          yield 1
-        })(),
-        'pass its items, `[...it]`',
-      ],
-      [
-        (async function* () {
-          yield await Promise.resolve(1)
-        })(),
-        'collect its items first',
-      ],
-    ]
-    for (const [value, advice] of iterables) {
-      const expected = { code: 'ERR_CONVERSION', path: 'args[0].rows', message: expect.stringContaining(advice) }
-      expect(() => sync.identity({ rows: value })).toThrow(expect.objectContaining(expected))
-      await expect(later.identity({ rows: value })).rejects.toMatchObject(expected)
-    }
-  })
 })
 
 describe('a function', () => {
@@ -335,18 +311,6 @@ describe('a function', () => {
     expect(new Set(calls).size).toBe(1000)
   })
 
-  test('that is asynchronous is refused, and what it rejects with harms nobody', async () => {
-    const errors = await failsEverywhere('apply', async function load() {
-      await Promise.resolve()
-      throw new Error('unheard')
-    })
-    for (const error of errors)
-      expect(error).toMatchObject({
-        code: 'ERR_CONVERSION',
-        message: expect.stringContaining('a value from the function `load`, got a promise'),
-      })
-  })
-
   test('that cannot get an argument: the path is that of the argument', async () => {
     const apply = sync.$get<SyncHandle>('apply').$with({ int: 'number' })
     const refused = {
@@ -369,12 +333,12 @@ describe('a function', () => {
     if (minor! >= 11) expect(text).toMatch(/JavaScript:\n +at .*whereItFails/)
   })
 
-  test('that gives what has not been awaited is told how', async () => {
+  test('that gives something with what has not been awaited in it is told how', async () => {
     const counter = python.evalSync('__import__("collections").Counter("aab")') as SyncHandle
-    await expect(later.apply((handle: Handle) => handle.total(), counter)).rejects.toMatchObject({
+    await expect(later.apply((handle: Handle) => [handle.total()], counter)).rejects.toMatchObject({
       message: expect.stringContaining("use the handle's `$sync` view"),
     })
-    expect(await later.apply((handle: Handle) => handle.$sync.total(), counter)).toBe(3)
+    expect(await later.apply((handle: Handle) => [handle.$sync.total()], counter)).toEqual([3])
   })
 
   test('read from an object is the function itself in JavaScript', async () => {

@@ -21,10 +21,14 @@ def fail(): raise ValueError('no')
 def apply(function, *args): return function(*args)
 def read(item): return item.value, item.method(), dict(item)
 def halve(value: float): return value / 2
+def wait(promise): return promise.result()
+def await_call(function, *args): return function(*args).result()
+def first(items):
+    for item in items: return item
 thing = Thing()
 `)})
     class Item { constructor(value) { this.value = value } method() { return this.value } }
-    const { noop, echo, make, fail, apply, read, halve, thing } = kinds
+    const { noop, echo, make, fail, apply, read, halve, first, thing } = kinds
     const later = kinds.$async
     /** A hundred asynchronous calls at a time. */
     const hundred = async (call) => { await Promise.all(Array.from({ length: 100 }, (_, index) => call(index))) }
@@ -69,6 +73,13 @@ const bodies: [name: string, body: string][] = [
   ['asynchronous new objects', hundreds('later.make()')],
   ['asynchronous exceptions', hundreds('later.fail().catch(() => {})')],
   ['asynchronous callbacks', hundreds('later.apply((value) => value, index)')],
+  ['promises', hundreds('later.wait(Promise.resolve([index]))')],
+  [
+    'promises that Python drops',
+    hundreds('later.echo((async () => { await null; return { index } })()).catch(() => {})'),
+  ],
+  ['asynchronous functions', hundreds('later.await_call(async (value) => [value], index)')],
+  ['iterators, left early', 'first([call, 2].values())'],
   ['asynchronous chains', hundreds('later.make().method(index)')],
 ]
 

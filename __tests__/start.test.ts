@@ -137,6 +137,7 @@ describe('start', () => {
       '{ args: [1] }',
       '{ env: { A: 1 } }',
       '{ threads: 0 }',
+      '{ callbackTimeout: 0 }',
       '{ stdout: 1 }',
     ]
     const failures = (await result(

@@ -189,3 +189,14 @@ test('many streams at once', async () => {
   )
   for (const items of all) expect(items).toEqual(thousand.slice(0, 100))
 })
+
+test('items made on the thread of the loop', async () => {
+  const scope = await python.exec(
+    'import threading\ndef items(count):\n    for _ in range(count): yield threading.current_thread() is threading.main_thread()',
+  )
+  expect(await collect(scope.items.$with({ thread: 'loop' })(3))).toEqual([true, true, true])
+  const source = await asyncio.Source<Handle>()
+  for await (const item of source.items.$with({ thread: 'loop' })(1000)) if (item === 3) break
+  expect(await source.events).toEqual(['closed'])
+  expect(await collect(source.async_items.$with({ thread: 'loop' })(3))).toEqual([0, 1, 2])
+})

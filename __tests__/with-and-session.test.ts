@@ -72,6 +72,65 @@ describe('with', () => {
   })
 })
 
+describe('with an asynchronous context manager', () => {
+  let asynchronous: Handle
+
+  beforeAll(async () => {
+    asynchronous = await python.import('asynchronous')
+  })
+
+  test('enters and exits in one task', async () => {
+    const manager = await asynchronous.AsyncManager<Handle>()
+    expect(await python.with(manager, (entered: Handle) => entered.hello())).toBe('inside')
+    expect(await manager.events).toEqual(['enter', ['exit', true, null]])
+  })
+
+  test('shows the error of the body, and passes on the same error', async () => {
+    const manager = await asynchronous.AsyncManager<Handle>()
+    const error = new RangeError('out')
+    await expect(python.with(manager, () => Promise.reject(error))).rejects.toBe(error)
+    expect(await manager.events).toEqual(['enter', ['exit', true, 'RangeError: out']])
+    const other = await asynchronous.AsyncManager<Handle>()
+    await expect(python.with(other, () => asynchronous.fail('inner'))).rejects.toThrow('ValueError: inner')
+    expect(await other.events).toEqual(['enter', ['exit', true, 'inner']])
+  })
+
+  test('may swallow the error', async () => {
+    const manager = await asynchronous.AsyncManager<Handle>(true)
+    await expect(python.with(manager, () => Promise.reject(new Error('out')))).resolves.toBeUndefined()
+  })
+
+  test('fails as it fails to enter or to exit', async () => {
+    const body = jest.fn()
+    await expect(python.with(asynchronous.AsyncManager(false, 'enter'), body)).rejects.toThrow('ValueError: in enter')
+    expect(body).not.toHaveBeenCalled()
+    await expect(python.with(asynchronous.AsyncManager(false, 'exit'), body)).rejects.toThrow('ValueError: in exit')
+  })
+
+  test('excludes others, and can be entered inside itself', async () => {
+    const lock = await asynchronous.lock<Handle>()
+    const order: number[] = []
+    await Promise.all(
+      [1, 2, 3].map((number) =>
+        python.with(lock, async () => {
+          order.push(number)
+          await asynchronous.later(number)
+          order.push(number)
+        }),
+      ),
+    )
+    expect(order).toHaveLength(6)
+    for (let index = 0; index < 6; index += 2) expect(order[index]).toBe(order[index + 1])
+    const manager = await asynchronous.AsyncManager<Handle>()
+    await python.with(manager, () => python.with(manager, () => 1))
+    expect(await manager.events.__len__()).toBe(4)
+  })
+
+  test('is refused by withSync', () => {
+    expect(() => python.withSync(asynchronous.$sync.AsyncManager(), () => 1)).toThrow('asynchronous context manager')
+  })
+})
+
 describe('withSync', () => {
   test('enters, runs the body and exits', () => {
     const manager = contexts.$sync.Manager<SyncHandle>()

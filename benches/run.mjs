@@ -18,6 +18,7 @@ const subjects = [
   'values',
   'value-sizes',
   'errors',
+  'callbacks',
   'startup',
   'event-loop-delay',
 ]

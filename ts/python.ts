@@ -10,11 +10,12 @@ import { HostCalls } from './host/host-calls'
 import { interpreter } from './host/interpreter'
 import { valueMakers } from './host/value-makers'
 import { rules } from './rules/registry'
-import { openSession, PythonSession } from './session'
+import { openSession } from './host/session-scopes'
+import { PythonSession } from './session'
 import type { Handle } from './types/handle'
 import type { Info, Python, StartOptions } from './types/python'
 import type { SyncHandle } from './types/sync-handle'
-import { withContext, withContextSync } from './with'
+import { withContext, withContextSync, type Body } from './with'
 
 class PythonHost extends HostCalls {
   async start(options: StartOptions = {}): Promise<Info> {
@@ -47,8 +48,8 @@ class PythonHost extends HostCalls {
     return operateSync(undefined, Operation.exec, [code, scope ?? null])
   }
 
-  async with(context: unknown, body: (value: unknown) => unknown): Promise<unknown> {
-    return await withContext(context, body)
+  async with(context: unknown, body: Body<PythonSession>): Promise<unknown> {
+    return await withContext(context, body, PythonSession.over)
   }
 
   withSync(context: unknown, body: (value: unknown) => unknown): unknown {
@@ -56,7 +57,7 @@ class PythonHost extends HostCalls {
   }
 
   async session(): Promise<PythonSession> {
-    return new PythonSession(await openSession())
+    return PythonSession.over(await openSession())
   }
 
   async adopt(shared: unknown): Promise<unknown> {

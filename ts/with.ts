@@ -1,9 +1,11 @@
 /* `python.with` and `python.withSync`: Python's `with` statement around a JavaScript function. */
+import { Call } from './call/call'
 import { Operation } from './call/operation'
 import { checkedOptions, referenceRules } from './call/options'
-import type { SessionScope } from './call/scope'
+import { SessionScope, type CallContext } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
+import { sessionClosed } from './call/thread'
 import { isThenable } from './call/thenable'
 import { BridgeError } from './errors/bridge-error'
 import { exceptionArgument } from './call/exception-argument'
@@ -11,43 +13,74 @@ import { AsyncProxy } from './handle/async-proxy'
 import { handlerOf } from './handle/internal'
 import type { HandleState } from './handle/state'
 import { interpreter } from './host/interpreter'
-import { closeSession, openSession } from './session'
+import { closeSession, openSession } from './host/session-scopes'
 
-/** Enters, runs `body` and exits on one thread and in one context. */
-export async function withContext(manager: unknown, body: (value: unknown) => unknown): Promise<unknown> {
+/** What runs inside a context manager. It gets what was entered, and the session whose thread and context that is. */
+export type Body<Session> = (value: unknown, session: Session) => unknown
+
+/**
+ * Enters, runs `body` and exits on one thread and in one context: in `session`, or where the manager belongs, or in a session for this
+ * one block.
+ *
+ * @param sessionOver what the body gets for the session
+ */
+export async function withContext<Session>(
+  manager: unknown,
+  body: Body<Session>,
+  sessionOver: (scope: SessionScope) => Session,
+  session = sessionOf(manager),
+): Promise<unknown> {
   checkBody(body)
-  const scope = await openSession()
+  if (session?.ended) throw refused(manager)
+  const scope = session ?? (await openSession())
+  // Whoever closes the session in the body closes it for what comes after the block.
+  const block = scope.block()
   try {
-    const state = await managerState(manager, scope)
+    const state = await managerState(manager, block)
     // The body may dispose the handle, and `__exit__` must be called all the same.
     state.beginUse()
     try {
-      return await enterAndExit(state, scope, body)
+      return await enterAndExit(state, block, (value) => body(value, sessionOver(scope)))
     } finally {
       state.endUse()
     }
   } finally {
-    closeSession(scope)
+    block.scope.end?.()
+    if (session === undefined) void closeSession(scope)
   }
+}
+
+/** The session is closed. A call that makes the manager has failed for the same reason, which is said once. */
+function refused(manager: unknown): BridgeError {
+  const handler = handlerOf(manager)
+  if (handler instanceof Call) handler.continue()
+  return sessionClosed()
+}
+
+/** The session that a handle, path or call belongs to. */
+function sessionOf(manager: unknown): SessionScope | undefined {
+  const handler = handlerOf(manager)
+  const scope = handler instanceof AsyncProxy ? handler.context.scope : undefined
+  return scope instanceof SessionScope ? scope : undefined
 }
 
 async function enterAndExit(
   state: HandleState,
-  scope: SessionScope,
+  block: CallContext,
   body: (value: unknown) => unknown,
 ): Promise<unknown> {
   // As a handle first: if it cannot be converted, it has been entered all the same and is to be left.
-  const context = scope.context.with(checkedOptions({ returns: 'ref' }))
-  const entered = enteredState(await context.start(Operation.enter, state).promise)
+  const context = block.with(checkedOptions({ returns: 'ref' }))
+  const entered = enteredState(await context.start(Operation.enter, state, [], [true]).promise)
   let result: unknown
   try {
-    result = await body(arrived(entered, await scope.context.start(Operation.value, entered).promise))
+    result = await body(arrived(entered, await block.start(Operation.value, entered).promise))
   } catch (error) {
-    const swallowed = await scope.context.start(Operation.exit, state, [], [exceptionArgument(error)]).promise
+    const swallowed = await block.start(Operation.exit, state, [], [exceptionArgument(error)]).promise
     if (swallowed === true) return undefined
     throw error
   }
-  await scope.context.start(Operation.exit, state, [], [null]).promise
+  await block.start(Operation.exit, state, [], [null]).promise
   return result
 }
 
@@ -100,11 +133,11 @@ function enteredState(entered: unknown): HandleState {
 }
 
 /** A handle as it is; what a path or call stands for, as an object. */
-async function managerState(manager: unknown, scope: SessionScope): Promise<HandleState> {
+async function managerState(manager: unknown, block: CallContext): Promise<HandleState> {
   const handler = handlerOf(manager)
   if (hasState(handler)) return handler.state
   if (!(handler instanceof AsyncProxy)) throw notAManager('a handle, path or call')
-  const context = scope.context.with(checkedOptions({ returns: 'ref' }))
+  const context = block.with(checkedOptions({ returns: 'ref' }))
   const object = handlerOf(await context.start(Operation.value, handler.target, handler.steps).promise)
   if (!hasState(object)) throw notAManager('a handle, path or call')
   return object.state

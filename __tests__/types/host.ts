@@ -8,7 +8,9 @@ import {
   type Call,
   type Handle,
   type Info,
+  type LogRecord,
   type PythonError,
+  type Session,
   type SyncHandle,
 } from 'symphony-python-bridge'
 import { type Equal, expectType } from './expect-type'
@@ -23,7 +25,14 @@ export async function host(): Promise<void> {
     threads: 2,
     stdout: 'ignore',
     stderr: (line) => line.trim(),
+    logging: {
+      handler: (record) => expectType<Equal<typeof record, LogRecord>>(),
+      level: 'INFO',
+    },
   })
+  await python.start({ logging: ({ level, extra }) => [level.length, extra.user] })
+  // @ts-expect-error no such level
+  await python.start({ logging: { handler: () => undefined, level: 'LOUD' } })
   // @ts-expect-error no such mode yet
   await python.start({ mode: 'worker' })
   // @ts-expect-error no such option
@@ -46,6 +55,20 @@ export async function host(): Promise<void> {
   const entered = await python.with(numpy, async (file: Handle) => (await file.name) === 'x')
   expectType<Equal<typeof entered, boolean | undefined>>()
   await using session = await python.session()
+  await python.with(numpy, (value: string, within) => {
+    expectType<Equal<typeof within, Session>>()
+    return value
+  })
+  await session.with(numpy, (value: string) => value)
+  numpy.zeros.$with({ thread: 'any' }).$with({ thread: 'loop' }).$with({ thread: session })
+  await python.import('numpy', { thread: session, timeout: 1 })
+  numpy.zeros.$with({ stdout: (line) => line.trim(), stderr: console.error })
+  // @ts-expect-error a function is what lines go to
+  numpy.zeros.$with({ stdout: 'ignore' })
+  // @ts-expect-error no such thread
+  numpy.zeros.$with({ thread: 'main' })
+  // @ts-expect-error a module has no form to choose
+  await python.import('numpy', { returns: 'ref' })
   const inside = await session.import('sqlite3')
   expectType<Equal<typeof inside, Handle>>()
   // @ts-expect-error a session has asynchronous views only

@@ -25,5 +25,7 @@ NAPI_MODULE_INIT() {
   export(env, exports, "submit", submit);
   export(env, exports, "submitDeferred", submit_deferred);
   export(env, exports, "closeQueue", close_queue);
+  export(env, exports, "repeatHere", repeat_here);
+  export(env, exports, "repeatThere", repeat_there);
   return exports;
 }

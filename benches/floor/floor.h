@@ -54,4 +54,8 @@ napi_value close_queue(napi_env env, napi_callback_info info);
 /* submit_deferred(a, b): the same worker, but a native promise for each call. */
 napi_value submit_deferred(napi_env env, napi_callback_info info);
 
+/* repeat_here(f, turns), repeat_there(f, turns): Python's `repeat` with f as a callable, on the JS thread and on one of its own. */
+napi_value repeat_here(napi_env env, napi_callback_info info);
+napi_value repeat_there(napi_env env, napi_callback_info info);
+
 #endif

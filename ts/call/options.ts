@@ -2,16 +2,23 @@
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
+import { handlerOf } from '../handle/internal'
 import { environment } from '../native/environment'
 import { rules } from '../rules/registry'
 import type { CallOptions, ConvertOptions, Returns, SyncCallOptions, ValueOptions } from '../types/options'
 import type { StandardSchema } from '../types/standard-schema'
+import type { OutputFunctions } from './call-output'
 import { isStandardSchema } from './schema'
+import { checkedThread, type Thread } from './thread'
 
 /** Options without anything left to check. */
 export interface CheckedOptions {
   readonly signal: AbortSignal | undefined
   readonly timeout: number | undefined
+  /** What gets the text that it prints. */
+  readonly output: OutputFunctions | undefined
+  /** Where it runs; `undefined` is where the handle belongs. */
+  readonly thread: Thread | undefined
   readonly returns: Exclude<Returns, StandardSchema>
   /** Validates the result. */
   readonly schema: StandardSchema | undefined
@@ -28,6 +35,8 @@ const defaultHighWaterMark = 64
 export const noOptions: CheckedOptions = {
   signal: undefined,
   timeout: undefined,
+  output: undefined,
+  thread: undefined,
   returns: 'auto',
   schema: undefined,
   convert: undefined,
@@ -62,8 +71,28 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
       `\`highWaterMark\` must be a whole number of items from 0 to ${mostAhead}, but got ${described(highWaterMark)}`,
     )
   }
+  const thread = options.thread === undefined ? base.thread : checkedThread(options.thread)
+  const result = chosenResult(options.returns, base)
+  const output = chosenOutput(options, base.output)
   const convert = chosenConversion(options, base.convert)
-  return { signal, timeout, ...chosenResult(options.returns, base), convert, highWaterMark }
+  return { signal, timeout, output, thread, ...result, convert, highWaterMark }
+}
+
+function chosenOutput(
+  options: Pick<CallOptions, 'stdout' | 'stderr'>,
+  base: OutputFunctions | undefined,
+): OutputFunctions | undefined {
+  if (options.stdout === undefined && options.stderr === undefined) return base
+  const functionOf = (name: 'stdout' | 'stderr'): ((line: string) => void) | undefined => {
+    const receive: unknown = options[name] === undefined ? base?.[name] : options[name]
+    if (receive === undefined || (typeof receive === 'function' && handlerOf(receive) === undefined))
+      return receive as (line: string) => void
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`${name}\` must be a JavaScript function that gets lines, but got ${described(receive)}`,
+    )
+  }
+  return { stdout: functionOf('stdout'), stderr: functionOf('stderr') }
 }
 
 /** The options of a synchronous call; those that are left out come from `base`. */
@@ -83,9 +112,10 @@ const conversions = {
 const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
 const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
 const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
+/** The options of what has no result to choose a form for. */
+export const runOptionNames: ReadonlySet<string> = new Set(['signal', 'timeout', 'thread', 'stdout', 'stderr'])
 const callOptionNames: ReadonlySet<string> = new Set([
-  'signal',
-  'timeout',
+  ...runOptionNames,
   'returns',
   'highWaterMark',
   ...conversionNames,

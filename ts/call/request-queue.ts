@@ -1,18 +1,20 @@
 /* The requests of one tick leave as one batch; their outcomes come back in batches too. */
-import { BridgeError, type CallState } from '../errors/bridge-error'
+import { type CallState } from '../errors/bridge-error'
 import { errorFromNative, relocated, withStackFrom } from '../errors/from-native'
 import { type HandleState } from '../handle/state'
 import { Cancellation } from '../native/core'
 import { environment } from '../native/environment'
 import { Call, type CallQueue } from './call'
+import { callOutputs, wantedStreams } from './call-output'
 import { CallWatch, cancelled, type MakeWatchError } from './call-watch'
 import { PendingCalls } from './pending-calls'
-import { isReturned, returnsFor, type OperationNumber } from './operation'
+import { isReturned, returnsFor, Operation, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { convertFlag, flagsOffset, RequestWriter, type Named, type NamedOne, type Request } from './request-writer'
 import { decodeErrorValue, decodeValue, type ErrorValue } from './result-decoder'
 import { validate, type Validated } from './schema'
 import type { CallContext } from './scope'
+import { sessionClosed } from './thread'
 
 /**
  * A batch that is larger than this leaves when the next request is there: about 200 small calls, so that Python begins with the first
@@ -54,7 +56,7 @@ class RequestQueue implements CallQueue {
     const call = new Call(this.#nextId(), context, this)
     const { scope, options } = context
     try {
-      if (scope.ended) throw new BridgeError('ERR_CLOSED', 'the session was closed; open another one')
+      if (scope.ended) throw sessionClosed()
       if (environment.closed) environment.port.submit(0)
       if (options.signal?.aborted) throw cancelled(options.signal, 'not started')
       const resolved = target instanceof Call ? target.resolvedTarget() : target
@@ -71,8 +73,10 @@ class RequestQueue implements CallQueue {
         args,
         named,
         convert,
+        streams: wantedStreams(options.output),
         scope,
       })
+      if (options.output !== undefined) callOutputs.open(call.id, options.output)
     } catch (error) {
       const refusal = relocated(error, this.start) as Error
       call.fail(() => refusal)
@@ -130,6 +134,7 @@ class RequestQueue implements CallQueue {
     this.#writer.clear()
     for (const call of calls) {
       this.#letGo(call)
+      if (call.status === 'queued') callOutputs.close(call.id)
       if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(), boundary))
     }
   }
@@ -142,7 +147,9 @@ class RequestQueue implements CallQueue {
       return
     }
     this.#pending.delete(id)
-    const { scope } = call.context
+    const { scope, options } = call.context
+    // Its lines come before its outcome.
+    if (options.output !== undefined) callOutputs.settle(id)
     if (status === Status.kept) {
       environment.port.guardRequest(id, call)
       if (!call.abandoned) call.keep()
@@ -306,6 +313,7 @@ class RequestQueue implements CallQueue {
     call.offset = offset
     call.named = named
     this.#pending.set(call.id, call)
+    if (call.operation !== Operation.stream) call.context.scope.begin?.()
     this.#push(call)
   }
 
@@ -320,6 +328,8 @@ class RequestQueue implements CallQueue {
 
   /** The core is done with a request, and so with what it named. */
   #letGo(call: Call): void {
+    // A stream may rest for ever, and what waits for the end of calls need not wait for it.
+    if (call.operation !== Operation.stream) call.context.scope.end?.()
     clearTimeout(call.grace)
     const { named } = call
     if (named === undefined) return
@@ -380,6 +390,7 @@ class RequestQueue implements CallQueue {
       }
       out.add(call)
       this.#pending.delete(call.id)
+      callOutputs.close(call.id)
       if (!call.abandoned && lost !== undefined) call.fail((boundary) => lost.error(boundary))
       call.release()
       this.#letGo(call)
@@ -396,7 +407,7 @@ class RequestQueue implements CallQueue {
 
   #nextId(): number {
     do this.#lastId = this.#lastId === largestId ? 1 : this.#lastId + 1
-    while (this.#pending.get(this.#lastId) !== undefined)
+    while (this.#pending.get(this.#lastId) !== undefined || callOutputs.has(this.#lastId))
     return this.#lastId
   }
 

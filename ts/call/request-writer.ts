@@ -1,9 +1,11 @@
 /* Writes requests into memory, and collects what must stay alive until each is done. */
 import { AsyncResource } from 'node:async_hooks'
 import { asTheyAre, type Conversion } from '../codec/conversion'
-import { ByReference, crossesByReference, heldObject, type HeldObject, type Passage } from '../callback/held-object'
+import { ByReference, heldObject, type HeldObject, type Passage } from '../callback/held-object'
+import { crossesByReference } from '../callback/kind'
 import type { ByteWriter } from '../codec/byte-writer'
 import { Encoder } from '../codec/encoder'
+import type { JsKind } from '../codec/format'
 import { BridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
 import { handlerOf } from '../handle/internal'
@@ -30,6 +32,8 @@ export interface Request {
   readonly args: readonly unknown[]
   readonly named: object | undefined
   readonly convert: Conversion
+  /** The streams whose text it wants for itself: 1 for `stdout`, 2 for `stderr`. */
+  readonly streams?: number
   /** Which views a function among the arguments gets of what Python passes to it. */
   readonly scope: ViewScope
 }
@@ -103,7 +107,11 @@ export class RequestWriter {
       view.setUint32(start + 4, request.id, true)
       view.setUint32(start + 8, request.session, true)
       const flags = request.convert === asTheyAre ? convertFlag : convertFlag | spelledFlag
-      view.setUint32(start + 12, request.operation | (request.returns << 8) | (flags << 16), true)
+      view.setUint32(
+        start + 12,
+        request.operation | (request.returns << 8) | (flags << 16) | ((request.streams ?? 0) << 24),
+        true,
+      )
     } catch (error) {
       encoder.position = start
       this.letGo()
@@ -249,7 +257,7 @@ export class RequestWriter {
     if (keywordsOf(value) !== undefined) throw nestedKeywords(path())
     const exception = exceptionState(value)
     if (exception !== undefined) writer.handle(this.#state(exception))
-    else if (value instanceof ByReference) this.#hold(value.object).write(writer)
+    else if (value instanceof ByReference) this.#hold(value.object, value.kind).write(writer)
     else return false
     return true
   }
@@ -271,10 +279,10 @@ export class RequestWriter {
     writer.request(this.#request(reference))
   }
 
-  #hold(object: object): HeldObject {
+  #hold(object: object, kind?: JsKind): HeldObject {
     // One for the whole message, and only if there is anything that needs it.
     this.#passage ??= { scope: this.#scope, convert: this.#convert, context: newContext() }
-    const held = heldObject(object, this.#passage, !this.#isAnswer)
+    const held = heldObject(object, this.#passage, !this.#isAnswer, kind)
     held.hold()
     this.#named[this.#namedCount++] = held
     return held
@@ -333,8 +341,8 @@ function nestedKeywords(path: string): BridgeError {
 function notAwaitedAnswer(path: string): BridgeError {
   return new BridgeError(
     'ERR_INVALID_ARGUMENT',
-    `${path}: a function that Python called gave a path or call that has not been awaited; it has to return its result at once: ` +
-      "use the handle's `$sync` view",
+    `${path}: a function that Python called gave a path or call that has not been awaited, inside of its result; ` +
+      "await it in an `async` function, or use the handle's `$sync` view",
     { path },
   )
 }

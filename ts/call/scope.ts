@@ -1,4 +1,4 @@
-/* Where calls run, and which views their results have: the pool of threads, or the thread of one session. */
+/* Where calls run, and which views their results have: the pool of threads, the event loop's thread, or that of a session. */
 import { awaitCoroutinesWith, type HandleState } from '../handle/state'
 import { AsyncView } from '../handle/async-handle'
 import { noOptions, type CheckedOptions } from './options'
@@ -6,14 +6,19 @@ import type { Call } from './call'
 import { Operation, type OperationNumber } from './operation'
 import type { Step } from './path'
 import { requests } from './request-queue'
+import type { Thread } from './thread'
 import type { ViewScope } from './result-decoder'
 
 /** A place where requests run. */
 export interface CallScope extends ViewScope {
-  /** The session's id in the core; 0 is the pool. */
+  /** The session's id in the core; 0 is the pool, and the largest one the thread of the event loop. */
   readonly session: number
   /** Whether nothing may be started in it any more. */
   readonly ended: boolean
+  /** A request goes to the core. */
+  begin?(): void
+  /** The core is done with a request. */
+  end?(): void
 }
 
 /** A scope and the options of the calls made in it: what every asynchronous view, path and call carries. */
@@ -34,8 +39,11 @@ export class CallContext {
     return requests.start(this, operation, target, steps, args, named)
   }
 
+  /** The same with other options, one of which may be another scope. */
   with(options: CheckedOptions): CallContext {
-    return options === this.options ? this : new CallContext(this.scope, options)
+    if (options === this.options) return this
+    const { thread } = options
+    return new CallContext(thread === undefined ? this.scope : scopeOf(thread), options)
   }
 }
 
@@ -58,21 +66,64 @@ awaitCoroutinesWith((state, convert) => {
 
 function ignore(): void {}
 
-/** The thread of a session. Handles that come from it have views of their own, whose calls run on it too. */
-export class SessionScope implements CallScope {
+/** One thread. Handles that come from it have views of their own, whose calls run on it too. */
+class ThreadScope implements CallScope {
   readonly #views = new WeakMap<HandleState, object>()
-  readonly #context = new CallContext(this, noOptions)
+  readonly context = new CallContext(this, noOptions)
   ended = false
 
   constructor(readonly session: number) {}
 
-  get context(): CallContext {
-    return this.#context
-  }
-
   viewOf(state: HandleState): object {
     let view = this.#views.get(state)
-    if (view === undefined) this.#views.set(state, (view = AsyncView.in(this.#context, state)))
+    if (view === undefined) this.#views.set(state, (view = AsyncView.in(this.context, state)))
     return view
   }
+}
+
+/** The thread of a session. It knows what is under way there, so that it can be closed when that is done. */
+export class SessionScope extends ThreadScope {
+  #underWay = 0
+  #whenIdle: (() => void) | undefined
+
+  begin(): void {
+    this.#underWay += 1
+  }
+
+  end(): void {
+    this.#underWay -= 1
+    if (this.#underWay === 0) this.#whenIdle?.()
+  }
+
+  /** Calls `then` once nothing is under way: now, if that is so already. Nothing may be started any more. */
+  close(then: () => void): void {
+    this.ended = true
+    if (this.#underWay === 0) then()
+    else this.#whenIdle = then
+  }
+
+  /**
+   * The same thread for one block that is sure to reach its end: what is started there runs although the session was closed
+   * meanwhile, and counts as under way from now until `end`.
+   */
+  block(): CallContext {
+    this.begin()
+    const block: CallScope = {
+      session: this.session,
+      ended: false,
+      viewOf: (state) => this.viewOf(state),
+      begin: () => this.begin(),
+      end: () => this.end(),
+    }
+    return new CallContext(block, noOptions)
+  }
+}
+
+/** What the core knows the event loop's thread by. */
+const loopSession = 0xffff_ffff
+const loopScope: CallScope = new ThreadScope(loopSession)
+
+function scopeOf(thread: Thread): CallScope {
+  if (thread === 'any') return poolScope
+  return thread === 'loop' ? loopScope : thread
 }

@@ -1,34 +1,40 @@
 /* Answers what Python asks of JavaScript: it calls a function, or looks at an object. native-interface.md describes the questions. */
-import { types } from 'node:util'
 import { asTheyAre } from '../codec/conversion'
+import { JsKind } from '../codec/format'
 import { BridgeError, isBridgeError } from '../errors/bridge-error'
-import { exceptionState } from '../errors/python-error'
+import { Call } from '../call/call'
 import { kw } from '../call/keywords'
-import { RequestWriter, type Named } from '../call/request-writer'
+import { Path } from '../call/path'
+import type { RequestWriter } from '../call/request-writer'
 import { decodeValue, syncScope } from '../call/result-decoder'
-import { described, messageOf } from '../codec/unsupported'
-import { environment, largeBytes } from '../native/environment'
+import { isThenable } from '../call/thenable'
+import { plainKind } from '../codec/plain-data'
+import { handlerOf } from '../handle/internal'
+import { environment } from '../native/environment'
 import { valueStart } from '../native/mailbox'
-import { PyTuple } from '../values/tuple'
+import { pin, sendToPython, Status, writeThrown } from './answer-writer'
 import { ByReference, heldById, type HeldObject } from './held-object'
+import { asyncIteratorOf, asyncStep, endStream, iteratorOf, step } from './iteration'
+import { missing, settleQuestion } from './settlement'
 
-/** What Python asks; `crates/symphony-python-bridge/src/javascript/question.rs` has the same. */
-const Operation = { attribute: 0, call: 1, keys: 2, item: 3, contains: 4, items: 5, names: 6 } as const
-
-/** The first byte of an answer. */
-const Status = { value: 0, thrown: 1, missing: 2 } as const
-
-/** There is no such attribute or key. */
-const missing = Symbol('missing')
+/** What Python asks; `crates/symphony-python-bridge/src/javascript/question.rs` has the same. Nobody waits for those from `watch` on. */
+const Operation = {
+  attribute: 0,
+  call: 1,
+  keys: 2,
+  item: 3,
+  contains: 4,
+  items: 5,
+  names: 6,
+  iterate: 7,
+  step: 8,
+  watch: 9,
+  asyncIterate: 10,
+  asyncStep: 11,
+  endStream: 12,
+} as const
 
 type Properties = Readonly<Record<string, unknown>>
-
-/** Writers by depth: answering one question may ask Python, which asks again. */
-const writers: RequestWriter[] = []
-let depth = 0
-
-/** What answers name, by the number of the question, until Python has read them. */
-const pinned = new Map<number, Named>()
 
 /**
  * Answers one question. The answer is in the outbox: gives its length, negative if it names something that must live until Python
@@ -46,77 +52,23 @@ export function answerQuestion(
   ownTurn: boolean,
 ): number {
   if (outboxInUse) environment.leaveOutbox()
-  const writer = (writers[depth] ??= new RequestWriter({ mayWait: false }))
-  depth += 1
-  try {
-    // Answers that were read in the middle of one long synchronous job.
-    if (pinned.size >= mostPinned) environment.port.deliverForgotten()
-    writeAnswer(writer, large, length, ownTurn)
-    return send(writer, number)
-  } catch (error) {
-    // Memory ran out, or Python was stopped meanwhile: this much has a place.
-    writer.letGo()
-    return sendShortly(messageOf(error))
-  } finally {
-    depth -= 1
-    writer.clear()
-  }
+  return sendToPython(
+    (writer) => writeAnswer(writer, large, length, number, ownTurn),
+    (size, named) => {
+      if (named === undefined) return size
+      pin(number, named)
+      return -size
+    },
+  )
 }
 
-function send(writer: RequestWriter, number: number): number {
-  const { bytes, position } = writer.encoder
-  const size = environment.fillOutbox(bytes, position)
-  if (size > largeBytes) trimLater()
-  const named = writer.takeNamed()
-  if (named === undefined) return size
-  pinned.set(number, named)
-  return -size
-}
-
-let trims = false
-
-/** Gives back the memory of a large answer when Python has it. */
-function trimLater(): void {
-  if (trims) return
-  trims = true
-  queueMicrotask(() => {
-    trims = false
-    try {
-      environment.trimOutbox()
-    } catch {
-      // There is no memory for a small one; the large one stays.
-    }
-  })
-}
-
-/** An error whose message takes no more than the memory that there is; nothing, if there is none. */
-function sendShortly(message: string): number {
-  try {
-    const writer = new RequestWriter({ mayWait: false })
-    const thrown = PyTuple.of('Error', message.slice(0, longestShort), '')
-    writer.writeAnswer(Status.thrown, thrown, undefined)
-    const { bytes, position } = writer.encoder
-    return environment.fillOutbox(bytes, position)
-  } catch {
-    return 0
-  }
-}
-
-/** Python has read the answer to a question. */
-export function answerWasRead(number: number): void {
-  const named = pinned.get(number)
-  pinned.delete(number)
-  if (named instanceof Array) for (const one of named) one.letGo()
-  else named?.letGo()
-}
-
-const mostPinned = 256
-const longestShort = 1000
-
-function writeAnswer(writer: RequestWriter, large: boolean, length: number, ownTurn: boolean): void {
+function writeAnswer(writer: RequestWriter, large: boolean, length: number, number: number, ownTurn: boolean): void {
   let held: HeldObject | undefined
+  const bytes = large ? new Uint8Array(environment.port.takeLarge()) : environment.mailbox
+  const start = large ? 0 : valueStart
+  const isPosted = bytes[start]! >= Operation.watch
   try {
-    const question = readQuestion(large, length)
+    const question = readQuestion(bytes, start, length, number)
     held = question.held
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
     const { object, passage } = held
@@ -124,16 +76,28 @@ function writeAnswer(writer: RequestWriter, large: boolean, length: number, ownT
     const value = ownTurn
       ? passage.context.runInAsyncScope(answer, undefined, object, question)
       : answer(object, question)
-    if (types.isPromise(value)) throw promised(object, question.operation, value)
     const isMissing = value === missing
     writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, held.usablePassage)
   } catch (error) {
+    if (isPosted) settleQuestion(number, rejected(error), held)
     writeThrown(writer, error, held)
   }
+  // Nobody who waits keeps the object of such a question, so the question itself did.
+  if (isPosted && held !== undefined) {
+    environment.port.objectArrived(held.id)
+    held.forgetUnlessHeld()
+  }
+}
+
+/** A promise of its own for what was thrown, which need not be an error. */
+async function rejected(thrown: unknown): Promise<never> {
+  await Promise.resolve()
+  throw thrown
 }
 
 interface Question {
   readonly operation: number
+  readonly number: number
   /** The object that it is about. */
   readonly held: HeldObject | undefined
   /** What is `this` in a call. */
@@ -145,9 +109,7 @@ interface Question {
 const headBytes = 9
 
 /** Decodes the whole question. That runs rules of the program, if there are any for what Python passes. */
-function readQuestion(large: boolean, length: number): Question {
-  const bytes = large ? new Uint8Array(environment.port.takeLarge()) : environment.mailbox
-  const start = large ? 0 : valueStart
+function readQuestion(bytes: Uint8Array, start: number, length: number, number: number): Question {
   const head = new DataView(bytes.buffer, bytes.byteOffset + start, headBytes)
   // Before anything else: a rule for one of the parts may run any code, which uses the same memory.
   const operation = head.getUint8(0)
@@ -156,7 +118,7 @@ function readQuestion(large: boolean, length: number): Question {
   const { scope, convert } = held?.usablePassage ?? { scope: syncScope, convert: asTheyAre }
   try {
     const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
-    return { operation, held, receiver, parts }
+    return { operation, number, held, receiver, parts }
   } catch (error) {
     throw inWordsOfTheCall(error)
   }
@@ -169,12 +131,17 @@ function inWordsOfTheCall(error: unknown): unknown {
   return new BridgeError(error.code, error.message.replace(error.path, path), { path, cause: error.cause })
 }
 
-function answer(object: object, { operation, receiver, parts }: Question): unknown {
+function answer(object: object, { operation, number, held, receiver, parts }: Question): unknown {
+  const later = (action: () => unknown): null => {
+    // In a function of its own, so that what it throws is what the promise is rejected with.
+    settleQuestion(number, (async () => await action())(), held)
+    return null
+  }
   switch (operation) {
     case Operation.attribute:
       return (parts[0] as string) in object ? (object as Properties)[parts[0] as string] : missing
     case Operation.call:
-      return call(object, receiver, parts)
+      return awaitable(call(object, receiver, parts))
     case Operation.keys:
       return entriesOf(object).map(([key]) => key)
     case Operation.item:
@@ -185,9 +152,29 @@ function answer(object: object, { operation, receiver, parts }: Question): unkno
       return entriesOf(object)
     case Operation.names:
       return namesOf(object)
+    case Operation.iterate:
+      return new ByReference(iteratorOf(object), JsKind.iterator)
+    case Operation.step:
+      return step(object, parts[0] as string, parts.slice(1))
+    case Operation.watch:
+      held?.watch()
+      return null
+    case Operation.asyncIterate:
+      return later(() => new ByReference(asyncIteratorOf(object), JsKind.asyncIterator))
+    case Operation.asyncStep:
+      return later(() => asyncStep(object, parts[0] as string, parts.slice(1)))
+    case Operation.endStream:
+      return later(() => endStream(object))
     default:
       throw new BridgeError('ERR_PROTOCOL', `Python asked for the unknown operation ${operation}`)
   }
+}
+
+/** What a function gives to be awaited: by reference also where it looks like data, or stands for a call of Python's. */
+export function awaitable(value: unknown): unknown {
+  const handler = handlerOf(value)
+  if (handler instanceof Call || handler instanceof Path) return Promise.resolve(value)
+  return isThenable(value) && plainKind(value) !== undefined ? new ByReference(value) : value
 }
 
 /** What is `undefined` is absent, as in plain objects. */
@@ -199,17 +186,6 @@ function itemOf(object: object, key: unknown): unknown {
   if (typeof key !== 'string' || !Object.prototype.propertyIsEnumerable.call(object, key)) return missing
   const value = (object as Properties)[key]
   return value === undefined ? missing : value
-}
-
-function promised(object: object, operation: number, promise: Promise<unknown>): BridgeError {
-  if (operation !== Operation.call)
-    return new BridgeError('ERR_CONVERSION', 'expected a value, got a promise; await it first')
-  // Nobody else can handle what becomes of it.
-  promise.catch(() => undefined)
-  return new BridgeError(
-    'ERR_CONVERSION',
-    `expected a value from ${described(object)}, got a promise; a function that Python calls has to return its result at once`,
-  )
 }
 
 function call(callee: object, receiver: object | undefined, [positional, named]: readonly unknown[]): unknown {
@@ -236,28 +212,4 @@ function namesOf(object: object): string[] {
   }
   names.delete('constructor')
   return [...names]
-}
-
-/** What was thrown: Python's own exception as itself, anything else as name, message, stack and the object. */
-function writeThrown(writer: RequestWriter, thrown: unknown, held: HeldObject | undefined): void {
-  const passage = held?.usablePassage
-  const exception = typeof thrown === 'object' && thrown !== null ? exceptionState(thrown) : undefined
-  try {
-    writer.writeAnswer(Status.thrown, exception === undefined ? partsOf(thrown) : thrown, passage)
-  } catch {
-    // A value that cannot cross, or an error whose properties throw: what can be said of it is that it was thrown.
-    writer.writeAnswer(
-      Status.thrown,
-      PyTuple.of('Error', 'JavaScript threw a value that cannot be described', ''),
-      passage,
-    )
-  }
-}
-
-function partsOf(thrown: unknown): PyTuple {
-  const isObject = (typeof thrown === 'object' && thrown !== null) || typeof thrown === 'function'
-  if (!isObject) return PyTuple.of('Error', String(thrown), '', thrown)
-  const { name, message, stack } = thrown as { name?: unknown; message?: unknown; stack?: unknown }
-  const text = (value: unknown, otherwise: string): string => (typeof value === 'string' ? value : otherwise)
-  return PyTuple.of(text(name, 'Error'), text(message, ''), text(stack, ''), new ByReference(thrown))
 }

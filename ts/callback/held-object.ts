@@ -1,11 +1,14 @@
 /* JavaScript objects and functions that Python holds, or that are on their way to it. */
 import type { AsyncResource } from 'node:async_hooks'
+import type { Readable } from 'node:stream'
 import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
+import { JsKind } from '../codec/format'
 import { className } from '../codec/unsupported'
 import { environment } from '../native/environment'
 import type { ViewScope } from '../call/result-decoder'
+import { isNodeStream, kindOf } from './kind'
 
 /** What is to be known of the message that passed an object. One for all the objects in it. */
 export interface Passage {
@@ -24,10 +27,15 @@ export interface Passage {
  */
 export class HeldObject {
   #pending = 0
+  /** Whether the core will hear, or has heard, what became of a promise. */
+  #watched = false
+  /** Whether a stream has a listener of ours for errors. */
+  #guarded = false
 
   constructor(
     readonly id: number,
     readonly object: object,
+    readonly kind: JsKind,
     public passage: Passage,
   ) {}
 
@@ -35,6 +43,11 @@ export class HeldObject {
   get usablePassage(): Passage {
     const { passage } = this
     return passage.scope.ended === true ? { ...passage, scope: poolViews } : passage
+  }
+
+  /** Whether it still is the entry of its object: Python, or a message under way, has it. */
+  get isHeld(): boolean {
+    return byId.get(this.id) === this
   }
 
   /** A message that names the object is under way. */
@@ -53,22 +66,50 @@ export class HeldObject {
     if (this.#pending > 0 || environment.port.holdsObject(this.id)) return
     byId.delete(this.id)
     if (byObject.get(this.object) === this) byObject.delete(this.object)
+    if (this.#watched) environment.port.forgetPromise(this.id)
+    if (this.#guarded) (this.object as Readable).off('error', ignore)
+  }
+
+  /** The core is to hear what becomes of a promise. Watching it also says that its rejection is handled. */
+  watch(): void {
+    this.#watched = true
+    watchPromise(this)
+  }
+
+  /** A stream that fails before Python has begun to read gives its error then, rather than to nobody. */
+  #guard(object: object): void {
+    if (!isNodeStream(object)) return
+    this.#guarded = true
+    object.on('error', ignore)
   }
 
   /** Writes it as a value. */
   write(writer: ByteWriter): void {
-    const { object } = this
-    if (typeof object !== 'function') {
-      writer.jsObject(this.id, undefined, className(object) ?? 'Object')
+    const { object, kind } = this
+    if (kind === JsKind.function || kind === JsKind.asyncFunction) {
+      const { name, length } = object as { name?: unknown; length?: unknown }
+      const parameters = typeof length === 'number' && length >= 0 ? Math.min(Math.trunc(length), 255) : 0
+      writer.jsObject(this.id, kind, parameters, typeof name === 'string' ? name : '')
       return
     }
-    const { name, length } = object as { name?: unknown; length?: unknown }
-    const parameters = typeof length === 'number' && length >= 0 ? Math.min(Math.trunc(length), 255) : 0
-    writer.jsObject(this.id, parameters, typeof name === 'string' ? name : '')
+    if (kind === JsKind.promise && !this.#watched) this.watch()
+    // Python may drop it without a look, and then nobody else handles its rejection.
+    else if (kind === JsKind.thenable && types.isPromise(object))
+      void (Reflect.apply(Promise.prototype.then, object, [undefined, ignore]) as unknown)
+    else if ((kind === JsKind.readable || kind === JsKind.asyncIterable) && !this.#guarded) this.#guard(object)
+    writer.jsObject(this.id, kind, 0, className(object) ?? 'Object')
   }
 }
 
+const ignore = (): void => undefined
+
 const poolViews: ViewScope = { viewOf: (state) => state.asyncView }
+
+/** Tells the core what becomes of a promise; set by the module that writes to it, which depends on this one. */
+let watchPromise: (held: HeldObject) => void = ignore
+export function watchPromisesWith(watch: (held: HeldObject) => void): void {
+  watchPromise = watch
+}
 
 const byId = new Map<number, HeldObject>()
 const byObject = new WeakMap<object, HeldObject>()
@@ -82,8 +123,9 @@ const mostAdded = 1000
  * The entry of an object that is about to cross. Whoever asks holds it.
  *
  * @param isCall whether the passage counts also if Python knows the object already
+ * @param kind what it is for Python, if it is not for itself to say
  */
-export function heldObject(object: object, passage: Passage, isCall: boolean): HeldObject {
+export function heldObject(object: object, passage: Passage, isCall: boolean, kind?: JsKind): HeldObject {
   const known = byObject.get(object)
   if (known !== undefined) {
     if (isCall) known.passage = passage
@@ -94,9 +136,11 @@ export function heldObject(object: object, passage: Passage, isCall: boolean): H
     added = 0
     environment.port.deliverForgotten()
   }
+  // Before it has a number: looking at a proxy may run any code, which may pass objects too.
+  const itsKind = kind ?? kindOf(object)
   do lastId = lastId === largestId ? 1 : lastId + 1
   while (byId.has(lastId))
-  const held = new HeldObject(lastId, object, passage)
+  const held = new HeldObject(lastId, object, itsKind, passage)
   byId.set(lastId, held)
   byObject.set(object, held)
   return held
@@ -114,7 +158,10 @@ export function forgetUnlessHeld(id: number): void {
 
 /** An object that is to cross by reference whatever it is. */
 export class ByReference {
-  constructor(readonly object: object) {
+  constructor(
+    readonly object: object,
+    readonly kind?: JsKind,
+  ) {
     thrown.add(object)
   }
 }
@@ -124,30 +171,4 @@ const thrown = new WeakSet<object>()
 /** Whether the object crossed as itself although it may be plain data: what is in it is the program's. */
 export function crossedAsItself(object: object): boolean {
   return thrown.has(object)
-}
-
-/**
- * Whether a value crosses by reference: a function, or an instance of a class. Not what has, or will have, a form of its own in Python, nor
- * what only looks like data.
- */
-export function crossesByReference(value: object): boolean {
-  if (typeof value === 'function') return true
-  return !(
-    types.isPromise(value) ||
-    types.isDate(value) ||
-    types.isAnyArrayBuffer(value) ||
-    ArrayBuffer.isView(value) ||
-    types.isBoxedPrimitive(value) ||
-    types.isMap(value) ||
-    types.isSet(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    Array.isArray(value) ||
-    isIterable(value)
-  )
-}
-
-/** What is iterated for its items in JavaScript, and would be for its keys as a mapping. */
-function isIterable(value: object): boolean {
-  return Symbol.iterator in value || Symbol.asyncIterator in value
 }

@@ -1,5 +1,5 @@
 /* Appends single values and container headers to memory that grows. Knows the format and nothing about JavaScript objects. */
-import { type Container, Extension, Lead } from './format'
+import { type Container, Extension, type JsKind, Lead } from './format'
 
 /** Strings up to this length are written in JavaScript; a call into Node costs more than it saves. */
 const shortText = 60
@@ -314,15 +314,13 @@ export class ByteWriter {
     this.#reference(Extension.request, id)
   }
 
-  /** A JavaScript object for Python to hold. `parameters` is the number of a function's, or `undefined` for any other object. */
-  jsObject(id: number, parameters: number | undefined, name: string): void {
+  /** A JavaScript object for Python to hold. `parameters` is the number of a function's, and 0 of any other object's. */
+  jsObject(id: number, kind: JsKind, parameters: number, name: string): void {
     const text = Buffer.from(name)
     const payload = new Uint8Array(6 + text.length)
     new DataView(payload.buffer).setUint32(0, id, true)
-    if (parameters !== undefined) {
-      payload[4] = 1
-      payload[5] = Math.min(parameters, 255)
-    }
+    payload[4] = kind
+    payload[5] = Math.min(parameters, 255)
     payload.set(text, 6)
     this.extension(Extension.jsObject, payload)
   }

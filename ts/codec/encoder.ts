@@ -263,8 +263,11 @@ export class Encoder extends ByteWriter {
     const names = Object.keys(object)
     const shape = this.#shapes.find(names)
     if (shape !== undefined && Object.getOwnPropertySymbols(object).length === 0) return this.#record(object, shape)
+    const symbols = Object.getOwnPropertySymbols(object)
+    if (symbols.length > 0 && (Symbol.iterator in object || Symbol.asyncIterator in object))
+      return this.#reference(object)
     const frame = this.#enter('properties', object, names)
-    for (const symbol of Object.getOwnPropertySymbols(object)) {
+    for (const symbol of symbols) {
       if (Object.prototype.propertyIsEnumerable.call(object, symbol)) {
         throw this.#failure(
           `expected string keys only, got the symbol \`${String(symbol)}\`; a Python dict cannot hold it`,

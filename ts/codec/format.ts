@@ -70,6 +70,24 @@ export const Extension = {
   ellipsis: 0x34,
 } as const
 
+/** What a JavaScript object is for Python: the fifth byte of an `Extension.jsObject` on its way there. */
+export const JsKind = {
+  object: 0,
+  function: 1,
+  asyncFunction: 2,
+  /** It settles, and JavaScript says so by itself. */
+  promise: 3,
+  /** Something with a `then`, which nobody calls before Python wants the outcome. */
+  thenable: 4,
+  iterable: 5,
+  iterator: 6,
+  asyncIterable: 7,
+  asyncIterator: 8,
+  /** A stream of bytes. */
+  readable: 9,
+} as const
+export type JsKind = (typeof JsKind)[keyof typeof JsKind]
+
 /** The payload of `Extension.container`. */
 export const Container = {
   tuple: 1,

@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 
 const expected =
-  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array, a function, an instance of a class or a Python object'
+  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array, a function, a promise, an iterator, an instance of a class or a Python object'
 
 const longestText = 60
 const longestMessage = 500
@@ -53,7 +53,6 @@ export function messageOf(error: unknown): string {
 function advice(value: unknown): string | undefined {
   if (typeof value === 'symbol') return 'its `description` is a string'
   if (typeof value === 'function') return undefined
-  if (types.isPromise(value)) return 'await it first'
   if (types.isDate(value)) return `pass \`toISOString()\` or \`getTime()\`, or ${registering}`
   if (ArrayBuffer.isView(value))
     return 'pass `Array.from(it)` for a list, or `Buffer.from(it.buffer, it.byteOffset, it.byteLength)` for its bytes'
@@ -63,7 +62,5 @@ function advice(value: unknown): string | undefined {
   if (types.isMap(value)) return `pass \`new Map(it)\`, or ${registering}`
   if (types.isSet(value)) return `pass \`new Set(it)\`, or ${registering}`
   if (Array.isArray(value)) return `pass \`Array.from(it)\`, or ${registering}`
-  if (Symbol.iterator in (value as object)) return `pass its items, \`[...it]\`, or ${registering}`
-  if (Symbol.asyncIterator in (value as object)) return `collect its items first, or ${registering}`
   return `pass a plain object, such as \`{ ...it }\`, or ${registering}`
 }

@@ -64,7 +64,7 @@ export const errorCodes = {
   },
   ERR_TIMEOUT: {
     meaning: 'The call did not finish within its `timeout`',
-    action: 'Allow more time, or make the work smaller; code that already runs in Python may still finish',
+    action: 'Allow more time, or make the work smaller; `callState` says whether it still runs in Python',
   },
   ERR_PROTOCOL: {
     meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge',

@@ -1,10 +1,12 @@
 /* The members that handles, paths and calls have besides their attributes: the `$` members, and what JavaScript asks of any object. */
+import type { Readable } from 'node:stream'
 import { AsyncItems } from '../call/async-items'
+import { readableOver } from '../call/readable'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
 import { checkedOptions, checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
 import type { AnyKw, Arguments } from '../types/keywords'
-import type { CallOptions, ValueOptions } from '../types/options'
+import type { CallOptions, ReadableOptions, ValueOptions } from '../types/options'
 import type { SharedHandle } from '../types/shared-handle'
 import type { AsyncProxy } from './async-proxy'
 import { dataUse } from './data-misuse'
@@ -79,6 +81,9 @@ export const asyncMembers = Object.setPrototypeOf(
     },
     $iter(this: object): AsyncItems {
       return new AsyncItems(proxyOf(this))
+    },
+    $readable(this: object, options?: ReadableOptions): Readable {
+      return readableOver(proxyOf(this), options)
     },
     [Symbol.asyncIterator](this: object): AsyncItems {
       return new AsyncItems(proxyOf(this))

@@ -1,9 +1,9 @@
 /* Importing and evaluating, asynchronously: what a host and its sessions have in common. */
 import type { Call } from '../call/call'
 import { Operation } from '../call/operation'
-import { checkedOptions } from '../call/options'
+import { checkedOptions, checkNames, runOptionNames } from '../call/options'
 import type { CallContext } from '../call/scope'
-import type { CallOptions } from '../types/options'
+import type { CallOptions, RunOptions } from '../types/options'
 import { checkedCode, importRequest } from './host-arguments'
 
 /** `import`, `eval` and `exec` in one scope. */
@@ -14,9 +14,11 @@ export class HostCalls {
     this.#context = context
   }
 
-  async import(module: string | URL): Promise<unknown> {
+  async import(module: string | URL, options?: RunOptions): Promise<unknown> {
     const { operation, argument } = importRequest(module)
-    return await this.#context.start(operation, undefined, [], [argument]).promise
+    if (options !== undefined) checkNames(options, runOptionNames)
+    const context = this.#context.with(checkedOptions(options, this.#context.options))
+    return await context.start(operation, undefined, [], [argument]).promise
   }
 
   eval(code: string, scope?: object, options?: CallOptions): object {

@@ -1,17 +1,20 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
-import { answerQuestion, answerWasRead } from '../callback/answer'
-import { forgetUnlessHeld } from '../callback/held-object'
+import { answerQuestion } from '../callback/answer'
+import { callDirectly } from '../callback/direct-call'
+import { forgotten } from '../callback/forgotten'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
+import { callOutputs } from '../call/call-output'
+import { OutputLines } from '../call/output-lines'
 import { requests } from '../call/request-queue'
-import { bridgeVersion, Forgotten, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
+import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
 import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { chosenInterpreter } from './locate-report'
-import { OutputLines } from './output-lines'
+import { deliverRecords, receiverOf } from './log-records'
 import {
   checkSameConversion,
   checkSameOptions,
@@ -137,9 +140,14 @@ class Interpreter {
     if (this.#starts && typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
     environment.attach(core, {
       completed: (batch) => requests.completed(batch),
-      printed: (stream, text) => this.#output[stream - 1]?.push(text),
+      printed: (stream, text, request) => {
+        if (request !== 0) callOutputs.push(stream, text, request)
+        else if (stream !== 0) this.#output[stream - 1]?.push(text)
+      },
+      logged: (batch) => deliverRecords(batch, receiverOf(this.#options.logging) ?? ignoreRecord),
       asked: answerQuestion,
-      forgotten: (kind, number) => (kind === Forgotten.dropped ? forgetUnlessHeld(number) : answerWasRead(number)),
+      forgotten,
+      called: callDirectly,
     })
     environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()
@@ -190,9 +198,13 @@ class Interpreter {
   }
 
   #endOutput(): void {
+    callOutputs.closeAll()
     for (const lines of this.#output) lines?.end()
   }
 }
+
+/** The start of another environment did not ask for records, so there are none. */
+function ignoreRecord(): void {}
 
 /** The one of this environment. */
 export const interpreter = new Interpreter()

@@ -5,13 +5,17 @@ import { BridgeError } from '../errors/bridge-error'
 import type { CoreConfig, OutputMode } from '../native/core'
 import type { ChosenInterpreter } from '../native/loader'
 import type { Output, StartOptions } from '../types/python'
+import { checkLogging, loggingConfig, receiverOf } from './log-records'
 
 const defaultThreads = 4
+const defaultCallbackTimeout = 60_000
 
 /** Throws `ERR_INVALID_ARGUMENT` for what cannot be meant. */
 export function checkStartOptions(options: StartOptions): void {
   checkNames(options, startOptionNames)
-  const { mode, python, paths, args, env, threads, stdout, stderr, convert, eventLoop } = options
+  const { mode, python, paths, args, env, threads, callbackTimeout, stdout, stderr, logging, convert, eventLoop } =
+    options
+  if (logging !== undefined) checkLogging(logging)
   if (convert !== undefined) checkedConversion(convert)
   // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
   if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
@@ -25,6 +29,11 @@ export function checkStartOptions(options: StartOptions): void {
   }
   if (eventLoop !== undefined && eventLoop !== 'asyncio' && eventLoop !== 'uvloop')
     throw invalid('eventLoop', "'asyncio' or 'uvloop'", eventLoop)
+  if (
+    callbackTimeout !== undefined &&
+    !(Number.isInteger(callbackTimeout) && callbackTimeout >= 1 && callbackTimeout < 2 ** 31)
+  )
+    throw invalid('callbackTimeout', 'an integer of milliseconds from 1 to 2147483647', callbackTimeout)
   for (const [name, output] of Object.entries({ stdout, stderr })) {
     if (output !== undefined && output !== 'inherit' && output !== 'ignore' && typeof output !== 'function') {
       throw invalid(name, "'inherit', 'ignore' or a function", output)
@@ -39,8 +48,10 @@ const startOptionNames: ReadonlySet<string> = new Set([
   'args',
   'env',
   'threads',
+  'callbackTimeout',
   'stdout',
   'stderr',
+  'logging',
   'convert',
   'eventLoop',
 ])
@@ -56,8 +67,10 @@ export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { 
     args: options.args ?? [],
     env: options.env ?? {},
     threads: options.threads ?? defaultThreads,
+    callbackTimeout: options.callbackTimeout ?? defaultCallbackTimeout,
     stdout: outputMode(options.stdout),
     stderr: outputMode(options.stderr),
+    logging: options.logging === undefined ? null : loggingConfig(options.logging),
     eventLoop: options.eventLoop ?? 'asyncio',
   }
 }
@@ -73,8 +86,10 @@ export function checkSameOptions(options: StartOptions, executable: string | und
     args: options.args,
     env: options.env,
     threads: options.threads,
+    callbackTimeout: options.callbackTimeout,
     stdout: options.stdout && outputMode(options.stdout),
     stderr: options.stderr && outputMode(options.stderr),
+    logging: options.logging && loggingConfig(options.logging),
     eventLoop: options.eventLoop,
   }
   const { executable: python, ...others } = running
@@ -102,15 +117,24 @@ export function checkSameConversion(options: StartOptions, running: Conversion):
 }
 
 /** Throws `ERR_PYTHON_ALREADY_CHOSEN` for a function that does not get the output, because another one does. */
-export function checkSameReceivers(options: StartOptions, receivers: Pick<StartOptions, 'stdout' | 'stderr'>): void {
-  for (const name of ['stdout', 'stderr'] as const) {
-    if (typeof options[name] !== 'function' || options[name] === receivers[name]) continue
+export function checkSameReceivers(
+  options: StartOptions,
+  receivers: Pick<StartOptions, 'stdout' | 'stderr' | 'logging'>,
+): void {
+  for (const name of ['stdout', 'stderr', 'logging'] as const) {
+    const [asked, receives] = [functionOf(options, name), functionOf(receivers, name)]
+    if (asked === undefined || asked === receives) continue
     throw new BridgeError(
       'ERR_PYTHON_ALREADY_CHOSEN',
       `Python runs in this process already, and gives its \`${name}\` to another function; ` +
         'call `python.start` once, before anything else uses Python',
     )
   }
+}
+
+function functionOf(options: StartOptions, name: 'stdout' | 'stderr' | 'logging'): unknown {
+  const output = name === 'logging' ? receiverOf(options.logging) : options[name]
+  return typeof output === 'function' ? output : undefined
 }
 
 function outputMode(output: Output | undefined): OutputMode {

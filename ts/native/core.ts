@@ -15,8 +15,11 @@ export interface CoreConfig {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly threads: number
+  readonly callbackTimeout: number
   readonly stdout: OutputMode
   readonly stderr: OutputMode
+  /** Which log records are handed over. */
+  readonly logging: { readonly level: number | null; readonly warnings: boolean; readonly uncaught: boolean } | null
   readonly eventLoop: EventLoop
 }
 
@@ -85,6 +88,9 @@ export interface Port {
   objectArrived(id: number): void
   deliverForgotten(): void
   refuseQuestions(): void
+  settle(kind: Settles, id: number, length: number, pins: boolean): number
+  forgetPromise(id: number): void
+  answerNumber(): number
   detach(): void
 }
 
@@ -97,9 +103,11 @@ export interface NativeCore {
   attach(
     mailbox: ArrayBuffer,
     onCompletions: (batch: Uint8Array) => void,
-    onOutput: (stream: 1 | 2, text: string) => void,
+    onOutput: (stream: 0 | 1 | 2, text: string, request: number) => void,
     onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
     onForgotten: (kind: Forgotten, number: number) => void,
+    onLogged: (batch: Uint8Array) => void,
+    onCall: () => void,
   ): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void
@@ -110,9 +118,13 @@ export interface NativeCore {
   exitWithin(milliseconds: number, code: number): void
 }
 
-/** What `onForgotten` says: Python dropped an object, or has read the answer to a question. */
-export const Forgotten = { dropped: 0, read: 1 } as const
+/** What `onForgotten` says: Python dropped an object, has read an answer, or dropped an iterator in the middle. */
+export const Forgotten = { dropped: 0, read: 1, abandoned: 2 } as const
 export type Forgotten = (typeof Forgotten)[keyof typeof Forgotten]
+
+/** What `settle` is about: a promise that Python holds, or a question that nobody waits for. */
+export const Settles = { promise: 0, question: 1 } as const
+export type Settles = (typeof Settles)[keyof typeof Settles]
 
 /** The version of this package; the core must carry the same one. */
 export const bridgeVersion = // Not `require`: tools that compile on the fly take JSON for code.

@@ -14,10 +14,15 @@ const noOutbox = new Uint8Array(0)
 /** What comes back through the port without being asked for. */
 export interface PortListener {
   completed(batch: Uint8Array): void
-  printed(stream: 1 | 2, text: string): void
+  /** Text of a call, or of none (0); see call/call-output.ts. */
+  printed(stream: 0 | 1 | 2, text: string, request: number): void
   /** Answers a question of Python's; see callback/answer.ts. */
   asked(large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean): number
   forgotten(kind: Forgotten, number: number): void
+  /** Log records; see host/log-records.ts. */
+  logged(batch: Uint8Array): void
+  /** Calls a function of the program's, all of it in the mailbox; see callback/direct-call.ts. */
+  called(): void
 }
 
 class Environment {
@@ -72,9 +77,12 @@ class Environment {
     const port = core.attach(
       this.#mailbox.buffer,
       (batch) => listener.completed(batch),
-      (stream, text) => listener.printed(stream, text),
+      (stream, text, request) => listener.printed(stream, text, request),
       (large, length, number, outboxInUse, ownTurn) => listener.asked(large, length, number, outboxInUse, ownTurn),
       (kind, number) => listener.forgotten(kind, number),
+      (batch) => listener.logged(batch),
+      // Without a step between: it is what a callback with numbers takes most of its time for.
+      listener.called,
     )
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
     this.port = { ...port }
@@ -159,6 +167,9 @@ function unusablePort(
     objectArrived: ignore,
     deliverForgotten: ignore,
     refuseQuestions: ignore,
+    settle: () => 0,
+    forgetPromise: ignore,
+    answerNumber: refuse,
     detach: ignore,
   }
 }

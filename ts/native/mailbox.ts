@@ -23,6 +23,9 @@ export const Kind = {
 export const kindWord = 0
 export const detailWord = 1
 export const countWord = 5
+/** Of a call of the program's function: what its arguments are, two bits each, and whether the outbox is in use. */
+export const tagsWord = 6
+export const outboxWord = 7
 export const targetWord = 14
 export const nameWord = 15
 /** Doubles of the mailbox. */

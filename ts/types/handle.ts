@@ -1,6 +1,7 @@
 /* The asynchronous face of Python objects: handles, paths and calls. */
+import type { Readable } from 'node:stream'
 import type { AnyKw, Arguments } from './keywords'
-import type { CallOptions, ValueOptions } from './options'
+import type { CallOptions, ReadableOptions, ValueOptions } from './options'
 import type { SharedHandle } from './shared-handle'
 import type { StandardSchema } from './standard-schema'
 import type { SyncHandle } from './sync-handle'
@@ -74,9 +75,17 @@ export interface CommonMembers {
   $value<T = Untyped>(options?: ValueOptions): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
-  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  /**
+   * Iterates over the object, also over an asynchronous iterator. Python makes a few items ahead (the option `highWaterMark`). Leaving
+   * the loop closes a generator; `throw` throws into it.
+   */
   $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
-  /** Iterates over the object, one round trip an item. Leaving the loop closes a generator. */
+  /**
+   * The bytes of a file or stream of Python's, or of a generator of `bytes` or `str`, as a Node stream. Whatever has a method `read` is
+   * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
+   */
+  $readable(options?: ReadableOptions): Readable
+  /** Iterates over the object, as `$iter`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
 }
 

@@ -1,4 +1,5 @@
 /* Options of one call. */
+import type { Session } from './python'
 import type { StandardSchema } from './standard-schema'
 
 /**
@@ -37,8 +38,8 @@ export interface ConvertOptions {
   readonly dict?: 'auto' | 'object' | 'map' | undefined
 }
 
-/** Options of one asynchronous call. */
-export interface CallOptions extends ConvertOptions {
+/** Options of what runs in Python asynchronously, whatever it gives back. */
+export interface RunOptions {
   /**
    * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
    * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
@@ -53,6 +54,28 @@ export interface CallOptions extends ConvertOptions {
    * @default no limit
    */
   readonly timeout?: number | undefined
+  /**
+   * Which Python thread runs it. `'any'`: one of the pool; `'loop'`: that of Python's event loop, which also is Python's main
+   * thread; a session: the one of that session, in its context. Handles in the result belong to the same thread: what is called
+   * through them runs there too. A session that was closed rejects with `ERR_CLOSED`; what is no thread throws
+   * `ERR_INVALID_ARGUMENT`.
+   * @default where the handle belongs: the session it came from, or else `'any'`
+   */
+  readonly thread?: 'any' | 'loop' | Session | undefined
+  /**
+   * Gets what Python prints to `sys.stdout` during this call, line by line, in the place of where it would go. It sees the lines of
+   * this call only, and all of them: also those of asyncio tasks, threads and work for thread pools that the call starts. They come
+   * before the promise settles, those of threads that go on come when they are printed. An exception that it throws is an uncaught one.
+   * What does not go through Python's `sys.stdout` object is not seen, such as the output of child processes.
+   * @default where `python.start` lets it go
+   */
+  readonly stdout?: ((line: string) => void) | undefined
+  /** The same for `sys.stderr`. @default where `python.start` lets it go */
+  readonly stderr?: ((line: string) => void) | undefined
+}
+
+/** Options of one asynchronous call. */
+export interface CallOptions extends RunOptions, ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
   /**
@@ -67,6 +90,14 @@ export interface CallOptions extends ConvertOptions {
 export interface SyncCallOptions extends ConvertOptions {
   /** What the call gives back. @default 'auto' */
   readonly returns?: Returns | undefined
+}
+
+/** Options of `$readable`. */
+export interface ReadableOptions {
+  /** How many bytes (characters, for text) are read at a time. @default 65536 */
+  readonly chunkSize?: number | undefined
+  /** Whether the Python object is closed when the stream ends or is destroyed. @default true */
+  readonly autoClose?: boolean | undefined
 }
 
 /** Options of `$value`. */

@@ -1,6 +1,7 @@
 /* The host object `python` and what it takes and gives. */
 import type { Call, Handle } from './handle'
-import type { CallOptions, ConvertOptions } from './options'
+import type { CallOptions, ConvertOptions, RunOptions } from './options'
+import type { LoggingOptions, LogRecord } from './logging'
 import type { ClassConversionRule, ConversionRule } from './rules'
 import type { SharedHandle } from './shared-handle'
 import type { SyncHandle, SyncMembers } from './sync-handle'
@@ -31,10 +32,23 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** Threads for asynchronous calls. @default 4 */
   readonly threads?: number | undefined
+  /**
+   * How many milliseconds this thread may be in one synchronous call while a Python thread waits for it, to call a function of
+   * JavaScript's for example. Then that thread gets a `TimeoutError` which shows where both stand: most likely each waits for the other.
+   *
+   * @default 60_000
+   */
+  readonly callbackTimeout?: number | undefined
   /** Where `sys.stdout` goes. @default 'inherit' */
   readonly stdout?: Output | undefined
   /** Where `sys.stderr` goes. @default 'inherit' */
   readonly stderr?: Output | undefined
+  /**
+   * Records of Python's `logging`: a function that gets those of the root logger, or options with one. The handler is installed
+   * when the program imports `logging`; a configuration of the program's that replaces the handlers of the root logger replaces it.
+   * @default none: `logging` is the program's own
+   */
+  readonly logging?: ((record: LogRecord) => void) | LoggingOptions | undefined
   /** Which types values get, unless a handle or a call says otherwise; for the environment (thread) that asks. */
   readonly convert?: ConvertOptions | undefined
   /**
@@ -74,18 +88,35 @@ export interface Host {
    * const tools = await python.import(new URL('./tools.py', import.meta.url))
    * ```
    */
-  import<const M extends string>(module: M): Promise<AsyncModule<M>>
-  import(module: URL): Promise<Handle>
-  import<T extends object>(module: string | URL): Promise<AsyncObject<T>>
+  import<const M extends string>(module: M, options?: RunOptions): Promise<AsyncModule<M>>
+  import(module: URL, options?: RunOptions): Promise<Handle>
+  import<T extends object>(module: string | URL, options?: RunOptions): Promise<AsyncObject<T>>
   /** The value of a Python expression. The properties of `scope` are its variables; a handle of a dict is used as it is. */
   eval<T = Untyped>(code: string, scope?: object | Handle, options?: CallOptions): Call<T>
   /** Runs Python statements and gives their namespace. An object as `scope` is copied in; a handle of a dict is used as it is. */
   exec(code: string, scope?: object | Handle, options?: CallOptions): Promise<Handle>
 }
 
-/** One Python thread and context of its own, for libraries that insist on one. */
+/**
+ * One Python thread and one context of its own, for libraries that insist on one. What runs in it runs in the order of the calls, one
+ * after the other; context variables and thread-local data stay from call to call. It belongs to the environment (thread) that opened
+ * it.
+ */
 export interface Session extends Host, AsyncDisposable {
-  /** Ends the session when everything queued in it has finished. Idempotent; use afterwards rejects with `ERR_CLOSED`. */
+  /**
+   * As `python.with`, but on the thread and in the context of this session, wherever the context manager comes from. Another block
+   * that is entered meanwhile is inside of this one for Python, so leave it first.
+   */
+  with<T, V = Untyped>(
+    context: unknown,
+    body: (value: V, session: Session) => T | PromiseLike<T>,
+  ): Promise<T | undefined>
+  /**
+   * Ends the session: what is used afterwards rejects with `ERR_CLOSED`, and what was started before finishes, `with` blocks included.
+   * Resolves when that is done and never rejects, so a call that never returns keeps it waiting; not to await it is harmless. An
+   * iterator that rests between two items is not waited for.
+   * Idempotent. A session that nothing refers to any more ends by itself.
+   */
   close(): Promise<void>
 }
 
@@ -115,11 +146,15 @@ export interface Python extends Host, ValueMakers {
   /** `exec` on the JavaScript thread. */
   execSync(code: string, scope?: object | SyncHandle): SyncHandle
   /**
-   * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context.
-   * Calls through `value` run there as well. An error of `body` is shown to `__exit__`; if that swallows it the promise resolves to
-   * `undefined`.
+   * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context: those
+   * of the session that the context manager belongs to, or else of a session for this one block, which `body` gets as `session`.
+   * Calls through `value` run there as well, and others with `$with({ thread: session })`. An error of `body` is shown to `__exit__`;
+   * if that swallows it the promise resolves to `undefined`.
    */
-  with<T, V = Untyped>(context: unknown, body: (value: V) => T | PromiseLike<T>): Promise<T | undefined>
+  with<T, V = Untyped>(
+    context: unknown,
+    body: (value: V, session: Session) => T | PromiseLike<T>,
+  ): Promise<T | undefined>
   /** `with` on the JavaScript thread; `body` must not return a promise. */
   withSync<T, V = Untyped>(context: unknown, body: (value: V) => T): T | undefined
   /** Opens a session: one Python thread and one context, for thread-affine objects such as those of `sqlite3`. */

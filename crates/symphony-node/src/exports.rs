@@ -73,13 +73,15 @@ fn plain<const N: usize>(
 }
 
 unsafe extern "C" fn attach(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<5>(env, info, |arguments| {
-        let [mailbox, completions, output, question, forgotten] = arguments.values;
+    plain::<7>(env, info, |arguments| {
+        let [mailbox, completions, output, question, forgotten, logged, call] = arguments.values;
         let listeners = Listeners {
             completions: js::reference(env, completions),
             output: js::reference(env, output),
             question: js::reference(env, question),
             forgotten: js::reference(env, forgotten),
+            logged: js::reference(env, logged),
+            call: js::reference(env, call),
         };
         let port = Port::leak(env, mailbox, listeners)?;
         let mut object = ptr::null_mut();

@@ -68,7 +68,7 @@ impl<const N: usize> Arguments<N> {
 
     pub(crate) fn boolean(&self, index: usize) -> bool {
         let mut value = false;
-        // SAFETY: a value of the running callback; the result is left alone if it is no boolean.
+        // SAFETY: as above, if it is no boolean.
         unsafe { sys::napi_get_value_bool(self.env, self.values[index], &raw mut value) };
         value
     }
@@ -240,6 +240,18 @@ pub(crate) fn can_run(env: sys::napi_env) -> bool {
     let value = null(env);
     // SAFETY: a value of this environment. Chosen because it asks Node that question first and then does next to nothing.
     unsafe { sys::napi_strict_equals(env, value, value, &raw mut same) == sys::Status::napi_ok }
+}
+
+/// Calls a function without arguments or a result, in a handle scope of its own: whether it came to its end, or nothing if JavaScript
+/// cannot run any more.
+#[inline]
+pub(crate) fn call_plainly(env: sys::napi_env, function: sys::napi_ref) -> Option<bool> {
+    let mut outcome = None;
+    scope(env, || {
+        let called = called(env, referenced(env, function), &[]);
+        outcome = called.map(|result| result.is_ok());
+    });
+    outcome
 }
 
 /// Calls a function. An exception it throws is reported as uncaught, since no JavaScript is below us that could catch it.

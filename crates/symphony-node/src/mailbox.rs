@@ -5,6 +5,7 @@ use std::ptr;
 
 use napi::sys;
 use symphony_python_bridge::errors::BridgeError;
+use symphony_python_bridge::javascript::Register;
 use symphony_wire::{ErrorCode, Writer};
 
 use crate::array_memory::ArrayMemory;
@@ -16,6 +17,9 @@ mod register {
     pub(super) const KIND: usize = 0;
     pub(super) const DETAILS: usize = 1;
     pub(super) const COUNT: usize = 5;
+    /// Of a call of JavaScript's function: what its arguments are, and whether the outbox is in use.
+    pub(super) const TAGS: usize = 6;
+    pub(super) const OUTBOX_IN_USE: usize = 7;
     pub(super) const TARGET: usize = 14;
     pub(super) const NAME: usize = 15;
     /// Doubles: a result, and the arguments of a call.
@@ -42,6 +46,18 @@ pub(crate) enum Kind {
     Boolean = 10,
     Integer = 11,
     Number = 12,
+}
+
+/// What a function of JavaScript's gave that was called through registers.
+pub(crate) enum DirectResult {
+    Register(Register),
+    /// So many bytes in the outbox; what they name is kept under the number, if that is not 0.
+    Answer {
+        length: usize,
+        number: u32,
+    },
+    /// Nothing: it is to be called in another way.
+    Indirect,
 }
 
 /// Memory for results that is larger than this is not kept for the next one.
@@ -226,6 +242,60 @@ impl Mailbox {
         let count = count.min(register::MOST_NUMBERS);
         // SAFETY: doubles within the registers, which JavaScript does not write while this thread is here.
         unsafe { std::slice::from_raw_parts(self.double(register::ARGUMENTS), count) }
+    }
+
+    /// Writes a call of a function of JavaScript's.
+    #[inline]
+    pub(crate) fn write_call(&self, function: u32, arguments: &[Register], outbox_in_use: bool) {
+        let mut tags = 0;
+        let registers = &arguments[..arguments.len().min(register::MOST_NUMBERS)];
+        for (index, argument) in registers.iter().enumerate() {
+            let tag = match *argument {
+                Register::Number(number) => {
+                    // SAFETY: a double within the registers.
+                    unsafe { self.double(register::ARGUMENTS + index).write(number) };
+                    0
+                }
+                Register::None => 1,
+                Register::Boolean(boolean) => 2 + u32::from(boolean),
+            };
+            tags |= tag << (2 * index);
+        }
+        let count = u32::try_from(registers.len()).unwrap_or_default();
+        let words = [
+            (register::COUNT, count),
+            (register::TAGS, tags),
+            (register::OUTBOX_IN_USE, u32::from(outbox_in_use)),
+            (register::TARGET, function),
+        ];
+        for (place, word) in words {
+            // SAFETY: a word within the registers.
+            unsafe { self.word(place).write(word) };
+        }
+    }
+
+    /// What became of that call, as JavaScript wrote it.
+    #[inline]
+    pub(crate) fn called(&self) -> DirectResult {
+        let word = |place: usize| {
+            // SAFETY: a word within the registers.
+            unsafe { self.word(place).read() }
+        };
+        match word(register::KIND).cast_signed() {
+            kind if kind == Kind::Number as i32 => {
+                // SAFETY: a double within the registers.
+                DirectResult::Register(Register::Number(unsafe { self.double(register::RESULT).read() }))
+            }
+            kind if kind == Kind::None as i32 => DirectResult::Register(Register::None),
+            kind if kind == Kind::Boolean as i32 => {
+                DirectResult::Register(Register::Boolean(word(register::DETAILS) != 0))
+            }
+            kind if kind == Kind::Value as i32 => DirectResult::Answer {
+                length: word(register::DETAILS) as usize,
+                number: word(register::DETAILS + 1),
+            },
+            _ => DirectResult::Indirect,
+        }
     }
 
     /// Says in the mailbox that the result is this number.

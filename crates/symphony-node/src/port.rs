@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use napi::sys;
 use pyo3::prelude::*;
-use symphony_python_bridge::async_support::{Channel, handles_in_completions, handles_in_question};
+use symphony_python_bridge::async_support::{Channel, Printed, handles_in_completions, handles_in_question};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{self, Attached, ThreadState};
-use symphony_python_bridge::javascript::{Answer, Question};
+use symphony_python_bridge::javascript::{Answer, Called, Question, Register};
 use symphony_python_bridge::{interpreter, shares};
 use symphony_wire::Writer;
 
@@ -22,7 +22,7 @@ use crate::adopted::Adopted;
 use crate::array_memory::too_large;
 use crate::exports;
 use crate::js::{self, Value};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{DirectResult, Mailbox};
 use crate::outbox::Outbox;
 use crate::waker::Waker;
 
@@ -83,12 +83,16 @@ impl Drop for InCall<'_> {
 pub(crate) struct Listeners {
     /// `(batch: Uint8Array)`
     pub(crate) completions: sys::napi_ref,
-    /// `(stream, text)`
+    /// `(stream, text, request)`
     pub(crate) output: sys::napi_ref,
     /// `(large, length, number, outboxInUse, ownTurn): number`
     pub(crate) question: sys::napi_ref,
-    /// `(kind: 0 dropped | 1 read, number)`
+    /// `(kind: 0 dropped | 1 read | 2 abandoned, number)`
     pub(crate) forgotten: sys::napi_ref,
+    /// `(batch: Uint8Array)`
+    pub(crate) logged: sys::napi_ref,
+    /// `()`: a call in the registers
+    pub(crate) call: sys::napi_ref,
 }
 
 impl Port {
@@ -247,9 +251,10 @@ impl Port {
     /// Hands over what executor threads completed and what Python wrote, in that order of appearance to the user:
     /// output first, since it was written before the result.
     pub(crate) fn deliver(&self) {
-        self.deliver_output();
         let mut batch = self.batch.take();
+        // Taken before the output, so that what a call printed is there when the call is done.
         self.channel.take_completions(&mut batch);
+        self.deliver_output();
         if !batch.is_empty() {
             let ended = completions(&batch).filter(|completion| completion[STATUS_OFFSET] <= KEPT);
             self.forget_completions(ended.count());
@@ -275,10 +280,12 @@ impl Port {
     pub(crate) fn deliver_forgotten(&self) {
         const DROPPED: u32 = 0;
         const READ: u32 = 1;
-        let (mut dropped, mut read) = (Vec::new(), Vec::new());
-        self.channel.objects().take_dropped(&mut dropped);
+        const ABANDONED: u32 = 2;
+        let (mut dropped, mut abandoned, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        self.channel.objects().take_dropped(&mut dropped, &mut abandoned);
         self.channel.take_read_answers(&mut read);
-        for (kind, numbers) in [(DROPPED, dropped), (READ, read)] {
+        // What was abandoned was dropped as well, and has to be there still.
+        for (kind, numbers) in [(ABANDONED, abandoned), (DROPPED, dropped), (READ, read)] {
             for number in numbers {
                 js::scope(self.env, || {
                     let arguments = [js::number(self.env, kind), js::number(self.env, number)];
@@ -335,11 +342,53 @@ impl Port {
         Some(Answer { bytes, pinned })
     }
 
-    /// Hands over what Python wrote.
+    /// Calls a function of JavaScript's through the registers.
+    #[inline]
+    pub(crate) fn call_function(&self, function: u32, arguments: &[Register]) -> Called {
+        self.mailbox
+            .write_call(function, arguments, self.outbox.is_being_read());
+        match js::call_plainly(self.env, self.listeners.call) {
+            None => Called::Dead,
+            // It threw, which it does only where the stack is at its end.
+            Some(false) => Called::Answered {
+                answer: Answer {
+                    bytes: Vec::new(),
+                    pinned: false,
+                },
+                number: 0,
+            },
+            Some(true) => match self.mailbox.called() {
+                DirectResult::Register(register) => Called::Register(register),
+                DirectResult::Indirect => Called::Indirect,
+                DirectResult::Answer { length, number } => self.outbox.written(length).map_or(Called::Dead, |bytes| {
+                    let bytes = bytes.to_vec();
+                    Called::Answered {
+                        answer: Answer {
+                            bytes,
+                            pinned: number != 0,
+                        },
+                        number,
+                    }
+                }),
+            },
+        }
+    }
+
+    /// Hands over what Python wrote and logged.
     pub(crate) fn deliver_output(&self) {
-        for (stream, text) in self.channel.take_output() {
+        let logs = self.channel.take_logs();
+        if !logs.is_empty() {
             js::scope(self.env, || {
-                let arguments = [js::number(self.env, stream.into()), js::string(self.env, &text)];
+                self.call_with_bytes(self.listeners.logged, &logs);
+            });
+        }
+        for Printed { stream, request, text } in self.channel.take_output() {
+            js::scope(self.env, || {
+                let arguments = [
+                    js::number(self.env, stream.into()),
+                    js::string(self.env, &text),
+                    js::number(self.env, request),
+                ];
                 js::call(self.env, js::referenced(self.env, self.listeners.output), &arguments);
             });
         }
@@ -362,6 +411,11 @@ impl Port {
 
     /// Whether there was memory for it.
     fn hand_over_whole(&self, batch: &[u8]) -> bool {
+        self.call_with_bytes(self.listeners.completions, batch)
+    }
+
+    /// Whether there was memory for the bytes.
+    fn call_with_bytes(&self, listener: sys::napi_ref, batch: &[u8]) -> bool {
         let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
             return false;
         };
@@ -379,7 +433,7 @@ impl Port {
                 &raw mut view,
             );
         }
-        js::call(self.env, js::referenced(self.env, self.listeners.completions), &[view]);
+        js::call(self.env, js::referenced(self.env, listener), &[view]);
         true
     }
 

@@ -24,7 +24,7 @@ use crate::{adopted, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 34] = [
+    let functions: [(&str, Callback); 37] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -58,6 +58,9 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("objectArrived", object_arrived),
         ("deliverForgotten", deliver_forgotten),
         ("refuseQuestions", refuse_questions),
+        ("settle", settle),
+        ("forgetPromise", forget_promise),
+        ("answerNumber", answer_number),
         ("detach", detach),
     ];
     for (name, callback) in functions {
@@ -551,6 +554,31 @@ unsafe extern "C" fn object_arrived(env: sys::napi_env, info: sys::napi_callback
 unsafe extern "C" fn deliver_forgotten(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |port, _| {
         port.deliver_forgotten();
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn settle(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<4>(env, info, |port, arguments| {
+        const QUESTION: u32 = 1;
+        let is_question = arguments.u32(0) == QUESTION;
+        let bytes = port.outbox().written(arguments.u32(2) as usize)?;
+        let number = port
+            .channel()
+            .settle_promise(is_question, arguments.u32(1), bytes, arguments.boolean(3));
+        Ok(js::number(arguments.env, number))
+    })
+}
+
+unsafe extern "C" fn answer_number(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |port, arguments| {
+        Ok(js::number(arguments.env, port.channel().answer_number()))
+    })
+}
+
+unsafe extern "C" fn forget_promise(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.channel().forget_promise(arguments.u32(0));
         Ok(UNDEFINED)
     })
 }

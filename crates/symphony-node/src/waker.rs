@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
 use symphony_python_bridge::async_support::Wake;
-use symphony_python_bridge::javascript::Answer;
+use symphony_python_bridge::javascript::{Answer, Called, Register};
 
 use crate::js;
 use crate::port::Port;
@@ -106,6 +106,14 @@ impl Wake for Remote {
     fn answer(&self, number: u32, question: &[u8]) -> Option<Answer> {
         // SAFETY: a port is never freed, and the caller is its thread, the only one that uses it.
         unsafe { self.port.load(Ordering::Acquire).as_ref() }?.answer(number, question, false)
+    }
+
+    fn call(&self, function: u32, arguments: &[Register]) -> Called {
+        // SAFETY: as in `answer`.
+        match unsafe { self.port.load(Ordering::Acquire).as_ref() } {
+            Some(port) => port.call_function(function, arguments),
+            None => Called::Dead,
+        }
     }
 
     fn wake(&self) {

@@ -20,6 +20,8 @@ mod event_loop;
 mod forked;
 pub mod futures;
 mod interrupts;
+mod logs;
+mod output;
 mod queue;
 mod readiness;
 mod streams;
@@ -42,6 +44,9 @@ pub(crate) use event_loop::{loop_descriptor, loop_serve, stop as stop_event_loop
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
 pub use forked::end_child;
+pub(crate) use logs::{emit_log, has_plain_form};
+pub(crate) use output::CallOutput;
+pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 pub(crate) use streams::Stream;
@@ -57,6 +62,7 @@ use crate::symbols::symbols;
 use crate::types::References;
 use awaiting::Waits;
 use interrupts::Interruptible;
+use output::{Capture, Sink, captured};
 use queue::{Announced, Queue, Seat};
 use readiness::Readiness;
 
@@ -98,6 +104,8 @@ struct Job {
     named: Option<Vec<u32>>,
     /// While it waits for another request: the session to which it will come back.
     seat: Option<Seat>,
+    /// Where its text goes, if it wants that for itself.
+    sink: Option<Arc<Sink>>,
     place: Place,
     /// It was taken to be run already, and is passed on.
     owned: bool,
@@ -221,10 +229,11 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
     writer.clear();
     // Also for the conversion of the result, which may run code of the objects in it.
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+    let capture = Capture::begin(py, &job, context.is_none());
     let interruptible = Interruptible::begin(py, job.key());
     let result = match refused {
         Some(failure) => Err(failure),
-        None => guarded(|| operate(py, &job, queue)),
+        None => guarded(|| captured(py, &capture, || operate(py, &job, queue))),
     };
     let kind = result
         .as_ref()
@@ -247,6 +256,8 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
             job.finish(status, writer.as_slice(), stage)
         }
     };
+    // Not before a task has its copy of the context.
+    drop(capture);
     queue::enqueue(ready);
 }
 
@@ -358,6 +369,11 @@ impl<'a> Crossings<'a> {
             ..Self::default()
         }
     }
+    /// The numbers of the handles that cross; whoever takes them gives them back if the message does not arrive.
+    pub(crate) fn into_handles(self) -> Vec<u32> {
+        self.handles
+    }
+
     /// Gives everything back: the message will not be sent.
     pub fn give_back(&mut self, py: Python<'_>) {
         self.give_back_from(py, Count::default());

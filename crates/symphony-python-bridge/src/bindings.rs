@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -33,6 +33,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add("BUILD_INFO", build)?;
     javascript::fill(module)?;
+    module.add_class::<async_support::CallOutput>()?;
     module.add_class::<async_support::Awaiting>()?;
     module.add_class::<async_support::Stream>()?;
     module.add_function(wrap_pyfunction!(async_support::loop_descriptor, module)?)?;
@@ -47,6 +48,8 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(get_system_info_async, module)?)?;
     module.add_function(wrap_pyfunction!(sleep_async, module)?)?;
     module.add_function(wrap_pyfunction!(emit_output, module)?)?;
+    module.add_function(wrap_pyfunction!(emit_log, module)?)?;
+    module.add_function(wrap_pyfunction!(has_plain_form, module)?)?;
     module.add_function(wrap_pyfunction!(poison_after_fork, module)?)
 }
 
@@ -112,8 +115,18 @@ fn sleep_async<'py>(py: Python<'py>, seconds: f64, result: Option<Bound<'py, PyA
 }
 
 #[pyfunction]
-fn emit_output(stream: u8, text: String) {
+fn emit_output(stream: u8, text: &str) {
     async_support::emit_output(stream, text);
+}
+
+#[pyfunction]
+fn emit_log(record: &Bound<'_, PyAny>) -> PyResult<()> {
+    async_support::emit_log(record).map_err(|_| PyTypeError::new_err("a log record holds plain data only"))
+}
+
+#[pyfunction]
+fn has_plain_form(value: &Bound<'_, PyAny>) -> bool {
+    async_support::has_plain_form(value)
 }
 
 #[pyfunction]

@@ -27,7 +27,7 @@ pub use overdue::exit_within;
 
 use crate::errors::BridgeError;
 use crate::gil::ThreadState;
-use crate::{async_support, runtime};
+use crate::{async_support, javascript, runtime};
 
 /// Deep recursion in C extensions needs what a main thread has.
 pub(crate) const STACK_BYTES: usize = 16 << 20;
@@ -164,6 +164,7 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
         environment::set_variable(name, value.as_bytes());
     }
     async_support::set_threads(parsed.threads);
+    javascript::set_callback_timeout(parsed.callback_timeout);
     let (sender, receiver) = mpsc::sync_channel(1);
     let text = settings.to_owned();
     let spawned = std::thread::Builder::new()

@@ -35,6 +35,7 @@ pub struct Header {
     operation: u8,
     returns: u8,
     flags: u8,
+    outputs: u8,
 }
 
 /// Bytes of the fixed part, with the length field.
@@ -51,6 +52,7 @@ impl Header {
             operation: *bytes.get(12)?,
             returns: *bytes.get(13)?,
             flags: *bytes.get(14)?,
+            outputs: *bytes.get(15)?,
         };
         let total = header.total();
         (total >= HEADER_BYTES && total <= bytes.len()).then_some(header)
@@ -59,6 +61,11 @@ impl Header {
     /// Bytes of the whole request, with the length field.
     pub fn total(&self) -> usize {
         self.length as usize + 4
+    }
+
+    /// Which streams it wants for itself: 1 for `stdout`, 2 for `stderr`.
+    pub fn outputs(&self) -> u8 {
+        self.outputs & 3
     }
 
     /// Whether the outcome is converted at once.
@@ -78,7 +85,7 @@ impl Header {
 
     /// Whether the outcome is an object of the program's, which may be awaited.
     pub(crate) fn gives_object(&self) -> bool {
-        matches!(self.operation, 0 | 1 | 2 | 20 | 22)
+        matches!(self.operation, 0 | 1 | 2 | 20 | 22 | 23)
     }
 
     /// Whether it gives items one after the other.
@@ -343,7 +350,8 @@ fn perform<'py>(
         17 => close(&object)?,
         22 => {
             contexts::note();
-            helper(Function::Enter)?.call1((object,))?
+            let asynchronous = arguments.at(0).is_ok();
+            helper(Function::Enter)?.call1((object, asynchronous))?
         }
         23 => helper(Function::Leave)?.call1((object, argument(0)?))?,
         other => return Err(malformed(&format!("unknown operation {other}"))),

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 16] = [
+const SOURCES: [(&str, &str, bool); 21] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -17,6 +17,11 @@ const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge._annotations",
         include_str!("../python/symphony_bridge/_annotations.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._async_context",
+        include_str!("../python/symphony_bridge/_async_context.py"),
         false,
     ),
     (
@@ -55,6 +60,11 @@ const SOURCES: [(&str, &str, bool); 16] = [
         false,
     ),
     (
+        "symphony_bridge._logging",
+        include_str!("../python/symphony_bridge/_logging.py"),
+        false,
+    ),
+    (
         "symphony_bridge._loop",
         include_str!("../python/symphony_bridge/_loop.py"),
         false,
@@ -62,6 +72,21 @@ const SOURCES: [(&str, &str, bool); 16] = [
     (
         "symphony_bridge._open",
         include_str!("../python/symphony_bridge/_open.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._output",
+        include_str!("../python/symphony_bridge/_output.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._proxies",
+        include_str!("../python/symphony_bridge/_proxies.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._readable",
+        include_str!("../python/symphony_bridge/_readable.py"),
         false,
     ),
     (
@@ -117,14 +142,19 @@ pub(crate) enum Function {
     JsError,
     LastingLoop,
     SignatureOf,
+    Overdue,
+    ProxyClass,
     OpenObject,
+    BeginCapture,
+    EndCapture,
     RunLoop,
     CancelledError,
     CallCancelled,
     Stream,
+    PlainStream,
 }
 
-const FUNCTIONS: [(&str, &str); 19] = [
+const FUNCTIONS: [(&str, &str); 24] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -139,11 +169,16 @@ const FUNCTIONS: [(&str, &str); 19] = [
     ("symphony_bridge.errors", "JsError"),
     ("symphony_bridge._futures", "LastingLoop"),
     ("symphony_bridge._javascript", "signature_of"),
+    ("symphony_bridge._javascript", "overdue"),
+    ("symphony_bridge._proxies", "proxy_class"),
     ("symphony_bridge._open", "open_object"),
+    ("symphony_bridge._output", "begin_capture"),
+    ("symphony_bridge._output", "end_capture"),
     ("symphony_bridge._loop", "run"),
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),
+    ("symphony_bridge._loop", "plain_stream"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

@@ -31,6 +31,7 @@ use symphony_wire::{JsObject, Writer};
 pub use conversion_error::ConversionError;
 pub use decode::decode;
 pub use encode::{encode, encode_opened};
+pub(crate) use number::from_integer;
 pub use number::{SAFE, as_integer};
 pub use numpy_scalar::plain as plain_numpy_scalar;
 pub use open::Opening;

@@ -22,7 +22,7 @@ mod generated {
 pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;
-pub use token::{JsObject, Packed, Token, utf16_units};
+pub use token::{JsKind, JsObject, Packed, Token, utf16_units};
 pub use value_class::fraction_parts;
 pub use wire_error::{WireError, WireErrorKind};
 pub use writer::Writer;

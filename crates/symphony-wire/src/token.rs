@@ -100,27 +100,79 @@ pub enum Token<'a> {
 pub struct JsObject<'a> {
     /// Its number among those of its environment.
     pub id: u32,
-    /// If it is a function: how many parameters it says it has, at most 255.
-    pub parameters: Option<u8>,
+    /// What it is good for.
+    pub kind: JsKind,
     /// The name of its class, or of the function.
     pub name: &'a str,
 }
 
-impl<'a> JsObject<'a> {
-    const OBJECT: u8 = 0;
-    const FUNCTION: u8 = 1;
+/// What a JavaScript object is for Python. A function says how many parameters it has, at most 255.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsKind {
+    /// A mapping with attributes.
+    Object,
+    /// It is called.
+    Function(u8),
+    /// It is called and gives a promise.
+    AsyncFunction(u8),
+    /// It settles, and says so by itself.
+    Promise,
+    /// It is something with a `then`, which nobody calls before the outcome is wanted.
+    Thenable,
+    /// Each `iter()` of it is a new iterator.
+    Iterable,
+    /// It has a `next`.
+    Iterator,
+    /// The same with `aiter()`.
+    AsyncIterable,
+    /// It has a `next` that gives promises.
+    AsyncIterator,
+    /// A stream of bytes: iterated asynchronously, or read as a file.
+    Readable,
+}
 
+impl JsKind {
+    /// The kind of a byte and a number of parameters, which only functions have.
+    pub fn of(kind: u8, parameters: u8) -> Option<Self> {
+        Some(match (kind, parameters) {
+            (0, 0) => Self::Object,
+            (1, parameters) => Self::Function(parameters),
+            (2, parameters) => Self::AsyncFunction(parameters),
+            (3, 0) => Self::Promise,
+            (4, 0) => Self::Thenable,
+            (5, 0) => Self::Iterable,
+            (6, 0) => Self::Iterator,
+            (7, 0) => Self::AsyncIterable,
+            (8, 0) => Self::AsyncIterator,
+            (9, 0) => Self::Readable,
+            _ => return None,
+        })
+    }
+
+    /// The byte and the number of parameters.
+    pub fn code(self) -> [u8; 2] {
+        match self {
+            Self::Object => [0, 0],
+            Self::Function(parameters) => [1, parameters],
+            Self::AsyncFunction(parameters) => [2, parameters],
+            Self::Promise => [3, 0],
+            Self::Thenable => [4, 0],
+            Self::Iterable => [5, 0],
+            Self::Iterator => [6, 0],
+            Self::AsyncIterable => [7, 0],
+            Self::AsyncIterator => [8, 0],
+            Self::Readable => [9, 0],
+        }
+    }
+}
+
+impl<'a> JsObject<'a> {
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
         let (id, rest) = payload.split_first_chunk()?;
         let (&[kind, parameters], name) = rest.split_first_chunk()?;
-        let parameters = match kind {
-            Self::FUNCTION => Some(parameters),
-            Self::OBJECT if parameters == 0 => None,
-            _ => return None,
-        };
         Some(Self {
             id: u32::from_le_bytes(*id),
-            parameters,
+            kind: JsKind::of(kind, parameters)?,
             name: core::str::from_utf8(name).ok()?,
         })
     }
@@ -128,10 +180,8 @@ impl<'a> JsObject<'a> {
     /// What comes before the name.
     pub(crate) fn head(&self) -> [u8; 6] {
         let [a, b, c, d] = self.id.to_le_bytes();
-        match self.parameters {
-            Some(parameters) => [a, b, c, d, Self::FUNCTION, parameters],
-            None => [a, b, c, d, Self::OBJECT, 0],
-        }
+        let [kind, parameters] = self.kind.code();
+        [a, b, c, d, kind, parameters]
     }
 }
 

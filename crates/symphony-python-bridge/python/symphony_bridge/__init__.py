@@ -18,6 +18,7 @@ from symphony_bridge._native import (
 # For type checkers only: the interpreter starts without the modules that few programs need.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from symphony_bridge._proxies import JsAsyncIterable, JsAsyncIterator, JsIterable, JsIterator, JsPromise, JsReadable
     from symphony_bridge.errors import JsError
     from symphony_bridge.generated.error_codes import ERROR_CODES
 
@@ -25,15 +26,24 @@ __all__ = [
     "BUILD_INFO",
     "ERROR_CODES",
     "VERSION",
+    "JsAsyncIterable",
+    "JsAsyncIterator",
     "JsError",
     "JsFunction",
+    "JsIterable",
+    "JsIterator",
     "JsMethod",
     "JsObject",
+    "JsPromise",
+    "JsReadable",
     "get_system_info",
     "get_system_info_async",
     "sleep_async",
 ]
 __version__ = VERSION
+
+# Imported when they are asked for.
+PROXIES = frozenset(("JsAsyncIterable", "JsAsyncIterator", "JsIterable", "JsIterator", "JsPromise", "JsReadable"))
 
 
 def __getattr__(name: str) -> object:
@@ -41,6 +51,10 @@ def __getattr__(name: str) -> object:
         from symphony_bridge.errors import JsError
 
         return JsError
+    if name in PROXIES:
+        import symphony_bridge._proxies
+
+        return getattr(symphony_bridge._proxies, name)
     if name == "ERROR_CODES":
         from symphony_bridge.generated.error_codes import ERROR_CODES
 

@@ -24,9 +24,17 @@ class _Entered(_local):
 _entered = _Entered()
 
 
-def enter(manager: Any) -> Any:
-    """``__enter__`` as the ``with`` statement calls it."""
+def enter(manager: Any, asynchronous: bool) -> Any:
+    """``__enter__`` as the ``with`` statement calls it.
+
+    With ``asynchronous`` an asynchronous context manager is entered by the loop, in a task of its own: a coroutine that gives what
+    was entered.
+    """
     kind = type(manager)
+    if asynchronous and hasattr(kind, "__aenter__") and hasattr(kind, "__aexit__"):
+        from symphony_bridge import _async_context
+
+        return _async_context.enter(manager, _entered.managers)
     if not hasattr(kind, "__enter__") or not hasattr(kind, "__exit__"):
         wanted = "an asynchronous context manager" if hasattr(kind, "__aenter__") else "an object without `__enter__`"
         raise TypeError(f"expected a context manager, got {wanted}: {kind.__module__}.{kind.__qualname__}")
@@ -35,17 +43,22 @@ def enter(manager: Any) -> Any:
     return entered
 
 
-def leave(manager: Any, error: Any) -> bool:
-    """``__exit__``; says whether it swallowed the error.
+def leave(manager: Any, error: Any) -> Any:
+    """``__exit__``; says whether it swallowed the error. A coroutine that does so, if the loop entered the manager.
 
     ``error`` is ``None``, an exception, or ``[name, message, stack, error]`` of a JavaScript error.
     """
-    leave_manager = type(manager).__exit__
     managers = _entered.managers
     for index in reversed(range(len(managers))):
         if managers[index] is manager:
             del managers[index]
             break
+    asynchronous = sys.modules.get("symphony_bridge._async_context")
+    if asynchronous is not None and asynchronous.is_inside(manager):
+        return asynchronous.leave(
+            manager, error if error is None or isinstance(error, BaseException) else JsError(*error)
+        )
+    leave_manager = type(manager).__exit__
     if error is None:
         leave_manager(manager, None, None, None)
         return False
@@ -62,6 +75,8 @@ def leave_all() -> None:
     while _entered.managers:
         manager = _entered.managers[-1]
         try:
-            leave(manager, JsError("Error", "the JavaScript environment of this `with` has ended", ""))
+            leaving = leave(manager, JsError("Error", "the JavaScript environment of this `with` has ended", ""))
+            if hasattr(leaving, "send"):
+                sys.modules["symphony_bridge._async_context"].leave_later(leaving)
         except BaseException as problem:
             sys.excepthook(type(problem), problem, problem.__traceback__)

@@ -51,7 +51,8 @@ def _carry_out(step: Callable[[], None]) -> None:
 
 def _end_threads(deadline: float) -> None:
     threading = sys.modules.get("threading")
-    if threading is None:
+    # Where it is being imported at this moment, nobody has started a thread with it.
+    if threading is None or getattr(threading.__spec__, "_initializing", False):
         return
     main = threading.main_thread()
     joined = any(thread is not main and not thread.daemon for thread in threading.enumerate())

@@ -33,6 +33,11 @@ def run() -> None:
         _end(_loop)
 
 
+def running() -> Any:
+    """The loop of ``py-main``."""
+    return _loop
+
+
 def _new_loop(kind: str) -> tuple[Any, Callable[[], None]]:
     """A loop that serves the bridge's requests, and what ends that."""
     if kind == "uvloop":
@@ -148,6 +153,38 @@ async def stream(iterator: Any, stream: Any) -> None:
             task.uncancel()
     if hasattr(kind, "aclose"):
         await iterator.aclose()
+
+
+async def plain_stream(iterator: Any, stream: Any) -> None:
+    """The same for an iterator that is to run on the loop's thread. The loop goes on while nothing is wished."""
+    end = object()
+    try:
+        wish = stream.wish()
+        while wish is not False:
+            if wish is None:
+                future = _loop.create_future()
+                wish = stream.wish(future)
+                if wish is None:
+                    await future
+                    wish = stream.wish()
+                continue
+            if wish is True:
+                item = next(iterator, end)
+            elif hasattr(iterator, "throw"):
+                try:
+                    item = iterator.throw(wish)
+                except StopIteration:
+                    return
+            else:
+                raise wish
+            if item is end:
+                return
+            wish = stream.item(item)
+    except asyncio.CancelledError:
+        if not stream.closing:
+            raise
+    if hasattr(iterator, "close"):
+        iterator.close()
 
 
 def _end(loop: Any) -> None:

@@ -33,11 +33,13 @@ def begin(settings: dict[str, Any]) -> None:
     _streams.install(settings["stdout"], settings["stderr"])
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_native.poison_after_fork)
-        os.register_at_fork(after_in_child=_streams.renew_locks)
+        os.register_at_fork(after_in_child=_streams.renew_after_fork)
     _imports.install()
     main = get_ident()
     _imports.after_import("threading", lambda threading: _correct_main_thread(threading, main))
     _imports.after_import("multiprocessing.context", _spawn_by_default)
+    if settings["logging"] is not None:
+        _log_to_javascript(settings["logging"])
 
 
 def _correct_main_thread(threading: Any, main: int) -> None:
@@ -48,6 +50,37 @@ def _correct_main_thread(threading: Any, main: int) -> None:
             threading._active.pop(thread.ident, None)
             thread._ident = main
             threading._active[main] = thread
+
+
+def _log_to_javascript(settings: dict[str, Any]) -> None:
+    def install(_logging: Any) -> None:
+        from symphony_bridge._logging import install
+
+        install(settings)
+
+    _imports.after_import("logging", install)
+    if settings["warnings"]:
+        import logging  # noqa: F401 - warnings come to it only once it is there
+    if settings["uncaught"]:
+        _imports.after_import("threading", _log_uncaught)
+        sys.unraisablehook = _log_unraisable
+
+
+def _log_uncaught(threading: Any) -> None:
+    otherwise = threading.excepthook
+
+    def excepthook(args: Any) -> None:
+        from symphony_bridge._logging import log_uncaught_in_thread
+
+        log_uncaught_in_thread(args, otherwise)
+
+    threading.excepthook = excepthook
+
+
+def _log_unraisable(args: Any) -> None:
+    from symphony_bridge._logging import log_unraisable
+
+    log_unraisable(args)
 
 
 def _spawn_by_default(context: Any) -> None:

@@ -9,6 +9,8 @@ use symphony_wire::{ErrorCode, Writer};
 
 use super::channel::Stage;
 use super::event_loop::{self, Work};
+use super::output::{Capture, captured};
+use super::streams;
 use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared, tasks};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
@@ -65,6 +67,9 @@ pub(super) fn waits(job: &Job, outcome: &Outcome<'_>) -> Waits {
     let (Outcome::Object(object) | Outcome::Opened(object, _)) = outcome else {
         return Waits::No;
     };
+    if job.header.is_stream() {
+        return Waits::Coroutine;
+    }
     if !job.header.gives_object() {
         return Waits::No;
     }
@@ -116,7 +121,7 @@ pub(super) fn refuse(work: Vec<Work>) {
         match one {
             Work::Run(mut job) => super::queue::enqueue(job.refuse(&error)),
             Work::Await(Awaitable { job, .. }) => super::queue::enqueue(job.fail(error.clone())),
-            Work::Cancel(_) | Work::CancelAll(_) | Work::Resume(_) => {}
+            Work::Cancel(_) | Work::CancelAll(_) | Work::Leave(..) | Work::Resume(_) => {}
         }
     }
 }
@@ -134,14 +139,16 @@ pub(super) fn run(py: Python<'_>, job: Job) {
     let Prepared { mut job, refused } = prepared;
     let mut writer = Writer::new();
     let context = IsolatedContext::enter(py);
+    let capture = Capture::begin(py, &job, context.is_none());
     let result = match refused {
         Some(failure) => Err(failure),
-        None => super::guarded(|| perform(py, &job)),
+        None => super::guarded(|| captured(py, &capture, || perform(py, &job))),
     };
     let result = match result {
         Ok(Some(outcome)) => Ok(outcome),
         Ok(None) => {
             // It may block, and is not what it was the last time: a thread of the pool runs it.
+            drop(capture);
             drop(context);
             job.leave_loop();
             super::queue::enqueue(vec![job]);
@@ -159,6 +166,7 @@ pub(super) fn run(py: Python<'_>, job: Job) {
                 .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
             super::queue::enqueue(ready);
             let context = context.map(IsolatedContext::leave);
+            drop(capture);
             begin(py, job, object, context, shared, opening, cancelled);
         }
         (_, result) => {
@@ -171,6 +179,12 @@ pub(super) fn run(py: Python<'_>, job: Job) {
 
 /// Runs the operation of a job; nothing if it came here because it calls a coroutine function, which it does not.
 fn perform<'py>(py: Python<'py>, job: &Job) -> Result<Option<Outcome<'py>>, Failure> {
+    if job.header.is_stream() {
+        return streams::open_on_loop(py, job).map(Some);
+    }
+    if job.header.is_throw() {
+        return streams::throw(py, job).map(Some);
+    }
     let references = JobReferences { channel: job.channel() };
     let mut operation = operation::read(py, &job.header, job.request(), &references)?;
     if job.place == Place::LoopIfCoroutine && !operation.calls_coroutine_function(py)? {
@@ -206,6 +220,7 @@ fn begin<'py>(
     cancelled: bool,
 ) {
     let key = job.key();
+    let is_stream = job.header.is_stream();
     let steps = if is_coroutine(&object) {
         Ok(object.clone())
     } else {
@@ -241,7 +256,8 @@ fn begin<'py>(
             TASKS.with(py, |tasks| {
                 tasks.get_or_insert_default().insert(key, task.clone().unbind())
             });
-            if cancelled {
+            // A stream that is closed has seen that by now.
+            if !is_stream && cancelled {
                 cancel(py, key);
             }
         }

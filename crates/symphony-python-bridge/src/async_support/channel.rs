@@ -3,20 +3,21 @@
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::ThreadId;
 
 use pyo3::prelude::*;
 use rustc_hash::{FxHashMap, FxHasher};
 use symphony_wire::{Reader, Token};
 
 use super::event_loop::{self, Work};
+use super::logs::Logs;
+use super::output::Waiting;
 use super::streams::Control;
 use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
 use crate::gil::{self, Held};
-use crate::javascript::{Answer, Objects, Question, Questions};
+use crate::javascript::{Answer, Called, Objects, Question, Questions, Register, Settlements};
 use crate::operation::Header;
-use crate::releases;
+use crate::{interpreter, releases, symbols};
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
 /// for any number of things until they are taken.
@@ -29,10 +30,24 @@ pub trait Wake: Send + Sync {
     fn answer(&self, _number: u32, _question: &[u8]) -> Option<Answer> {
         None
     }
+
+    /// Calls a function by its number; likewise on the environment's own thread only, not attached.
+    fn call(&self, _function: u32, _arguments: &[Register]) -> Called {
+        Called::Dead
+    }
 }
 
 /// The environment has ended.
 pub(crate) struct Closed;
+
+thread_local! {
+    /// Its address tells threads apart at the cost of an addition.
+    static MARK: u8 = const { 0 };
+}
+
+fn thread_mark() -> usize {
+    MARK.with(|mark| std::ptr::from_ref(mark) as usize)
+}
 
 /// How far a request has come. `Pending` becomes one of the other three, which are final.
 pub(super) enum Stage {
@@ -114,14 +129,20 @@ fn call_key(body: &[u8]) -> Option<u64> {
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
-    /// The environment's thread: the one that made the channel.
-    thread: ThreadId,
+    /// The mark of the environment's thread: the one that made the channel.
+    thread: usize,
+    /// The same, as Python's `threading.get_ident` numbers it.
+    thread_ident: u64,
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
     questions: Questions,
+    /// Whether questions are answered; the same is in them, behind a lock.
+    answers: AtomicBool,
+    settlements: Settlements,
     state: Mutex<State>,
-    output: Mutex<Vec<(u8, String)>>,
+    output: Waiting,
+    logs: Logs,
     /// Sessions that the environment opened and did not close.
     sessions: Mutex<Vec<u32>>,
     /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
@@ -142,13 +163,17 @@ impl Channel {
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
         let channel = Arc::new(Self {
             wake,
-            thread: std::thread::current().id(),
+            thread: thread_mark(),
+            thread_ident: symbols::thread_ident(),
             calls: AtomicU32::new(0),
             objects: Objects::default(),
             questions: Questions::default(),
+            answers: AtomicBool::new(true),
+            settlements: Settlements::default(),
             state: Mutex::default(),
-            output: Mutex::default(),
             sessions: Mutex::default(),
+            output: Waiting::default(),
+            logs: Logs::default(),
             coroutine_calls: Mutex::default(),
             knows_coroutine_calls: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -191,6 +216,41 @@ impl Channel {
         &self.questions
     }
 
+    /// What becomes of promises.
+    pub(crate) fn settlements(&self) -> &Settlements {
+        &self.settlements
+    }
+
+    /// JavaScript says what became of a promise, or of a question that nobody waits for. Gives the number under which it keeps what
+    /// the value names until that was read, or 0 if nobody will read it.
+    pub fn settle_promise(self: &Arc<Self>, is_question: bool, id: u32, bytes: &[u8], pins: bool) -> u32 {
+        let number = self.questions.number();
+        let pin = if pins { number } else { 0 };
+        let wanted = if is_question {
+            self.settlements.settle_question(self, id, bytes, pin)
+        } else {
+            self.settlements.settle_promise(self, id, bytes, pin)
+        };
+        if wanted { number } else { 0 }
+    }
+
+    /// JavaScript has no entry for a promise any more.
+    pub fn forget_promise(&self, id: u32) {
+        self.settlements.forget_promise(id);
+    }
+
+    /// What an answer named is not needed any more.
+    pub(crate) fn answer_was_read(&self, number: u32) {
+        if self.questions.was_read(number) {
+            self.wake();
+        }
+    }
+
+    /// The number that Python has for the environment's thread.
+    pub(crate) fn thread_ident(&self) -> u64 {
+        self.thread_ident
+    }
+
     /// The next question that waits for an answer.
     pub fn next_question(&self) -> Option<Arc<Question>> {
         self.questions.next()
@@ -208,7 +268,24 @@ impl Channel {
 
     /// Whether the calling thread is the environment's own.
     pub(crate) fn is_own_thread(&self) -> bool {
-        std::thread::current().id() == self.thread
+        thread_mark() == self.thread
+    }
+
+    /// Whether JavaScript answers at all.
+    #[inline]
+    pub(crate) fn answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) && interpreter::is_running()
+    }
+
+    /// Calls a function on the calling thread, which is the environment's own and not attached.
+    #[inline]
+    pub(crate) fn call_here(&self, function: u32, arguments: &[Register]) -> Called {
+        self.wake.call(function, arguments)
+    }
+
+    /// A number for an answer that names something.
+    pub fn answer_number(&self) -> u32 {
+        self.questions.number()
     }
 
     /// Lets JavaScript answer on the calling thread, which is the environment's own.
@@ -252,12 +329,14 @@ impl Channel {
             return Cancellation::NotStarted;
         };
         let key = (Arc::as_ptr(self) as usize, id);
-        if let Some(stream) = self.stream(id) {
+        let stream = self.stream(id);
+        if let Some(stream) = &stream {
             stream.close();
         }
-        match place {
-            // A loop that takes nothing any more has ended its tasks.
-            Cancellation::OnLoop => drop(event_loop::push(Work::Cancel(key))),
+        // A loop that takes nothing any more has ended its tasks.
+        match (place, stream) {
+            (Cancellation::OnLoop, None) => drop(event_loop::push(Work::Cancel(key))),
+            (Cancellation::OnLoop, Some(stream)) => drop(event_loop::push(Work::Leave(stream, key))),
             _ => interrupts::interrupt(key),
         }
         place
@@ -284,8 +363,8 @@ impl Channel {
             .get(&id)
             .is_some_and(|request| request.awaited);
         if busy && awaited {
-            // It waits for something else than wishes. A loop that takes nothing any more has ended its tasks.
-            drop(event_loop::push(Work::Cancel((Arc::as_ptr(self) as usize, id))));
+            // It may wait for an item. A loop that takes nothing any more has ended its tasks.
+            drop(event_loop::push(Work::Leave(stream, (Arc::as_ptr(self) as usize, id))));
         }
     }
 
@@ -388,9 +467,19 @@ impl Channel {
         std::mem::swap(&mut lock(&self.state).completions, batch);
     }
 
-    /// The text that Python wrote since the last time.
-    pub fn take_output(&self) -> Vec<(u8, String)> {
-        std::mem::take(&mut *lock(&self.output))
+    /// What Python printed and nobody took yet.
+    pub(super) fn output(&self) -> &Waiting {
+        &self.output
+    }
+
+    /// What Python logged and nobody took yet.
+    pub(super) fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Whether the environment has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// The environment ends: nothing is delivered any more, queued requests do not run and its sessions end. Idempotent; whether it was
@@ -431,7 +520,9 @@ impl Channel {
 
     /// From now on JavaScript answers no questions; those that wait fail.
     pub fn refuse_questions(&self) {
+        self.answers.store(false, Ordering::Relaxed);
         self.questions.close();
+        self.settlements.close();
     }
 
     /// How many requests are known.
@@ -499,21 +590,6 @@ impl Channel {
             None => Known::Unknown,
         }
     }
-
-    fn write_output(&self, stream: u8, text: String) {
-        if self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let was_empty = {
-            let mut output = lock(&self.output);
-            let was_empty = output.is_empty();
-            output.push((stream, text));
-            was_empty
-        };
-        if was_empty {
-            self.wake.wake();
-        }
-    }
 }
 
 /// The environments that have not ended.
@@ -527,7 +603,7 @@ pub(super) fn environments_and_requests() -> (usize, usize) {
 
 /// Whether a thread of another environment is in the middle of a synchronous call, or about to leave Python for good.
 pub(crate) fn others_are_in_python() -> bool {
-    let own = std::thread::current().id();
+    let own = thread_mark();
     let in_call = |channel: Arc<Channel>| channel.thread != own && channel.calls() & 1 == 1;
     lock(&OPEN).iter().filter_map(Weak::upgrade).any(in_call) || gil::threads_are_ending()
 }
@@ -545,17 +621,25 @@ fn complete(completions: &mut Vec<u8>, id: u32, status: u8, value: &[u8]) -> boo
 
 static LISTENER: Mutex<Weak<Channel>> = Mutex::new(Weak::new());
 
-/// From now on text that Python writes to a stream in `callback` mode goes to this channel.
+/// From now on text that Python writes to a stream in `callback` mode, and what it logs, goes to this channel.
 pub fn listen_to_output(channel: &Arc<Channel>) {
     *lock(&LISTENER) = Arc::downgrade(channel);
 }
 
 /// Text for the listening channel; dropped if there is none any more.
-pub fn emit_output(stream: u8, text: String) {
-    let listener = lock(&LISTENER).upgrade();
-    if let Some(channel) = listener {
-        channel.write_output(stream, text);
+pub fn emit_output(stream: u8, text: &str) {
+    // The lock may be held for ever in a forked child.
+    if interpreter::is_forked() {
+        return;
     }
+    if let Some(channel) = listener() {
+        channel.print(stream, 0, text);
+    }
+}
+
+/// The channel that listens to output.
+pub(super) fn listener() -> Option<Arc<Channel>> {
+    lock(&LISTENER).upgrade()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

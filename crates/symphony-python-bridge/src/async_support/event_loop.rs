@@ -31,6 +31,8 @@ pub(super) enum Work {
     Cancel(Key),
     /// An environment has ended, with all its tasks.
     CancelAll(Arc<super::Channel>),
+    /// A stream is left: its task need not wait for the next item.
+    Leave(Arc<Control>, Key),
     /// A stream that waited for wishes has one.
     Resume(Arc<Control>),
 }
@@ -132,6 +134,12 @@ fn serve(py: Python<'_>) -> bool {
             Work::Cancel(key) => awaiting::cancel(py, key),
             Work::CancelAll(channel) => awaiting::cancel_all(py, &channel),
             Work::Resume(control) => control.resume(py),
+            // Not while the iterator is being closed, which is to come to its end.
+            Work::Leave(control, key) => {
+                if control.leave_step(py) {
+                    awaiting::cancel(py, key);
+                }
+            }
         }
     }
     true
@@ -223,7 +231,7 @@ fn poll(py: Python<'_>, epoll: RawFd, seconds: f64) -> Vec<(RawFd, u32)> {
         let count = usize::try_from(count).unwrap_or_default();
         events[..count]
             .iter()
-            .filter_map(|event| Some((RawFd::try_from(event.u64).ok()?, event.events)))
+            .map(|event| (descriptor_of(event.u64), event.events))
             .collect()
     };
     // Whoever only looks keeps the GIL.
@@ -235,6 +243,19 @@ fn poll(py: Python<'_>, epoll: RawFd, seconds: f64) -> Vec<(RawFd, u32)> {
     }
 }
 
+/// The descriptor in an event's data, a union of which Python writes only this member: the other bytes are anything.
+#[cfg(target_os = "linux")]
+fn descriptor_of(data: u64) -> RawFd {
+    let [a, b, c, d, ..] = data.to_ne_bytes();
+    RawFd::from_ne_bytes([a, b, c, d])
+}
+
+#[cfg(target_os = "linux")]
+fn data_of(descriptor: RawFd) -> u64 {
+    let [a, b, c, d] = descriptor.to_ne_bytes();
+    u64::from_ne_bytes([a, b, c, d, 0, 0, 0, 0])
+}
+
 /// Lets the `epoll` object of the loop's selector watch the signal. Edge-triggered, so that nobody has to read it.
 #[cfg(target_os = "linux")]
 #[pyfunction]
@@ -243,8 +264,7 @@ pub(crate) fn loop_watch(epoll: RawFd) -> PyResult<()> {
     let mut event = libc::epoll_event {
         #[expect(clippy::cast_sign_loss, reason = "flags")]
         events: (libc::EPOLLIN | libc::EPOLLET) as u32,
-        #[expect(clippy::cast_sign_loss, reason = "an open descriptor is not negative")]
-        u64: reader as u64,
+        u64: data_of(reader),
     };
     // SAFETY: two open descriptors and an event that outlives the call.
     if unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, reader, &raw mut event) } == 0 {

@@ -11,6 +11,7 @@ use symphony_wire::{ErrorCode, Writer};
 
 use super::awaiting;
 use super::event_loop::{self, Work};
+use super::output::Sink;
 use super::{Batch, Channel, Job, Place};
 use crate::contexts;
 use crate::errors::BridgeError;
@@ -157,6 +158,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             header,
             named: None,
             seat: None,
+            sink: Sink::of(channel, header.request, header.outputs()),
             place: if header.session == LOOP_SESSION {
                 Place::Loop
             } else {

@@ -21,8 +21,9 @@ use symphony_wire::{ErrorCode, Writer};
 use super::awaiting::{self, Waits};
 use super::event_loop::{self, Work};
 use super::interrupts::Interruptible;
+use super::output::{Capture, captured};
 use super::queue::{self, Announced, Queue};
-use super::{Crossings, IsolatedContext, Job, JobReferences, Prepared, Status};
+use super::{Crossings, IsolatedContext, Job, JobReferences, Place, Prepared, Status};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
 use crate::operation::{self, Operation, Outcome};
@@ -33,6 +34,8 @@ pub(super) struct Control {
     wishes: Mutex<Wishes>,
     /// The future for which the task of an asynchronous iterator waits.
     waiter: GilCell<Option<Py<PyAny>>>,
+    /// The task of an asynchronous iterator waits for an item, rather than for wishes or for the end.
+    stepping: GilCell<bool>,
     /// Why an item could not go over, until the task has ended.
     failure: GilCell<Option<Failure>>,
 }
@@ -80,6 +83,7 @@ impl Control {
         Arc::new(Self {
             wishes: Mutex::default(),
             waiter: GilCell::new(None),
+            stepping: GilCell::new(false),
             failure: GilCell::new(None),
         })
     }
@@ -140,6 +144,11 @@ impl Control {
         self.failure.with(py, Option::take)
     }
 
+    /// Whether the task waits for an item, which may take for ever; asked by who ends that wait.
+    pub(super) fn leave_step(&self, py: Python<'_>) -> bool {
+        self.stepping.with(py, std::mem::take)
+    }
+
     /// Wakes the task that waits for wishes.
     pub(super) fn resume(&self, py: Python<'_>) {
         let waiter = self.waiter.with(py, Option::take);
@@ -171,12 +180,14 @@ pub(super) fn run(
         .context
         .take()
         .and_then(|context| IsolatedContext::enter_again(context.bind(py)));
+    // A session's context forgets it between the steps.
+    let capture = Capture::begin(py, &job, context.is_none());
     let interruptible = Interruptible::begin(py, job.key());
     let iterator = begun.iterator.bind(py);
     let control = Arc::clone(&begun.control);
     let mut begun = Some(begun);
     let mut resting = Some(job);
-    let result = super::guarded(|| {
+    let items = || {
         loop {
             let wish = control.next(|| {
                 let mut job = resting.take().expect("the job rests once");
@@ -191,7 +202,9 @@ pub(super) fn run(
                 return Ok(());
             }
         }
-    });
+    };
+    let result = super::guarded(|| captured(py, &capture, items));
+    drop(capture);
     // A resting job may be running again on another thread by now, which has the GIL only after this.
     let result = result.map_err(|failure| interruptible.explained(py, failure));
     interruptible.end(py);
@@ -214,9 +227,10 @@ fn begin(
 ) -> Option<Job> {
     let Prepared { mut job, refused } = super::prepare(py, job, || Queue::reserve(queue))?;
     let context = queue.isolates().then(|| IsolatedContext::enter(py)).flatten();
+    let capture = Capture::begin(py, &job, context.is_none());
     let opened = match refused {
         Some(failure) => Err(failure),
-        None => super::guarded(|| open(py, &job)),
+        None => super::guarded(|| captured(py, &capture, || open(py, &job))),
     };
     match opened {
         Ok(Opened::Iterator(iterator, control)) => {
@@ -309,6 +323,13 @@ enum Opened<'py> {
     Coroutine(Bound<'py, PyAny>),
 }
 
+/// Opens the iterator of a stream on the loop's thread; gives what drives it.
+pub(super) fn open_on_loop<'py>(py: Python<'py>, job: &Job) -> Result<Outcome<'py>, Failure> {
+    match open(py, job)? {
+        Opened::Coroutine(object) | Opened::Iterator(object, _) => Ok(Outcome::Object(object)),
+    }
+}
+
 fn open<'py>(py: Python<'py>, job: &Job) -> Result<Opened<'py>, Failure> {
     let references = JobReferences { channel: job.channel() };
     let operation: Operation<'py> = operation::read(py, &job.header, job.request(), &references)?;
@@ -324,15 +345,30 @@ fn open<'py>(py: Python<'py>, job: &Job) -> Result<Opened<'py>, Failure> {
             let message = format!("`__aiter__` must give an asynchronous iterator, but gave `{class}`");
             return Err(PyTypeError::new_err(message).into());
         }
-        let stream = Stream {
-            control,
-            channel: Arc::clone(job.channel()),
-            header: job.header,
-        };
-        let drive = runtime::function(py, Function::Stream)?;
-        return Ok(Opened::Coroutine(drive.call1((iterator, Bound::new(py, stream)?))?));
+        return driven(&iterator, Function::Stream, control, job);
     }
-    Ok(Opened::Iterator(operation::iterator(py, &object)?, control))
+    let iterator = operation::iterator(py, &object)?;
+    match job.place {
+        Place::Thread => Ok(Opened::Iterator(iterator, control)),
+        Place::Loop | Place::LoopIfCoroutine => driven(&iterator, Function::PlainStream, control, job),
+    }
+}
+
+/// The coroutine that drives an iterator on the loop.
+fn driven<'py>(
+    iterator: &Bound<'py, PyAny>,
+    driver: Function,
+    control: Arc<Control>,
+    job: &Job,
+) -> Result<Opened<'py>, Failure> {
+    let py = iterator.py();
+    let stream = Stream {
+        control,
+        channel: Arc::clone(job.channel()),
+        header: job.header,
+    };
+    let drive = runtime::function(py, driver)?;
+    Ok(Opened::Coroutine(drive.call1((iterator, Bound::new(py, stream)?))?))
 }
 
 /// A stream as the task sees it that drives an asynchronous iterator.
@@ -367,6 +403,7 @@ impl Stream {
         if let Err(failure) = written {
             crossings.give_back(py);
             drop(self.control.failure.with(py, |kept| kept.replace(failure)));
+            self.steps(py, false);
             return Some(flag(py, false));
         }
         self.channel.emit(self.header.request, Status::Item, writer.as_slice());
@@ -382,8 +419,15 @@ impl Stream {
 }
 
 impl Stream {
+    /// Whether an item is waited for from here on.
+    fn steps(&self, py: Python<'_>, steps: bool) {
+        self.control.stepping.with(py, |stepping| *stepping = steps);
+    }
+
     fn next<'py>(&self, py: Python<'py>, resting: Resting) -> Option<Bound<'py, PyAny>> {
-        match self.control.next(|| resting)? {
+        let wish = self.control.next(|| resting);
+        self.steps(py, matches!(wish, Some(Wish::Item | Wish::Throw(_))));
+        match wish? {
             Wish::Item => Some(flag(py, true)),
             Wish::Close => Some(flag(py, false)),
             Wish::Throw(exception) => {

@@ -50,15 +50,32 @@ pub struct Settings {
     /// Executor threads for asynchronous calls.
     #[serde(default = "default_threads")]
     pub threads: usize,
+    /// How long JavaScript's thread may be in one synchronous call while another thread waits for it, in milliseconds.
+    #[serde(default = "default_callback_timeout")]
+    pub callback_timeout: u64,
     /// Where `sys.stdout` goes.
     #[serde(default = "inherit")]
     pub stdout: StreamMode,
     /// Where `sys.stderr` goes.
     #[serde(default = "inherit")]
     pub stderr: StreamMode,
+    /// Whether log records go to JavaScript.
+    #[serde(default)]
+    pub logging: Option<Logging>,
     /// Which asyncio loop `py-main` runs.
     #[serde(default, rename = "eventLoop")]
     pub event_loop: EventLoop,
+}
+
+/// Which records go to JavaScript.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Logging {
+    /// The root logger's level, if it is to be another one.
+    pub level: Option<i32>,
+    /// What `warnings` would print, too.
+    pub warnings: bool,
+    /// Exceptions that nobody catches, too.
+    pub uncaught: bool,
 }
 
 /// A kind of asyncio loop.
@@ -74,6 +91,10 @@ pub enum EventLoop {
 
 const fn default_threads() -> usize {
     4
+}
+
+const fn default_callback_timeout() -> u64 {
+    60_000
 }
 
 const fn inherit() -> StreamMode {
@@ -222,6 +243,17 @@ fn settings_for_python<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bo
     values.set_item("args", &settings.args)?;
     values.set_item("stdout", mode(settings.stdout))?;
     values.set_item("stderr", mode(settings.stderr))?;
+    let logging = match &settings.logging {
+        None => None,
+        Some(logging) => {
+            let values = pyo3::types::PyDict::new(py);
+            values.set_item("level", logging.level)?;
+            values.set_item("warnings", logging.warnings)?;
+            values.set_item("uncaught", logging.uncaught)?;
+            Some(values)
+        }
+    };
+    values.set_item("logging", logging)?;
     let event_loop = match settings.event_loop {
         EventLoop::Asyncio => "asyncio",
         EventLoop::Uvloop => "uvloop",

@@ -1,9 +1,12 @@
 //! `JsFunction` and `JsMethod`: JavaScript functions as Python callables.
 
+use std::cell::Cell;
+
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use super::object::{self, JsObject};
+use super::object;
 use super::objects::Reference;
 use super::question::{Draft, Operation, Outcome, too_large};
 use crate::runtime::{self, Function};
@@ -13,19 +16,35 @@ use crate::runtime::{self, Function};
 /// Called from any thread, it runs on the JavaScript thread, and the caller waits for its result. Keyword arguments arrive as one
 /// `kw(…)` behind the others. What it throws is raised as `JsError`. There is one for each JavaScript function, and going back it is
 /// that very function.
-#[pyclass(frozen, weakref, module = "symphony_bridge")]
+///
+/// The class that Python sees is derived from this one; see [`direct_call`](super::direct_call).
+#[pyclass(
+    frozen,
+    weakref,
+    subclass,
+    name = "JsFunctionBase",
+    module = "symphony_bridge._native"
+)]
 pub(crate) struct JsFunction {
     reference: Reference,
     name: String,
     parameters: u8,
+    /// Declared as such, so that what it gives is a promise.
+    is_async: bool,
+}
+
+thread_local! {
+    /// The function that the class is about to make an object of, on its way there.
+    pub(super) static UNBORN: Cell<Option<JsFunction>> = const { Cell::new(None) };
 }
 
 impl JsFunction {
-    pub(super) fn new(reference: Reference, name: String, parameters: u8) -> Self {
+    pub(super) fn new(reference: Reference, name: String, parameters: u8, is_async: bool) -> Self {
         Self {
             reference,
             name,
             parameters,
+            is_async,
         }
     }
 
@@ -33,7 +52,7 @@ impl JsFunction {
         &self.reference
     }
 
-    fn call<'py>(
+    pub(super) fn call<'py>(
         &self,
         this: Option<&Reference>,
         arguments: &Bound<'py, PyTuple>,
@@ -63,6 +82,20 @@ impl JsFunction {
         })
     }
 
+    /// What `inspect.iscoroutinefunction` and that of `asyncio` look for in what is no function of Python's: the value of a
+    /// variable in the module.
+    fn coroutine_mark<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let module = match &*name.to_cow()? {
+            "_is_coroutine_mark" => "inspect",
+            "_is_coroutine" => "asyncio.coroutines",
+            _ => return Ok(None),
+        };
+        if !self.is_async {
+            return Err(object::no_attribute(self.shown_name(), name));
+        }
+        name.py().import(module)?.getattr(name).map(Some)
+    }
+
     fn shown_name(&self) -> &str {
         if self.name.is_empty() {
             "<anonymous>"
@@ -74,6 +107,14 @@ impl JsFunction {
 
 #[pymethods]
 impl JsFunction {
+    /// Only for `direct_call::born`, which has put it there.
+    #[new]
+    fn unborn() -> PyResult<Self> {
+        UNBORN
+            .take()
+            .ok_or_else(|| PyTypeError::new_err("functions of JavaScript's are made by JavaScript"))
+    }
+
     #[pyo3(signature = (*arguments, **keywords))]
     fn __call__<'py>(
         &self,
@@ -84,6 +125,9 @@ impl JsFunction {
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(mark) = self.coroutine_mark(name)? {
+            return Ok(mark);
+        }
         object::attribute(&self.reference, name)?.ok_or_else(|| object::no_attribute(self.shown_name(), name))
     }
 
@@ -109,6 +153,13 @@ impl JsFunction {
         runtime::function(py, Function::SignatureOf)?.call1((self.parameters,))
     }
 
+    /// None, as of any function without annotations.
+    #[getter]
+    #[expect(clippy::unused_self, reason = "Python passes it")]
+    fn __annotations__<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
+        PyDict::new(py)
+    }
+
     fn __repr__(&self) -> String {
         format!("<JsFunction {}>", self.shown_name())
     }
@@ -132,7 +183,8 @@ impl JsFunction {
 #[pyclass(frozen, weakref, module = "symphony_bridge")]
 pub(crate) struct JsMethod {
     function: Py<JsFunction>,
-    this: Py<JsObject>,
+    /// A `JsObject` or a `JsProxy`.
+    this: Py<PyAny>,
 }
 
 impl JsMethod {
@@ -142,7 +194,7 @@ impl JsMethod {
 
     pub(super) fn bind<'py>(
         function: &Bound<'py, JsFunction>,
-        this: &Bound<'py, JsObject>,
+        this: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let method = Self {
             function: function.clone().unbind(),
@@ -160,9 +212,8 @@ impl JsMethod {
         arguments: &Bound<'py, PyTuple>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.function
-            .get()
-            .call(Some(self.this.get().reference()), arguments, keywords)
+        let this = self.this.bind(arguments.py());
+        self.function.get().call(super::reference(this), arguments, keywords)
     }
 
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
@@ -177,7 +228,7 @@ impl JsMethod {
 
     /// The object.
     #[getter]
-    fn __self__(&self, py: Python<'_>) -> Py<JsObject> {
+    fn __self__(&self, py: Python<'_>) -> Py<PyAny> {
         self.this.clone_ref(py)
     }
 
@@ -227,11 +278,8 @@ impl JsMethod {
         self.function.as_ptr() as usize ^ (self.this.as_ptr() as usize).rotate_left(7)
     }
 
-    fn __repr__(&self) -> String {
-        format!(
-            "<JsMethod {} of {}>",
-            self.function.get().shown_name(),
-            self.this.get().spelled()
-        )
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let name = self.function.get().shown_name();
+        Ok(format!("<JsMethod {name} of {}>", self.this.bind(py).repr()?))
     }
 }

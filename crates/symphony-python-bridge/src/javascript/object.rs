@@ -49,10 +49,6 @@ impl JsObject {
             .copied()
     }
 
-    pub(super) fn spelled(&self) -> String {
-        format!("<JsObject {}>", self.name)
-    }
-
     fn ask_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         match Draft::new(&self.reference, Operation::Keys, 0)?.ask(py)? {
             Outcome::Value(keys) => Ok(keys.cast_into::<PyList>()?),
@@ -103,6 +99,21 @@ pub(super) fn attribute<'py>(
     })
 }
 
+/// What was read from an object: a function as a method of it.
+pub(super) fn bound<'py>(
+    value: Bound<'py, PyAny>,
+    owner: &Bound<'py, PyAny>,
+    reference: &Reference,
+) -> PyResult<Bound<'py, PyAny>> {
+    match value.cast::<JsFunction>() {
+        // A function of another environment cannot have an object of this one as `this`.
+        Ok(function) if Arc::ptr_eq(function.get().reference().channel(), reference.channel()) => {
+            JsMethod::bind(function, owner)
+        }
+        _ => Ok(value),
+    }
+}
+
 pub(super) fn no_attribute(owner: &str, name: &Bound<'_, PyString>) -> PyErr {
     PyAttributeError::new_err(format!("`{owner}` has no attribute '{name}'"))
 }
@@ -133,13 +144,7 @@ impl JsObject {
         if name.to_cow()? == "keys" && !value.is_callable() {
             return slf.getattr("__keys__");
         }
-        match value.cast_exact::<JsFunction>() {
-            // A function of another environment cannot have an object of this one as `this`.
-            Ok(function) if Arc::ptr_eq(function.get().reference().channel(), this.reference.channel()) => {
-                JsMethod::bind(function, slf)
-            }
-            _ => Ok(value),
-        }
+        bound(value, slf, &this.reference)
     }
 
     fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -211,7 +216,7 @@ impl JsObject {
     }
 
     fn __repr__(&self) -> String {
-        self.spelled()
+        format!("<JsObject {}>", self.name)
     }
 
     fn __reduce__(&self) -> PyResult<()> {

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
-use symphony_wire::JsObject as Token;
+use symphony_wire::{JsKind, JsObject as Token};
 
 use super::{JsFunction, JsObject};
+use super::{direct_call, proxy};
 use crate::async_support::Channel;
 use crate::interpreter;
 
@@ -23,6 +24,8 @@ struct State {
     entries: FxHashMap<u32, Entry>,
     /// The numbers of those that Python does not hold any more, until the environment takes them.
     dropped: Vec<u32>,
+    /// The numbers of those that were dropped in the middle of an iteration, likewise.
+    abandoned: Vec<u32>,
 }
 
 #[derive(Default)]
@@ -67,13 +70,23 @@ impl Objects {
         }
     }
 
-    /// Moves the numbers of dropped objects into `ids`, which must be empty.
-    pub fn take_dropped(&self, ids: &mut Vec<u32>) {
-        std::mem::swap(&mut self.lock().dropped, ids);
+    /// Moves the numbers of dropped objects into `dropped`, and those of abandoned iterators among them into `abandoned`, which must
+    /// be empty.
+    pub fn take_dropped(&self, dropped: &mut Vec<u32>, abandoned: &mut Vec<u32>) {
+        let mut state = self.lock();
+        std::mem::swap(&mut state.dropped, dropped);
+        std::mem::swap(&mut state.abandoned, abandoned);
+    }
+
+    /// An iterator is about to be dropped in the middle. JavaScript is to keep it until it hears of that, which counts as a crossing.
+    pub(super) fn abandon(&self, id: u32) {
+        let mut state = self.lock();
+        state.entries.entry(id).or_default().crossings += 1;
+        state.abandoned.push(id);
     }
 
     /// The object is on its way to JavaScript once more.
-    fn leaves(&self, id: u32) {
+    pub(super) fn leaves(&self, id: u32) {
         self.lock().entries.entry(id).or_default().crossings += 1;
     }
 
@@ -183,15 +196,24 @@ pub(crate) fn object_for<'py>(
     let reference = Reference::new(channel, token.id);
     // Without the lock: making an object may collect garbage, and so drop references.
     let name = token.name.to_owned();
-    let (object, reference) = if let Some(parameters) = token.parameters {
-        let function = Bound::new(py, JsFunction::new(reference, name, parameters))?;
-        let reference = ptr::from_ref(function.get().reference());
-        (function.into_any(), reference)
-    } else {
-        JsObject::be_a_mapping(py)?;
-        let object = Bound::new(py, JsObject::new(reference, name))?;
-        let reference = ptr::from_ref(object.get().reference());
-        (object.into_any(), reference)
+    let (object, reference) = match token.kind {
+        JsKind::Function(parameters) | JsKind::AsyncFunction(parameters) => {
+            let is_async = matches!(token.kind, JsKind::AsyncFunction(_));
+            let function = direct_call::born(py, JsFunction::new(reference, name, parameters, is_async))?;
+            let reference = ptr::from_ref(function.get().reference());
+            (function.into_any(), reference)
+        }
+        JsKind::Object => {
+            JsObject::be_a_mapping(py)?;
+            let object = Bound::new(py, JsObject::new(reference, name))?;
+            let reference = ptr::from_ref(object.get().reference());
+            (object.into_any(), reference)
+        }
+        kind => {
+            let object = proxy::born(py, reference, name, kind)?;
+            let reference = ptr::from_ref(object.get().reference());
+            (object.into_any(), reference)
+        }
     };
     Ok(objects.enter(token.id, object, reference))
 }

@@ -2,21 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use pyo3::exceptions::{PyRecursionError, PyRuntimeError, PyTimeoutError, PyTypeError};
+use pyo3::exceptions::{PyRecursionError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use symphony_wire::{Reader, Writer};
 
 use super::objects::Reference;
+use super::patience::{self, Patience};
+use super::settlement::Settlement;
 use super::thrown;
 use crate::async_support::{Channel, Closed, Crossings};
-use crate::interpreter;
 use crate::types::{self, Returns};
-
-/// How long a thread waits for JavaScript's thread while that is in one synchronous call. The call may wait for the very thread
-/// that asks, and then nobody else would end this.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{interpreter, releases};
 
 /// The operations, as `docs/internal/native-interface.md` lists them.
 #[derive(Clone, Copy)]
@@ -29,6 +26,28 @@ pub(super) enum Operation {
     Contains = 4,
     Items = 5,
     Names = 6,
+    Iterate = 7,
+    Step = 8,
+    // Nobody waits for the answers to those that follow.
+    Watch = 9,
+    AsyncIterate = 10,
+    AsyncStep = 11,
+    EndStream = 12,
+}
+
+impl Operation {
+    /// Those that Python code of the bridge asks for, by the numbers that it uses.
+    pub(super) fn of(number: u8) -> Option<Self> {
+        [
+            Self::Iterate,
+            Self::Step,
+            Self::AsyncIterate,
+            Self::AsyncStep,
+            Self::EndStream,
+        ]
+        .into_iter()
+        .find(|operation| *operation as u8 == number)
+    }
 }
 
 /// The first byte of an answer.
@@ -46,10 +65,12 @@ pub struct Answer {
     pub pinned: bool,
 }
 
-/// A question under way, asked by a thread that waits for it.
+/// A question under way, asked by a thread that waits for it, or by one that does not.
 pub struct Question {
     number: u32,
     bytes: Vec<u8>,
+    /// Of one that nobody waits for: the handles that it takes to JavaScript.
+    posted: Option<Vec<u32>>,
     stage: Mutex<Stage>,
     changed: Condvar,
 }
@@ -74,10 +95,11 @@ enum Refusal {
 }
 
 impl Question {
-    fn new(number: u32, bytes: Vec<u8>) -> Self {
+    fn new(number: u32, bytes: Vec<u8>, posted: Option<Vec<u32>>) -> Self {
         Self {
             number,
             bytes,
+            posted,
             stage: Mutex::new(Stage::Asked),
             changed: Condvar::new(),
         }
@@ -110,29 +132,26 @@ impl Question {
     }
 
     fn refuse(&self, refusal: Refusal) {
+        // Nobody else gives them back.
+        for &handle in self.posted.iter().flatten() {
+            releases::crossings(handle, 1);
+        }
         *lock(&self.stage) = Stage::Refused(refusal);
         self.changed.notify_all();
     }
 
-    /// Waits for the answer. A thread of JavaScript's that is busy comes to it some time; one that was in the same synchronous call
-    /// all the time may be waiting for the thread that asks.
+    /// Waits for the answer.
     fn wait(&self, channel: &Channel) -> Result<Option<Answer>, Refusal> {
-        let mut calls = channel.calls();
-        let mut deadline = Instant::now() + PATIENCE;
+        let mut patience = Patience::new(channel);
         let mut stage = lock(&self.stage);
         loop {
             match &mut *stage {
                 Stage::Answered(answer) => return Ok(answer.take()),
                 Stage::Asked => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        let now = channel.calls();
-                        if now == calls && now & 1 == 1 {
-                            *stage = Stage::Refused(Refusal::Overdue);
-                        }
-                        (calls, deadline) = (now, Instant::now() + PATIENCE);
+                    let Some(left) = patience.left(channel) else {
+                        *stage = Stage::Refused(Refusal::Overdue);
                         continue;
-                    }
+                    };
                     let waited = self.changed.wait_timeout(stage, left);
                     stage = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
@@ -190,9 +209,10 @@ impl Questions {
         lock(&self.0).closed
     }
 
-    fn number(&self) -> u32 {
+    /// A number for an answer; never 0.
+    pub(crate) fn number(&self) -> u32 {
         let mut state = lock(&self.0);
-        state.last = state.last.wrapping_add(1);
+        state.last = state.last.checked_add(1).unwrap_or(1);
         state.last
     }
 
@@ -206,7 +226,7 @@ impl Questions {
         Some(state.asked.len() == 1)
     }
 
-    fn was_read(&self, number: u32) -> bool {
+    pub(crate) fn was_read(&self, number: u32) -> bool {
         let mut state = lock(&self.0);
         state.read.push(number);
         state.read.len() == 1
@@ -222,12 +242,18 @@ pub(super) enum Outcome<'py> {
 
 /// A question under construction.
 pub(super) struct Draft<'a> {
-    reference: &'a Reference,
+    channel: &'a Arc<Channel>,
+    object: u32,
     writer: Writer,
     crossings: Crossings<'a>,
 }
 
 impl<'a> Draft<'a> {
+    /// About the object of that number.
+    pub(super) fn about(channel: &'a Arc<Channel>, object: u32, operation: Operation, parts: usize) -> PyResult<Self> {
+        Self::begin(channel, object, 0, operation, parts)
+    }
+
     /// `parts` counts what will be written behind it.
     pub(super) fn new(reference: &'a Reference, operation: Operation, parts: usize) -> PyResult<Self> {
         Self::with_this(reference, None, operation, parts)
@@ -241,15 +267,21 @@ impl<'a> Draft<'a> {
         parts: usize,
     ) -> PyResult<Self> {
         let this = this.filter(|this| Arc::ptr_eq(this.channel(), reference.channel()));
+        let this = this.map_or(0, Reference::id);
+        Self::begin(reference.channel(), reference.id(), this, operation, parts)
+    }
+
+    fn begin(channel: &'a Arc<Channel>, object: u32, this: u32, operation: Operation, parts: usize) -> PyResult<Self> {
         let mut writer = Writer::new();
         writer.raw(&[operation as u8]);
-        writer.raw(&reference.id().to_le_bytes());
-        writer.raw(&this.map_or(0, Reference::id).to_le_bytes());
+        writer.raw(&object.to_le_bytes());
+        writer.raw(&this.to_le_bytes());
         writer.array(parts).map_err(too_large)?;
         Ok(Self {
-            reference,
+            channel,
+            object,
             writer,
-            crossings: Crossings::of(reference.channel()),
+            crossings: Crossings::of(channel),
         })
     }
 
@@ -271,11 +303,11 @@ impl<'a> Draft<'a> {
     /// Asks, and waits for the answer without the GIL.
     pub(super) fn ask(self, py: Python<'_>) -> PyResult<Outcome<'_>> {
         let Self {
-            reference,
+            channel,
             writer,
             mut crossings,
+            ..
         } = self;
-        let channel = reference.channel();
         let number = channel.questions().number();
         let asked = py.detach(|| ask(channel, number, writer.into_vec()));
         match asked {
@@ -288,17 +320,51 @@ impl<'a> Draft<'a> {
             }
             Err(Refusal::Overdue) => {
                 crossings.give_back(py);
-                Err(PyTimeoutError::new_err(format!(
-                    "JavaScript's thread has been in one synchronous call for {} seconds, which may be waiting for this thread; \
-                     make it an asynchronous one",
-                    PATIENCE.as_secs()
-                )))
+                Err(patience::overdue(py, channel))
             }
         }
     }
+
+    /// Asks without waiting: JavaScript comes to it when its event loop does. Gives where it will say what became of it.
+    pub(super) fn post(self) -> PyResult<Arc<Settlement>> {
+        let number = self.channel.questions().number();
+        let settlement = self.channel.settlements().of_question(number);
+        self.send(number)?;
+        Ok(settlement)
+    }
+
+    /// The same where nothing becomes of it.
+    pub(super) fn post_only(self) -> PyResult<()> {
+        let number = self.channel.questions().number();
+        self.send(number)
+    }
+
+    fn send(self, number: u32) -> PyResult<()> {
+        let Self {
+            channel,
+            object,
+            writer,
+            crossings,
+        } = self;
+        if !interpreter::is_running() {
+            return Err(ended());
+        }
+        // Python may drop the object before JavaScript has come to this; it says when it has.
+        channel.objects().leaves(object);
+        let question = Arc::new(Question::new(number, writer.into_vec(), Some(crossings.into_handles())));
+        match channel.questions().ask(&question) {
+            Some(true) => channel.wake(),
+            Some(false) => {}
+            None => {
+                question.refuse(Refusal::Closed);
+                return Err(ended());
+            }
+        }
+        Ok(())
+    }
 }
 
-fn ended() -> PyErr {
+pub(super) fn ended() -> PyErr {
     PyRuntimeError::new_err("the JavaScript environment of this object has ended")
 }
 
@@ -310,7 +376,7 @@ fn ask(channel: &Arc<Channel>, number: u32, bytes: Vec<u8>) -> Result<Option<Ans
     if channel.is_own_thread() {
         return channel.answer_here(number, &bytes).map_err(|Closed| Refusal::Closed);
     }
-    let question = Arc::new(Question::new(number, bytes));
+    let question = Arc::new(Question::new(number, bytes, None));
     match channel.questions().ask(&question) {
         None => return Err(Refusal::Closed),
         Some(true) => channel.wake(),
@@ -319,7 +385,12 @@ fn ask(channel: &Arc<Channel>, number: u32, bytes: Vec<u8>) -> Result<Option<Ans
     question.wait(channel)
 }
 
-fn read<'py>(py: Python<'py>, channel: &Arc<Channel>, number: u32, answer: &Answer) -> PyResult<Outcome<'py>> {
+pub(super) fn read<'py>(
+    py: Python<'py>,
+    channel: &Arc<Channel>,
+    number: u32,
+    answer: &Answer,
+) -> PyResult<Outcome<'py>> {
     let outcome = read_answer(py, channel, &answer.bytes);
     if answer.pinned && channel.questions().was_read(number) {
         channel.wake();
@@ -327,7 +398,7 @@ fn read<'py>(py: Python<'py>, channel: &Arc<Channel>, number: u32, answer: &Answ
     outcome
 }
 
-fn read_answer<'py>(py: Python<'py>, channel: &Arc<Channel>, bytes: &[u8]) -> PyResult<Outcome<'py>> {
+pub(super) fn read_answer<'py>(py: Python<'py>, channel: &Arc<Channel>, bytes: &[u8]) -> PyResult<Outcome<'py>> {
     let Some((&status, value)) = bytes.split_first() else {
         return Err(PyRecursionError::new_err(
             "JavaScript could not answer: its stack is at its end, or there is no memory left",

@@ -25,7 +25,7 @@ pub fn as_integer(number: f64) -> Option<i64> {
 
 /// The number that an integer is, if no other integer is the same.
 #[inline]
-pub(super) fn from_integer(integer: i64) -> Option<f64> {
+pub(crate) fn from_integer(integer: i64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "exact for every integer that passes")]
     let number = integer as f64;
     (number.abs() < SAFE).then_some(number)

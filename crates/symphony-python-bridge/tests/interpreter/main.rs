@@ -5,6 +5,7 @@ mod errors;
 mod executor;
 mod forking;
 mod kinds;
+mod output;
 mod sharing;
 mod support;
 mod waiting;

@@ -71,7 +71,7 @@ pub enum ErrorCode {
     Cancelled,
     /// `ERR_TIMEOUT`: The call did not finish within its `timeout`.
     ///
-    /// What the caller may do: allow more time, or make the work smaller; code that already runs in Python may still finish.
+    /// What the caller may do: allow more time, or make the work smaller; `callState` says whether it still runs in Python.
     Timeout,
     /// `ERR_PROTOCOL`: The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge.
     ///

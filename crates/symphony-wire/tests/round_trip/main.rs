@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use owned_token::{Container, OwnedToken};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-use symphony_wire::{Reader, Token, Writer};
+use symphony_wire::{JsKind, Reader, Token, Writer};
 
 /// Miri interprets, so it has time for a few cases only, and by default it lets no program look for files, such as those
 /// of earlier failures.
@@ -70,10 +70,17 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
         1 => any::<(u32, u32)>().prop_map(|(id, key)| OwnedToken::Handle(id, key)),
         1 => any::<u32>().prop_map(OwnedToken::HandleReference),
         1 => any::<u32>().prop_map(OwnedToken::Request),
-        1 => (any::<u32>(), any::<Option<u8>>(), ".{0,20}")
-            .prop_map(|(id, parameters, name)| OwnedToken::JsObject(id, parameters, name)),
+        1 => (any::<u32>(), js_kind(), ".{0,20}").prop_map(|(id, kind, name)| OwnedToken::JsObject(id, kind, name)),
         1 => any::<u32>().prop_map(OwnedToken::JsObjectReference),
     ]
+}
+
+fn js_kind() -> impl Strategy<Value = JsKind> {
+    (0..10u8, any::<u8>()).prop_map(|(kind, parameters)| {
+        JsKind::of(kind, parameters)
+            .or_else(|| JsKind::of(kind, 0))
+            .expect("a kind")
+    })
 }
 
 /// One value or more, with whatever is in them.

@@ -1,6 +1,6 @@
 //! A token that owns its content: what property tests and fuzz targets generate, write and compare.
 
-use symphony_wire::{JsObject, Reader, Token, WireError, Writer, fraction_parts, utf16_units};
+use symphony_wire::{JsKind, JsObject, Reader, Token, WireError, Writer, fraction_parts, utf16_units};
 
 /// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
 /// until it is written, read and named here, and the tests ask for it to be generated.
@@ -43,7 +43,7 @@ pub(crate) enum OwnedToken {
     HandleReference(u32),
     Request(u32),
     /// Id, parameters of a function, name.
-    JsObject(u32, Option<u8>, String),
+    JsObject(u32, JsKind, String),
     JsObjectReference(u32),
 }
 
@@ -159,7 +159,7 @@ impl From<Token<'_>> for OwnedToken {
             Token::Handle { id, type_key } => Self::Handle(id, type_key),
             Token::HandleReference(id) => Self::HandleReference(id),
             Token::Request(id) => Self::Request(id),
-            Token::JsObject(JsObject { id, parameters, name }) => Self::JsObject(id, parameters, name.to_owned()),
+            Token::JsObject(JsObject { id, kind, name }) => Self::JsObject(id, kind, name.to_owned()),
             Token::JsObjectReference(id) => Self::JsObjectReference(id),
         }
     }
@@ -213,7 +213,7 @@ impl OwnedToken {
             Self::Handle(id, type_key) => writer.handle(id, type_key),
             Self::HandleReference(id) => writer.handle_reference(id),
             Self::Request(id) => writer.request(id),
-            Self::JsObject(id, parameters, ref name) => writer.js_object(JsObject { id, parameters, name })?,
+            Self::JsObject(id, kind, ref name) => writer.js_object(JsObject { id, kind, name })?,
             Self::JsObjectReference(id) => writer.js_object_reference(id),
         }
         Ok(())

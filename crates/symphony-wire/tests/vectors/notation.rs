@@ -2,7 +2,7 @@
 
 use super::fixture::hex;
 use serde_json::{Value, json};
-use symphony_wire::{JsObject, Reader, Token, WireError, Writer, utf16_units};
+use symphony_wire::{JsKind, JsObject, Reader, Token, WireError, Writer, utf16_units};
 
 fn to_hex(bytes: &[u8]) -> String {
     bytes
@@ -68,12 +68,11 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         "handleReference" => writer.handle_reference(id(content)),
         "request" => writer.request(id(content)),
         "jsObject" => {
-            let parameters = content[1].as_u64().map(|count| u8::try_from(count).unwrap());
-            let name = content[2].as_str().unwrap();
+            let byte = |index: usize| u8::try_from(content[index].as_u64().unwrap()).unwrap();
             let object = JsObject {
                 id: id(&content[0]),
-                parameters,
-                name,
+                kind: JsKind::of(byte(1), byte(2)).unwrap(),
+                name: content[3].as_str().unwrap(),
             };
             writer.js_object(object).unwrap();
         }
@@ -164,7 +163,10 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::Handle { id, type_key } => json!({ "handle": [id, type_key] }),
         Token::HandleReference(id) => json!({ "handleReference": id }),
         Token::Request(id) => json!({ "request": id }),
-        Token::JsObject(JsObject { id, parameters, name }) => json!({ "jsObject": [id, parameters, name] }),
+        Token::JsObject(JsObject { id, kind, name }) => {
+            let [kind, parameters] = kind.code();
+            json!({ "jsObject": [id, kind, parameters, name] })
+        }
         Token::JsObjectReference(id) => json!({ "jsObjectReference": id }),
     })
 }

@@ -78,7 +78,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     ),
     "ERR_TIMEOUT": ErrorCode(
         meaning="The call did not finish within its `timeout`",
-        action="Allow more time, or make the work smaller; code that already runs in Python may still finish",
+        action="Allow more time, or make the work smaller; `callState` says whether it still runs in Python",
     ),
     "ERR_PROTOCOL": ErrorCode(
         meaning="The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge",

@@ -1,0 +1,67 @@
+/* Python's streams of bytes as Node's. */
+import { Readable } from 'node:stream'
+import { described } from '../codec/unsupported'
+import { BridgeError } from '../errors/bridge-error'
+import type { AsyncProxy } from '../handle/async-proxy'
+import { handlerOf } from '../handle/internal'
+import type { ReadableOptions } from '../types/options'
+import { AsyncItems } from './async-items'
+import { Operation } from './operation'
+import { checkedOptions, checkNames } from './options'
+import { hasState } from './subject'
+
+const defaultChunkSize = 64 * 1024
+const optionNames: ReadonlySet<string> = new Set(['chunkSize', 'autoClose'])
+
+/** A byte stream of what Python reads or yields. Nothing is read before the stream is. */
+export function readableOver(source: AsyncProxy, options: ReadableOptions = {}): Readable {
+  checkNames(options, optionNames)
+  const { chunkSize = defaultChunkSize, autoClose = true } = options
+  if (!(Number.isSafeInteger(chunkSize) && chunkSize > 0)) {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`chunkSize\` must be a whole number of bytes, 1 or more, but got ${described(chunkSize)}`,
+    )
+  }
+  return Readable.from(chunks(source, chunkSize, autoClose), { objectMode: false, highWaterMark: chunkSize })
+}
+
+async function* chunks(
+  source: AsyncProxy,
+  size: number,
+  autoClose: boolean,
+): AsyncGenerator<string | Uint8Array, void> {
+  const { context } = source
+  const byReference = context.with(checkedOptions({ returns: 'ref' }, context.options))
+  const object = handlerOf(await source.start(Operation.value, [], undefined, byReference).promise)
+  if (!hasState(object)) throw new TypeError('what was asked for as a handle is always one')
+  const { state } = object
+  const start = (...request: [operation: 1 | 7 | 17, steps?: readonly string[], args?: readonly unknown[]]) => {
+    const [operation, steps = [], args = []] = request
+    return context.start(operation, state, steps, args).promise
+  }
+  if ((await start(Operation.hasAttribute, [], ['read'])) !== true) {
+    const items = new AsyncItems(handlerOf((object as unknown as AsyncProxy).withContext(context)) as AsyncProxy)
+    for await (const item of items) yield checked(item)
+    return
+  }
+  try {
+    for (;;) {
+      const chunk = await start(Operation.call, ['read'], [size])
+      // `None` is what a stream gives that does not block and has nothing now; nobody would say when it has.
+      if (chunk === null || checked(chunk).length === 0) return
+      yield checked(chunk)
+    }
+  } finally {
+    if (autoClose) await start(Operation.close)
+  }
+}
+
+/** Text is for Node to encode; anything else is no stream of bytes. */
+function checked(chunk: unknown): string | Uint8Array {
+  if (typeof chunk === 'string' || chunk instanceof Uint8Array) return chunk
+  throw new BridgeError(
+    'ERR_CONVERSION',
+    `expected bytes or text from the stream, got ${described(chunk)}; iterate over the object with \`for await\``,
+  )
+}
