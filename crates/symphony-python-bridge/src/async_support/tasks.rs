@@ -96,11 +96,11 @@ pub(crate) fn loop_tasks(py: Python<'_>, event_loop: Py<PyAny>, class: Py<PyAny>
 pub(crate) fn loop_first_step<'py>(
     callback: &Bound<'py, PyAny>,
     arguments: &Bound<'py, PyTuple>,
-    context: Option<Bound<'py, PyAny>>,
+    context: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = callback.py();
     let maker = Maker::get(py)?;
-    if let Some(context) = &context
+    if let Some(context) = context
         && let Some(task) = task_of(callback)?
         && task.is_instance(maker.class.bind(py))?
     {
@@ -109,7 +109,7 @@ pub(crate) fn loop_first_step<'py>(
         return Ok(None);
     }
     // A destructor ran while the task was made, and wants the loop to call something.
-    maker.call_soon(callback, arguments, context.as_ref()).map(Some)
+    maker.call_soon(callback, arguments, context).map(Some)
 }
 
 /// The task of which a callback is a step.
