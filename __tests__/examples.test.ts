@@ -25,6 +25,15 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /cause: KeyError with args \["pear"\]/,
     /examples\/traceback\.mts:\d+/,
   ],
+  'streaming-server': [
+    /Tell me of the bridge +\d+ ms +\d+ ms +\w/,
+    /It left when it had 5 tokens\. In Python: left early after \d+ tokens; `finally` has run\./,
+    /Python has made [\d,]{5,9} tokens of 10,000,000, and waits\.\n {2}It leaves\. In Python: left early/,
+    /Before the first token: status 400, \{"error":"ValueError: the prompt has no words"\}/,
+    /In mid-stream: status 200, 3 tokens, then ConnectionError: the model is overloaded\n +In Python: ConnectionError after 3/,
+    /deadline of 250 ms: status \d+, \d+ tokens, then the deadline has passed\n +In Python: left early/,
+    /Generations under way in Python: 0/,
+  ],
   latency: [/call +latency +throughput/, /await 1000 at once +[\d.]+ [nµm]?s/, /a 1 ms timer fired [1-9]\d* times/],
 }
 

@@ -13,6 +13,8 @@ import { curveTable, markdownReport, textTable } from './harness/table.mjs'
 const subjects = [
   'sync-calls',
   'async-calls',
+  'coroutines',
+  'streams',
   'values',
   'value-sizes',
   'errors',

@@ -9,6 +9,7 @@ const examples = {
   classifier: 'Train a scikit-learn classifier; score its test set from TypeScript',
   'data-frame': 'Describe a pandas DataFrame',
   traceback: 'A Python exception, with its traceback, in TypeScript',
+  'streaming-server': 'An HTTP server that streams what a Python generator makes',
   latency: 'What calls cost',
 }
 

@@ -1,5 +1,5 @@
-// Runs the smoke test, the conversion matrix of the documentation and the tests of values with every CPython of this machine, and says
-// which supported versions it does not have.
+// Runs the smoke test, the conversion matrix of the documentation and the tests of values and tasks with every CPython of this
+// machine, and says which supported versions it does not have.
 //   node scripts/python-matrix.mjs [3.11 ...]
 import { join } from 'node:path'
 import { attempt, note, step } from './command.mjs'
@@ -19,14 +19,17 @@ const valueTests = [
   'python-error',
 ]
 
+/** Tasks are made and run in a way of their own before CPython 3.12, and before 3.11. */
+const taskTests = ['coroutines', 'cancellation', 'streams']
+
 /** What is run with each interpreter: name and program. */
 const parts = {
   'smoke test': [join(root, 'scripts', 'smoke.mjs')],
   'conversion matrix': [join(root, 'scripts', 'generate-conversion-matrix.mjs'), '--check'],
-  'value tests': [
+  tests: [
     join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
     '--runTestsByPath',
-    ...valueTests.map((name) => join(root, '__tests__', `${name}.test.ts`)),
+    ...[...valueTests, ...taskTests].map((name) => join(root, '__tests__', `${name}.test.ts`)),
   ],
 }
 

@@ -36,7 +36,7 @@ function drawRow(row, y) {
   const one = row.kind === 'ratio' ? left + (targetX - left) / row.target : null
   return [
     `<text class="name" x="${left - 12}" y="${middle - 2}" text-anchor="end">${escape(row.name)}</text>`,
-    `<text class="quiet" x="${left - 12}" y="${middle + 11}" text-anchor="end">against ${escape(row.comparedWith)}</text>`,
+    `<text class="quiet" x="${left - 12}" y="${middle + 11}" text-anchor="end">${row.kind === 'value' ? '' : `against ${escape(row.comparedWith)}`}</text>`,
     `<rect class="${row.met ? 'met' : 'missed'}" x="${left}" y="${y + 7}" width="${length.toFixed(1)}" height="${rowHeight - 14}" rx="3"/>`,
     ...(one === null
       ? []
@@ -50,7 +50,8 @@ function label(row) {
 }
 
 function sentence(row) {
-  return `${row.name} against ${row.comparedWith}: ${formatFigure(row, row.figure)}, target ${formatTarget(row)}`
+  const against = row.kind === 'value' ? '' : ` against ${row.comparedWith}`
+  return `${row.name}${against}: ${formatFigure(row, row.figure)}, target ${formatTarget(row)}`
 }
 
 function escape(text) {

@@ -40,7 +40,8 @@ async function time(loop, turns) {
   return Number(process.hrtime.bigint() - start)
 }
 
-function summarize(figures) {
+/** The median, the minimum and the number of figures. */
+export function summarize(figures) {
   const sorted = figures.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2

@@ -14,7 +14,7 @@ const entry = fileURLToPath(new URL('./subject-process.mjs', import.meta.url))
 export async function runInProcess({ file, name, context, pinned = false }) {
   const { onProgress, ...settings } = context
   const prefix = pinned ? ['taskset', '-c', await firstAllowedCpu()] : []
-  const [command, ...args] = [...prefix, process.execPath, entry]
+  const [command, ...args] = [...prefix, process.execPath, '--expose-gc', entry]
   const child = spawn(command, args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, PYTHONPATH: fileURLToPath(new URL('../fixtures', import.meta.url)) },

@@ -33,3 +33,19 @@ export function differenceRow({ name, ours, comparedWith, other, target }) {
     met: difference <= target,
   }
 }
+
+/** A measure with a target of its own. What it is compared with stands beside it for scale, and may be nothing. */
+export function valueRow({ name, unit, ours, comparedWith = '', other = null, target }) {
+  return {
+    name,
+    kind: 'value',
+    unit,
+    ours,
+    comparedWith,
+    other,
+    figure: ours.median,
+    figureOfMinima: ours.minimum,
+    target,
+    met: target === null ? null : ours.median <= target,
+  }
+}

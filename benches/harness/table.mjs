@@ -48,9 +48,9 @@ function describe(run) {
 function cells(row) {
   return [
     row.name,
-    formatTime(row.ours.median, row.unit),
+    formatAmount(row.ours.median, row.unit),
     row.comparedWith,
-    formatTime(row.other.median, row.unit),
+    row.other === null ? '' : formatAmount(row.other.median, row.unit),
     formatFigure(row, row.figure),
     formatFigure(row, row.figureOfMinima),
     row.target === null ? '' : `≤ ${formatTarget(row)}`,
@@ -60,15 +60,21 @@ function cells(row) {
 
 export function formatFigure(row, figure) {
   if (row.kind === 'ratio') return `${figure.toFixed(2)} ×`
+  if (row.kind === 'value') return formatAmount(figure, row.unit)
   return `${figure >= 0 ? '+' : '-'}${Math.abs(figure).toFixed(2)} ms`
 }
 
 export function formatTarget(row) {
-  return row.kind === 'ratio' ? `${row.target} ×` : `+${row.target} ms`
+  if (row.kind === 'ratio') return `${row.target} ×`
+  return row.kind === 'value' ? formatAmount(row.target, row.unit) : `+${row.target} ms`
 }
 
-function formatTime(time, unit) {
-  if (unit === 'ms') return `${time.toFixed(2)} ms`
+function formatAmount(amount, unit) {
+  if (unit === 'ns') return formatTime(amount)
+  return unit === 'ms' ? `${amount.toFixed(2)} ms` : `${Math.round(amount)} ${unit}`
+}
+
+function formatTime(time) {
   if (time < 1e3) return `${time.toFixed(1)} ns`
   if (time < 1e6) return `${(time / 1e3).toFixed(2)} µs`
   return `${(time / 1e6).toFixed(1)} ms`

@@ -25,6 +25,7 @@ mod output;
 mod queue;
 mod readiness;
 mod streams;
+mod tasks;
 mod undelivered;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +50,7 @@ pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
 pub(crate) use queue::{close, set_threads};
 pub(crate) use streams::Stream;
+pub(crate) use tasks::loop_tasks;
 pub use undelivered::{handles_in_completions, handles_in_question};
 
 use crate::errors::{self, BridgeError, Failure};

@@ -39,6 +39,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(async_support::loop_descriptor, module)?)?;
     module.add_function(wrap_pyfunction!(async_support::loop_serve, module)?)?;
     module.add_function(wrap_pyfunction!(async_support::loop_closed, module)?)?;
+    module.add_function(wrap_pyfunction!(async_support::loop_tasks, module)?)?;
     #[cfg(target_os = "linux")]
     {
         module.add_function(wrap_pyfunction!(async_support::loop_wait, module)?)?;

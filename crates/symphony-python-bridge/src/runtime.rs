@@ -148,14 +148,13 @@ pub(crate) enum Function {
     BeginCapture,
     EndCapture,
     RunLoop,
-    StartTask,
     CancelledError,
     CallCancelled,
     Stream,
     PlainStream,
 }
 
-const FUNCTIONS: [(&str, &str); 25] = [
+const FUNCTIONS: [(&str, &str); 24] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -176,7 +175,6 @@ const FUNCTIONS: [(&str, &str); 25] = [
     ("symphony_bridge._output", "begin_capture"),
     ("symphony_bridge._output", "end_capture"),
     ("symphony_bridge._loop", "run"),
-    ("symphony_bridge._loop", "start_task"),
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),

@@ -7,15 +7,12 @@ import selectors
 import sys
 import warnings
 
-from contextvars import copy_context
-
 from symphony_bridge import _native, _start
 
 # For type checkers only: importing `typing` takes longer than starting the interpreter.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
     from typing import Any
 
 _loop: Any = None
@@ -30,6 +27,7 @@ def run() -> None:
     global _loop
     _loop, ending = _new_loop(_start.event_loop)
     asyncio.set_event_loop(_loop)
+    _native.loop_tasks(_loop, asyncio.Task)
     while not _stop_ordered:
         try:
             # Also when it was the program that stopped the loop: it is not the program's.
@@ -145,63 +143,27 @@ def _bridge_selector() -> Any:
 _EPOLLIN = 1
 _EPOLLOUT = 4
 
-if sys.version_info >= (3, 12):
-
-    def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
-        """A task whose first step runs at once."""
-        return asyncio.Task(steps, loop=_loop, context=context, eager_start=True)
-
-else:
-    _first_steps: list[Any] = []
-
-    def _first_step(callback: Any, *args: Any, context: Context | None = None) -> Any:
-        if args or context is None:
-            # A finalizer, which may run at any time.
-            return type(_loop).call_soon(_loop, callback, *args, context=context)
-        _first_steps.append((callback, context))
-        return None
-
-    def _new_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
-        if sys.version_info >= (3, 11):
-            return asyncio.Task(steps, loop=_loop, context=context)
-        # It takes a copy of the context that it is made in.
-        return (context or copy_context()).run(asyncio.Task, steps, loop=_loop)
-
-    def start_task(steps: Any, context: Context | None) -> asyncio.Task[None]:
-        """A task whose first step runs at once, as with ``eager_start`` of newer versions: no other task is running here."""
-        _first_steps.clear()
-        _loop.call_soon = _first_step
-        try:
-            task = _new_task(steps, context)
-        finally:
-            del _loop.call_soon
-        step, step_context = _first_steps.pop()
-        step_context.run(step)
-        return task
-
 
 async def stream(iterator: Any, stream: Any) -> None:
     """Gives the items of an asynchronous iterator to JavaScript, as many as it wishes."""
     kind = type(iterator)
     try:
-        while True:
-            wish = stream.wish()
+        wish = stream.wish()
+        while wish is not False:
             if wish is None:
                 future = _loop.create_future()
                 wish = stream.wish(future)
                 if wish is None:
                     await future
-                    continue
+                    wish = stream.wish()
+                continue
             if wish is True:
                 item = await kind.__anext__(iterator)
-            elif wish is False:
-                break
             elif hasattr(kind, "athrow"):
                 item = await iterator.athrow(wish)
             else:
                 raise wish
-            if not stream.item(item):
-                break
+            wish = stream.item(item)
     except StopAsyncIteration:
         return
     except asyncio.CancelledError:
@@ -219,16 +181,15 @@ async def plain_stream(iterator: Any, stream: Any) -> None:
     """The same for an iterator that is to run on the loop's thread. The loop goes on while nothing is wished."""
     end = object()
     try:
-        while True:
-            wish = stream.wish()
+        wish = stream.wish()
+        while wish is not False:
             if wish is None:
                 future = _loop.create_future()
                 wish = stream.wish(future)
                 if wish is None:
                     await future
-                    continue
-            if wish is False:
-                break
+                    wish = stream.wish()
+                continue
             if wish is True:
                 item = next(iterator, end)
             elif hasattr(iterator, "throw"):
@@ -240,8 +201,7 @@ async def plain_stream(iterator: Any, stream: Any) -> None:
                 raise wish
             if item is end:
                 return
-            if not stream.item(item):
-                break
+            wish = stream.item(item)
     except asyncio.CancelledError:
         if not stream.closing:
             raise

@@ -11,7 +11,7 @@ use super::channel::Stage;
 use super::event_loop::{self, Work};
 use super::output::{Capture, captured};
 use super::streams;
-use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared};
+use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared, tasks};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
 use crate::operation::{self, Outcome};
@@ -229,9 +229,11 @@ pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
     } = awaitable;
     let object = object.bind(py);
     let context = context.map(|context| context.bind(py));
+    // A wish that came before the task was there found none to cancel.
     begin(py, job, object, context, shared, opening);
 }
 
+/// Starts the task.
 fn begin<'py>(
     py: Python<'py>,
     job: Job,
@@ -242,6 +244,7 @@ fn begin<'py>(
 ) {
     let key = job.key();
     let is_stream = job.header.is_stream();
+    let channel = std::sync::Arc::clone(job.channel());
     let steps = if is_coroutine(&object) || is_generator_coroutine(&object) {
         Ok(object.clone())
     } else {
@@ -260,7 +263,6 @@ fn begin<'py>(
             return;
         }
     };
-    let channel = std::sync::Arc::clone(job.channel());
     let subject = shared.then(|| object.unbind());
     let awaiting = Awaiting {
         steps: steps.unbind(),
@@ -271,7 +273,7 @@ fn begin<'py>(
         // The job fails because what awaits it is dropped.
         Err(error) => return error.write_unraisable(py, None),
     };
-    let started = runtime::function(py, Function::StartTask).and_then(|start| start.call1((&awaiting, context)));
+    let started = tasks::start(awaiting.as_any(), context);
     match started {
         Ok(task) => {
             if awaiting.get().job.with(py, |job| job.is_none()) {

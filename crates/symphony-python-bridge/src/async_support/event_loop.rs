@@ -69,12 +69,20 @@ static SIGNAL: OnceLock<Signal> = OnceLock::new();
 
 /// Hands work to the loop; gives it back if the loop takes none any more. Starts the loop at the first time.
 pub(super) fn push(work: Work) -> Result<(), Vec<Work>> {
+    push_all(vec![work])
+}
+
+/// [`push`] for any amount of work.
+pub(super) fn push_all(mut work: Vec<Work>) -> Result<(), Vec<Work>> {
+    if work.is_empty() {
+        return Ok(());
+    }
     let first = {
         let mut incoming = lock();
         if incoming.closed || !interpreter::is_running() {
-            return Err(vec![work]);
+            return Err(work);
         }
-        incoming.work.push(work);
+        incoming.work.append(&mut work);
         !std::mem::replace(&mut incoming.asked, true)
     };
     if first {

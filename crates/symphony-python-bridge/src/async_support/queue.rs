@@ -149,6 +149,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
     });
     channel.register(&batch, headers.iter().map(|(_, header)| header));
     let mut pooled = Vec::with_capacity(headers.len());
+    let mut for_loop = Vec::new();
     for (index, (offset, header)) in headers.into_iter().enumerate() {
         let mut job = Job {
             batch: Arc::clone(&batch),
@@ -169,13 +170,16 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
         if header.session == 0 {
             if channel.is_coroutine_call(&header, job.body()) {
                 job.place = Place::LoopIfCoroutine;
-                enqueue(vec![job]);
+                for_loop.push(Work::Run(job));
             } else {
                 pooled.push(job);
             }
         } else {
             enqueue(vec![job]);
         }
+    }
+    if let Err(work) = event_loop::push_all(for_loop) {
+        awaiting::refuse(work);
     }
     if let Err(refused) = POOL.push(pooled) {
         enqueue(refused.settle().collect());

@@ -444,24 +444,11 @@ impl Stream {
         if rests {
             drop(self.control.waiter.with(py, |waiter| std::mem::replace(waiter, future)));
         }
-        let wish = self
-            .control
-            .next(|| if rests { Resting::Task } else { Resting::Nobody });
-        let steps = matches!(wish, Some(Wish::Item | Wish::Throw(_)));
-        self.control.stepping.with(py, |stepping| *stepping = steps);
-        let flag = |value: bool| pyo3::types::PyBool::new(py, value).to_owned().into_any();
-        match wish? {
-            Wish::Item => Some(flag(true)),
-            Wish::Close => Some(flag(false)),
-            Wish::Throw(exception) => {
-                self.channel.emit(self.header.request, Status::Thrown, &[]);
-                Some(exception.bind(py))
-            }
-        }
+        self.next(py, if rests { Resting::Task } else { Resting::Nobody })
     }
 
-    /// Hands over an item; `False` if it cannot go over, and then the iterator is to be closed.
-    fn item(&self, item: Bound<'_, PyAny>) -> bool {
+    /// Hands over an item; what to do next, as [`wish`](Self::wish) says. An item that cannot go over closes the iterator.
+    fn item<'py>(&self, item: Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         let py = item.py();
         let mut writer = WRITER.with(py, Option::take).unwrap_or_default();
         writer.clear();
@@ -471,11 +458,17 @@ impl Stream {
         if let Err(failure) = written {
             crossings.give_back(py);
             drop(self.control.failure.with(py, |kept| kept.replace(failure)));
-            return false;
+            self.steps(py, false);
+            return Some(flag(py, false));
         }
         let wanted = self.channel.emit(self.header.request, Status::Item, writer.as_slice());
         WRITER.with(py, |kept| drop(kept.replace(writer)));
-        wanted
+        if !wanted {
+            // The environment has ended.
+            self.steps(py, false);
+            return Some(flag(py, false));
+        }
+        self.next(py, Resting::Nobody)
     }
 
     /// Whether the iterator is the program's own object, which leaving the loop does not close.
@@ -489,6 +482,30 @@ impl Stream {
     fn closing(&self) -> bool {
         lock(&self.control.wishes).closing
     }
+}
+
+impl Stream {
+    /// Whether an item is waited for from here on.
+    fn steps(&self, py: Python<'_>, steps: bool) {
+        self.control.stepping.with(py, |stepping| *stepping = steps);
+    }
+
+    fn next<'py>(&self, py: Python<'py>, resting: Resting) -> Option<Bound<'py, PyAny>> {
+        let wish = self.control.next(|| resting);
+        self.steps(py, matches!(wish, Some(Wish::Item | Wish::Throw(_))));
+        match wish? {
+            Wish::Item => Some(flag(py, true)),
+            Wish::Close => Some(flag(py, false)),
+            Wish::Throw(exception) => {
+                self.channel.emit(self.header.request, Status::Thrown, &[]);
+                Some(exception.bind(py))
+            }
+        }
+    }
+}
+
+fn flag(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {
+    pyo3::types::PyBool::new(py, value).to_owned().into_any()
 }
 
 /// The loop's thread makes one item after the other.
