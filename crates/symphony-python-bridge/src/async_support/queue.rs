@@ -179,7 +179,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
         }
     }
     if let Err(work) = event_loop::push_all(for_loop) {
-        awaiting::refuse(work);
+        enqueue(awaiting::refuse(work));
     }
     if let Err(refused) = POOL.push(pooled) {
         enqueue(refused.settle().collect());
