@@ -16,6 +16,7 @@
 
 mod awaiting;
 mod channel;
+mod coroutine_calls;
 mod event_loop;
 mod forked;
 pub mod futures;
@@ -162,7 +163,7 @@ impl Job {
 
     /// It does not call a coroutine function after all.
     fn leave_loop(&mut self) {
-        self.channel().forget_coroutine_call(self.body());
+        self.channel().coroutine_calls().forget(self.body());
         self.place = Place::Thread;
         // Until a thread takes it, it has not started.
         self.owned = false;
@@ -255,7 +256,7 @@ fn run(py: Python<'_>, job: Job, queue: &Arc<Queue>, announced: &mut Announced<'
         (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
             interruptible.end(py);
             if kind == Waits::Coroutine && queue.isolates() {
-                job.channel().learn_coroutine_call(job.body());
+                job.channel().coroutine_calls().learn(job.body());
             }
             announced.give();
             awaiting::hand_over(py, job, outcome, context, kind)

@@ -144,6 +144,16 @@ _EPOLLIN = 1
 _EPOLLOUT = 4
 
 
+async def _next_wish(stream: Any) -> Any:
+    """Waits until JavaScript wishes something of a stream, or may: ``None`` says that it is to be asked again."""
+    future = _loop.create_future()
+    wish = stream.wish(future)
+    if wish is None:
+        await future
+        wish = stream.wish()
+    return wish
+
+
 async def stream(iterator: Any, stream: Any) -> None:
     """Gives the items of an asynchronous iterator to JavaScript, as many as it wishes."""
     kind = type(iterator)
@@ -151,11 +161,7 @@ async def stream(iterator: Any, stream: Any) -> None:
         wish = stream.wish()
         while wish is not False:
             if wish is None:
-                future = _loop.create_future()
-                wish = stream.wish(future)
-                if wish is None:
-                    await future
-                    wish = stream.wish()
+                wish = await _next_wish(stream)
                 continue
             if wish is True:
                 item = await kind.__anext__(iterator)
@@ -184,11 +190,7 @@ async def plain_stream(iterator: Any, stream: Any) -> None:
         wish = stream.wish()
         while wish is not False:
             if wish is None:
-                future = _loop.create_future()
-                wish = stream.wish(future)
-                if wish is None:
-                    await future
-                    wish = stream.wish()
+                wish = await _next_wish(stream)
                 continue
             if wish is True:
                 item = next(iterator, end)

@@ -1,13 +1,12 @@
 //! One environment's side of asynchronous calls: what became of its requests, and what it is still to be told.
 
-use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::prelude::*;
-use rustc_hash::{FxHashMap, FxHasher};
-use symphony_wire::{Reader, Token};
+use rustc_hash::FxHashMap;
 
+use super::coroutine_calls::CoroutineCalls;
 use super::event_loop::{self, Work};
 use super::logs::Logs;
 use super::output::Waiting;
@@ -104,28 +103,6 @@ pub enum Cancellation {
     OnThread = 3,
 }
 
-/// So many calls are remembered to give coroutines.
-const MOST_COROUTINE_CALLS: usize = 4096;
-
-/// The target and the path of a call whose target is a handle, as a number.
-fn call_key(body: &[u8]) -> Option<u64> {
-    let mut reader = Reader::new(body);
-    let Token::HandleReference(_) = reader.token().ok()? else {
-        return None;
-    };
-    let Token::Array(steps) = reader.token().ok()? else {
-        return None;
-    };
-    for _ in 0..steps {
-        let (Token::Integer(_) | Token::Text(_)) = reader.token().ok()? else {
-            return None;
-        };
-    }
-    let mut hasher = FxHasher::default();
-    hasher.write(&body[..reader.position()]);
-    Some(hasher.finish())
-}
-
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
@@ -145,9 +122,7 @@ pub struct Channel {
     logs: Logs,
     /// Sessions that the environment opened and did not close.
     sessions: Mutex<Vec<u32>>,
-    /// By [`call_key`]: the calls that gave coroutines, `false` for those that do so without being coroutine functions.
-    coroutine_calls: Mutex<FxHashMap<u64, bool>>,
-    knows_coroutine_calls: AtomicBool,
+    coroutine_calls: CoroutineCalls,
     /// Whether any request was to be cancelled after it had started.
     has_cancelled: AtomicBool,
     closed: AtomicBool,
@@ -176,8 +151,7 @@ impl Channel {
             sessions: Mutex::default(),
             output: Waiting::default(),
             logs: Logs::default(),
-            coroutine_calls: Mutex::default(),
-            knows_coroutine_calls: AtomicBool::new(false),
+            coroutine_calls: CoroutineCalls::default(),
             has_cancelled: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
@@ -428,30 +402,9 @@ impl Channel {
         std::mem::take(&mut request.waiting)
     }
 
-    /// Remembers that a call gave a coroutine: the next one goes to the loop at once.
-    pub(super) fn learn_coroutine_call(&self, body: &[u8]) {
-        if let Some(key) = call_key(body) {
-            let mut calls = lock(&self.coroutine_calls);
-            if calls.len() >= MOST_COROUTINE_CALLS {
-                calls.clear();
-            }
-            calls.entry(key).or_insert(true);
-            self.knows_coroutine_calls.store(true, Ordering::Release);
-        }
-    }
-
-    /// A call that was known to give a coroutine calls something else: it is not looked at again.
-    pub(super) fn forget_coroutine_call(&self, body: &[u8]) {
-        if let Some(key) = call_key(body) {
-            lock(&self.coroutine_calls).insert(key, false);
-        }
-    }
-
-    /// Whether a request is a call that gave a coroutine the last time.
-    pub(super) fn is_coroutine_call(&self, header: &Header, body: &[u8]) -> bool {
-        self.knows_coroutine_calls.load(Ordering::Acquire)
-            && header.is_call()
-            && call_key(body).is_some_and(|key| lock(&self.coroutine_calls).get(&key) == Some(&true))
+    /// Which calls gave coroutines.
+    pub(super) fn coroutine_calls(&self) -> &CoroutineCalls {
+        &self.coroutine_calls
     }
 
     /// Forgets requests and their outcomes.

@@ -168,7 +168,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
             stream: None,
         };
         if header.session == 0 {
-            if channel.is_coroutine_call(&header, job.body()) {
+            if channel.coroutine_calls().contain(&header, job.body()) {
                 job.place = Place::LoopIfCoroutine;
                 for_loop.push(Work::Run(job));
             } else {
