@@ -6,7 +6,7 @@
 //!
 //! What Python asks ([`Question`]) is answered on the environment's own thread: at once if Python runs on that thread, in a
 //! synchronous call; otherwise the thread that asks waits, without the GIL, until the environment's event loop comes to it. Of promises
-//! nobody asks: JavaScript says what became of them ([`settlement`]).
+//! nobody asks: JavaScript says what became of them (`settlement`).
 
 mod direct_call;
 mod function;
