@@ -136,6 +136,17 @@ describe('blocking code', () => {
     await expect(result).rejects.toMatchObject({ code: 'ERR_CANCELLED' })
   })
 
+  test('is interrupted while it waits for a promise of JavaScript', async () => {
+    const waiting = Array.from({ length: 8 }, () =>
+      python.eval('promise.result()', { promise: new Promise(() => undefined) }, { timeout: 20 }),
+    )
+    for (const outcome of await Promise.allSettled(waiting)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_TIMEOUT' } })
+    }
+    // All threads are free again.
+    expect(await Promise.all(Array.from({ length: 8 }, () => python.eval('1 + 1')))).toEqual(Array(8).fill(2))
+  })
+
   test('of a session is interrupted there, and the session goes on', async () => {
     await using session = await python.session()
     const same = await session.import('asynchronous')

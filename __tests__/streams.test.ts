@@ -281,3 +281,18 @@ test('an item that a rule refuses is an error, however slow the loop is', async 
   await expect(items.next()).rejects.toThrow('refused')
   expect(await items.next()).toEqual({ done: true, value: undefined })
 })
+
+test('throws wait for each other, and items for throws', async () => {
+  for (const name of ['items', 'async_items']) {
+    for (const highWaterMark of [0, 64]) {
+      const source = await asyncio.Source<Handle>()
+      const items = source.$get(name).$with({ highWaterMark })(1000).$iter()
+      const error = async (text: string): Promise<unknown> => asyncio.fail(text).catch((error: unknown) => error)
+      const [first, second] = await Promise.all([error('a'), error('b')])
+      const steps = [items.next(), items.throw!(first), items.next(), items.throw!(second), items.next()]
+      const kinds = (await Promise.all(steps)).map(({ value }) => typeof (value as unknown))
+      expect(kinds).toEqual(['number', 'string', 'number', 'string', 'number'])
+      await items.return!()
+    }
+  }
+})

@@ -53,7 +53,8 @@ function listen(signal: AbortSignal, callback: () => void): void {
   if (known === undefined) {
     const callbacks = new Set<() => void>()
     const listener = (): void => {
-      for (const one of [...callbacks]) one()
+      // One may end another's wait.
+      for (const one of [...callbacks]) if (callbacks.has(one)) one()
     }
     known = { callbacks, listener }
     listening.set(signal, known)

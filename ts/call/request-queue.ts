@@ -186,7 +186,12 @@ class RequestQueue implements CallQueue {
   /** Something of a stream, which goes on. */
   #stream(call: Call, status: number, bytes: Uint8Array, start: number, end: number): void {
     const { stream } = call
-    if (stream === undefined || call.abandoned) return
+    if (stream === undefined) return
+    if (call.abandoned) {
+      // Nobody wants it, and what it holds is given back.
+      if (status === Status.item) decodeValue(bytes, start, end, call.context.scope, call.convert, 'handles')
+      return
+    }
     if (status !== Status.item) {
       if (status === Status.thrown) stream.thrown()
       else stream.exact()

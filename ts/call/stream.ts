@@ -50,6 +50,10 @@ export class Stream implements CallStream {
   #ended = false
   /** Why it ended, until somebody has been told. */
   #failure: MakeError | undefined
+  /** Told when nobody waits for an item any more. */
+  readonly #afterWaiters: (() => void)[] = []
+  /** Until what was thrown, and whatever came after it, has been answered. */
+  #turn: Promise<void> | undefined
   /** What was thrown into the generator last. */
   #thrown: unknown
   /** Told when the iterator is closed. */
@@ -68,6 +72,10 @@ export class Stream implements CallStream {
 
   /** The next item, for the iterator `owner`. */
   take(owner: object): Promise<Item> {
+    return this.#turn === undefined ? this.#take(owner) : this.#inTurn(this.#turn, () => this.#take(owner))
+  }
+
+  #take(owner: object): Promise<Item> {
     if (this.#next < this.#items.length) {
       const item = this.#items[this.#next]
       this.#items[this.#next] = undefined
@@ -111,10 +119,23 @@ export class Stream implements CallStream {
     this.#sendClose()
   }
 
-  /** Throws into the generator; gives what it yields next. */
-  async throw(error: unknown, owner: object): Promise<Item> {
-    const last = this.#waiters.at(-1)
-    if (last !== undefined) await new Promise<void>((resolve) => this.#afterWaiters.push(resolve))
+  /** Throws into the generator; gives what it yields next. Waits until those before it have been answered, and those after it wait for it. */
+  throw(error: unknown, owner: object): Promise<Item> {
+    const before = this.#turn ?? (this.#waiters.length > 0 ? this.#untilAnswered() : resolved)
+    return this.#inTurn(before, () => this.#throwNow(error, owner))
+  }
+
+  #inTurn(before: Promise<void>, action: () => Promise<Item>): Promise<Item> {
+    const item = before.then(action)
+    const over = item.then(ignore, ignore).then(() => {
+      if (this.#turn === over) this.#turn = undefined
+    })
+    this.#turn = over
+    return item
+  }
+
+  async #throwNow(error: unknown, owner: object): Promise<Item> {
+    while (this.#waiters.length > 0) await this.#untilAnswered()
     if (this.#call === undefined) this.#ended = true
     if (this.#ended) throw error
     this.#discard()
@@ -136,7 +157,10 @@ export class Stream implements CallStream {
     }
     return item
   }
-  readonly #afterWaiters: (() => void)[] = []
+
+  #untilAnswered(): Promise<void> {
+    return new Promise((resolve) => this.#afterWaiters.push(resolve))
+  }
 
   /** An item came. */
   item(value: unknown): void {
@@ -158,6 +182,7 @@ export class Stream implements CallStream {
 
   /** An item came that JavaScript cannot hold. */
   itemFailed(makeError: MakeError): void {
+    if (this.#throws > 0) this.#asked += 1
     if (this.#closing || this.#throws > 0) return
     this.#closing = true
     this.#sendClose()
@@ -308,6 +333,10 @@ export class Stream implements CallStream {
     if (environment.attached) environment.port.hold(0)
   }
 }
+
+const resolved = Promise.resolve()
+
+function ignore(): void {}
 
 /** The boundary of a stack without frames. */
 function nobody(): void {}

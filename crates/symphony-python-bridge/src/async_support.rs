@@ -153,7 +153,7 @@ impl Job {
 
     /// Why it need not begin, if it was cancelled while it was on its way from one thread to another.
     fn cancelled(&self) -> Option<Failure> {
-        let cancelled = self.channel().is_cancelled(self.header.request);
+        let cancelled = self.channel().is_closed() || self.channel().is_cancelled(self.header.request);
         cancelled.then(|| BridgeError::new(ErrorCode::Cancelled, "the call was cancelled before it began").into())
     }
 

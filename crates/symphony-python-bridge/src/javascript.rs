@@ -29,7 +29,7 @@ pub(crate) use objects::{held_count, object_for};
 pub(crate) use patience::set_limit as set_callback_timeout;
 pub(crate) use question::Questions;
 pub use question::{Answer, Question};
-pub(crate) use settlement::Settlements;
+pub(crate) use settlement::{Settlements, wake_interrupted};
 pub(crate) use thrown::{thrown, thrown_exception};
 
 /// Puts the classes into the compiled module.

@@ -20,10 +20,14 @@ class _Block:
         self.entered = loop.create_future()
         self.left = loop.create_future()
         self.task = loop.create_task(self._run(manager))
+        _under_way.add(self)
 
     async def _run(self, manager: Any) -> None:
         try:
             async with manager as value:
+                if self.entered.cancelled():
+                    # Whoever wanted to enter has given up.
+                    raise asyncio.CancelledError
                 self.entered.set_result(value)
                 error = await self.left
                 if error is not None:
@@ -35,7 +39,12 @@ class _Block:
             if self.entered.done():
                 raise
             self.entered.set_exception(error)
+        finally:
+            _under_way.discard(self)
 
+
+# The loop holds tasks weakly.
+_under_way: set[_Block] = set()
 
 # By the manager's identity; a manager may be entered several times.
 _blocks: dict[int, list[_Block]] = {}
@@ -44,7 +53,14 @@ _blocks: dict[int, list[_Block]] = {}
 async def enter(manager: Any, managers: list[Any]) -> Any:
     """Enters; ``managers`` is the list of what the thread of the caller is inside of."""
     block = _Block(manager)
-    value = await block.entered
+    try:
+        value = await asyncio.shield(block.entered)
+    except asyncio.CancelledError:
+        if not block.entered.done():
+            block.entered.cancel()
+            block.task.cancel()
+            await asyncio.wait([block.task])
+        raise
     _blocks.setdefault(id(manager), []).append(block)
     managers.append(manager)
     return value
@@ -61,7 +77,7 @@ async def leave(manager: Any, error: BaseException | None) -> bool:
     block = blocks.pop()
     if not blocks:
         del _blocks[id(manager)]
-    if not block.task.done():
+    if not block.left.done():
         block.left.set_result(error)
     try:
         await block.task

@@ -28,7 +28,7 @@ def run() -> None:
     _loop, ending = _new_loop(_start.event_loop)
     asyncio.set_event_loop(_loop)
     _native.loop_tasks(_loop, asyncio.Task)
-    while not _stop_ordered:
+    while not _stop_ordered and not _loop.is_closed():
         try:
             # Also when it was the program that stopped the loop: it is not the program's.
             _loop.run_forever()
@@ -37,7 +37,8 @@ def run() -> None:
             _report(problem)
     ending()
     _native.loop_closed()
-    _end(_loop)
+    if not _loop.is_closed():
+        _end(_loop)
 
 
 def _stop() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from time import monotonic
 
 from symphony_bridge._native import JsProxy
 
@@ -21,6 +22,17 @@ STEP = 8
 ASYNC_ITERATE = 10
 ASYNC_STEP = 11
 END_STREAM = 12
+
+
+def wait_for(outcome: Outcome, timeout: float | None = None) -> None:
+    """Waits on this thread, at most so many seconds. Between two looks Python raises what it has to, such as a cancellation."""
+    if timeout is None or timeout != timeout:
+        while not outcome.wait(timeout):
+            pass
+        return
+    deadline = monotonic() + timeout
+    while not outcome.wait(max(0.0, deadline - monotonic()), timeout):
+        pass
 
 
 class Waiter:
@@ -95,7 +107,7 @@ class JsPromise(JsProxy):
             RuntimeError: on JavaScript's own thread, where a promise cannot settle before the call is over; and if the environment
                 of the promise has ended.
         """
-        self._settlement.wait(timeout)
+        wait_for(self._settlement, timeout)
         return self._settlement.take()
 
     def done(self) -> bool:
@@ -337,7 +349,7 @@ class AsyncItems:
     def next_blocking(self) -> Any:
         """The next item for a thread that may wait."""
         if self._iterator is None:
-            self._open().wait()
+            wait_for(self._open())
             self._take()
         iterator = self._iterator
         assert iterator is not None
@@ -345,7 +357,7 @@ class AsyncItems:
             raise StopAsyncIteration
         outcome = iterator._request()
         try:
-            outcome.wait()
+            wait_for(outcome)
         except BaseException:
             iterator._orphans.append(outcome)
             raise

@@ -21,7 +21,7 @@ class Recorder:
 
 def test_enters_and_leaves_without_an_error():
     manager = Recorder()
-    assert enter(manager) == "value"
+    assert enter(manager, False) == "value"
     assert leave(manager, None) is False
     assert manager.seen == (None, None, None)
 
@@ -44,4 +44,4 @@ def test_a_javascript_error_is_seen_as_a_jserror_with_a_traceback():
 @pytest.mark.parametrize("kind", [int, type("Async", (), {"__aenter__": None, "__aexit__": None})])
 def test_what_is_no_context_manager_is_refused(kind):
     with pytest.raises(TypeError, match="expected a context manager"):
-        enter(kind())
+        enter(kind(), False)

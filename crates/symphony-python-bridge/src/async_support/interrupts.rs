@@ -15,6 +15,7 @@ use super::awaiting::Key;
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, ThreadState};
 use crate::interpreter;
+use crate::javascript;
 use crate::runtime::{self, Function};
 
 unsafe extern "C" {
@@ -131,5 +132,6 @@ fn raise_in(py: Python<'_>, key: Key) {
     if let Some(thread) = thread {
         // SAFETY: attached; the class is a live exception class, of which the function takes a reference.
         unsafe { ffi::PyThreadState_SetAsyncExc(thread, class.as_ptr()) };
+        javascript::wake_interrupted();
     }
 }

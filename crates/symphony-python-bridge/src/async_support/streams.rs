@@ -205,11 +205,7 @@ pub(super) fn run(
             });
             let Some(wish) = wish else { return Ok(()) };
             let job = resting.as_ref().expect("it does not rest");
-            if matches!(wish, Wish::Close) {
-                // What cleans up comes to its end, whoever calls the stream off meanwhile.
-                interruptible.shield(py);
-            }
-            if !step(py, job, &iterator, wish, writer)? {
+            if !step(py, job, &control, &interruptible, &iterator, wish, writer)? {
                 return Ok(());
             }
         }
@@ -278,6 +274,8 @@ fn begin(
 fn step(
     py: Python<'_>,
     job: &Job,
+    control: &Control,
+    interruptible: &Interruptible,
     iterator: &Bound<'_, PyAny>,
     wish: Wish,
     writer: &mut Writer,
@@ -294,7 +292,7 @@ fn step(
             item
         }
         Wish::Close => {
-            close(job, iterator)?;
+            close(control, interruptible, iterator)?;
             None
         }
         Wish::Throw(exception) => {
@@ -314,12 +312,12 @@ fn step(
     let handed = emit(job, item, writer);
     if handed.as_ref().is_ok_and(|wanted| !wanted) {
         // The environment has ended.
-        close(job, iterator)?;
+        close(control, interruptible, iterator)?;
         return Ok(false);
     }
     if let Err(failure) = handed {
         // Leaving a loop early closes the generator, also when it is a conversion that ends it.
-        if let Err(error) = close(job, iterator) {
+        if let Err(error) = close(control, interruptible, iterator) {
             drop(error);
         }
         return Err(failure);
@@ -327,17 +325,13 @@ fn step(
     Ok(true)
 }
 
-/// Closes an iterator that nobody else has.
-fn close(job: &Job, iterator: &Bound<'_, PyAny>) -> Result<(), Failure> {
-    let lent = job
-        .channel()
-        .stream(job.header.request)
-        .is_some_and(|control| control.lent.load(Ordering::Relaxed));
-    if lent {
-        Ok(())
-    } else {
-        operation::close(iterator).map(drop)
+/// Closes an iterator that nobody else has. What cleans up comes to its end, whoever calls the stream off meanwhile.
+fn close(control: &Control, interruptible: &Interruptible, iterator: &Bound<'_, PyAny>) -> Result<(), Failure> {
+    if control.lent.load(Ordering::Relaxed) {
+        return Ok(());
     }
+    interruptible.shield(iterator.py());
+    operation::close(iterator).map(drop)
 }
 
 /// Hands over an item; whether anybody wants it.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -31,7 +31,8 @@ pub(crate) struct Outcome {
 
 enum Known {
     Value(Py<PyAny>),
-    Raised(PyErr),
+    /// With the traceback that it had: raising it adds to that, and each of those who wait raises it anew.
+    Raised(Py<PyBaseException>, Option<Py<PyAny>>),
 }
 
 impl Outcome {
@@ -84,10 +85,21 @@ impl Outcome {
     }
 
     fn remembered<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
-        match self.known().as_ref()? {
-            Known::Value(value) => Some(Ok(value.bind(py).clone())),
-            Known::Raised(error) => Some(Err(error.clone_ref(py))),
-        }
+        let (exception, traceback) = match self.known().as_ref()? {
+            Known::Value(value) => return Some(Ok(value.bind(py).clone())),
+            Known::Raised(exception, traceback) => (
+                exception.clone_ref(py),
+                traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
+            ),
+        };
+        // Without the lock: the frames of the last time may be freed now.
+        let exception = exception.into_bound(py).into_any();
+        Some(Err(
+            match exception.setattr(pyo3::intern!(py, "__traceback__"), traceback) {
+                Ok(()) => PyErr::from_value(exception),
+                Err(error) => error,
+            },
+        ))
     }
 }
 
@@ -109,9 +121,10 @@ impl Outcome {
         self.settlement.unwatch(waiter);
     }
 
-    /// Waits until it is known, at most so many seconds.
-    #[pyo3(signature = (timeout=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+    /// Waits until it is known, at most so many seconds. `False` if it has to be asked again: Python may have to raise something.
+    /// `whole` is what the time limit was at first.
+    #[pyo3(signature = (timeout=None, whole=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>, whole: Option<f64>) -> PyResult<bool> {
         let limit = match timeout {
             None => None,
             Some(seconds) if seconds.is_nan() => return Err(PyValueError::new_err("the timeout is not a number")),
@@ -120,10 +133,10 @@ impl Outcome {
         };
         self.want()?;
         match py.detach(|| self.settlement.wait(&self.channel, limit)) {
-            Ok(()) => Ok(()),
+            Ok(settled) => Ok(settled),
             Err(Unsettled::TimedOut) => Err(PyTimeoutError::new_err(format!(
                 "the promise has not settled in {} seconds",
-                timeout.unwrap_or_default()
+                whole.or(timeout).unwrap_or_default()
             ))),
             Err(Unsettled::Overdue) => Err(patience::overdue(py, &self.channel)),
         }
@@ -141,7 +154,10 @@ impl Outcome {
         let read = match question::read_answer(py, &self.channel, &settled.bytes) {
             Ok(question::Outcome::Value(value)) => Known::Value(value.unbind()),
             Ok(question::Outcome::Missing) => Known::Value(py.NotImplemented()),
-            Err(error) => Known::Raised(error),
+            Err(error) => {
+                let traceback = error.traceback(py).map(|traceback| traceback.into_any().unbind());
+                Known::Raised(error.into_value(py), traceback)
+            }
         };
         // Another thread may have read it meanwhile, and everybody gets the same.
         let surplus = {
@@ -168,7 +184,11 @@ impl Outcome {
         };
         match known.as_ref() {
             Some(Known::Value(value)) => visit.call(value),
-            _ => Ok(()),
+            Some(Known::Raised(exception, traceback)) => {
+                visit.call(exception)?;
+                traceback.as_ref().map_or(Ok(()), |traceback| visit.call(traceback))
+            }
+            None => Ok(()),
         }
     }
 }

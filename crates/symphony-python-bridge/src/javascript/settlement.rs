@@ -4,7 +4,7 @@
 //! decodes them itself. An event loop of asyncio's is called by `py-settle`, a thread that exists from the first such call on,
 //! because that needs the GIL.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -121,12 +121,17 @@ impl Settlement {
         drop(removed);
     }
 
-    /// Waits, without the GIL.
-    pub(super) fn wait(&self, channel: &Channel, limit: Option<Duration>) -> Result<(), Unsettled> {
+    /// Waits, without the GIL; `false` if some thread was interrupted meanwhile, perhaps this one.
+    pub(super) fn wait(self: &Arc<Self>, channel: &Channel, limit: Option<Duration>) -> Result<bool, Unsettled> {
+        let _waiting = Waiting::register(self);
+        let interruptions = INTERRUPTIONS.load(Ordering::Acquire);
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut patience = Patience::new(channel);
         let mut state = self.lock();
         while matches!(state.stage, Stage::Pending) {
+            if INTERRUPTIONS.load(Ordering::Acquire) != interruptions {
+                return Ok(false);
+            }
             let mut left = patience.left(channel).ok_or(Unsettled::Overdue)?;
             if let Some(end) = end {
                 left = left.min(end.saturating_duration_since(Instant::now()));
@@ -137,7 +142,7 @@ impl Settlement {
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn settle(&self, outcome: Stage) {
@@ -313,4 +318,41 @@ fn serve() {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often a thread was interrupted.
+static INTERRUPTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// The settlements by which threads wait.
+static WAITED_FOR: Mutex<Vec<Arc<Settlement>>> = Mutex::new(Vec::new());
+
+/// A thread waits by a settlement.
+struct Waiting<'a>(&'a Arc<Settlement>);
+
+impl<'a> Waiting<'a> {
+    fn register(settlement: &'a Arc<Settlement>) -> Self {
+        let mut all = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(Arc::clone(settlement));
+        Self(settlement)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut all = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = all.iter().position(|one| Arc::ptr_eq(one, self.0)) {
+            all.swap_remove(place);
+        }
+    }
+}
+
+/// An exception was set for a thread, which raises it as soon as it runs Python: those that wait have a look.
+pub(crate) fn wake_interrupted() {
+    INTERRUPTIONS.fetch_add(1, Ordering::AcqRel);
+    let all = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for settlement in all {
+        // Under the lock, so that it is not between its look and its wait.
+        let _state = settlement.lock();
+        settlement.changed.notify_all();
+    }
 }
