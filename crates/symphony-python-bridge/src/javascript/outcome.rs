@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTraceback;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::objects::Reference;
@@ -31,7 +32,33 @@ pub(crate) struct Outcome {
 
 enum Known {
     Value(Py<PyAny>),
-    Raised(PyErr),
+    /// The exception itself, for the garbage collector has to see it: once it was raised, its traceback refers to whoever awaited, and
+    /// that to the promise.
+    Raised {
+        exception: Py<PyBaseException>,
+        /// Its traceback before it was raised here.
+        traceback: Option<Py<PyTraceback>>,
+    },
+}
+
+impl Known {
+    fn raised(py: Python<'_>, error: PyErr) -> Self {
+        let traceback = error.traceback(py).map(Bound::unbind);
+        Self::Raised {
+            exception: error.into_value(py),
+            traceback,
+        }
+    }
+
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Value(value) => Self::Value(value.clone_ref(py)),
+            Self::Raised { exception, traceback } => Self::Raised {
+                exception: exception.clone_ref(py),
+                traceback: traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
+            },
+        }
+    }
 }
 
 impl Outcome {
@@ -84,10 +111,17 @@ impl Outcome {
     }
 
     fn remembered<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
-        match self.known().as_ref()? {
-            Known::Value(value) => Some(Ok(value.bind(py).clone())),
-            Known::Raised(error) => Some(Err(error.clone_ref(py))),
-        }
+        let known = self.known().as_ref()?.clone_ref(py);
+        // Not under the lock: taking a traceback away may run whatever its frames keep alive.
+        Some(match known {
+            Known::Value(value) => Ok(value.into_bound(py)),
+            Known::Raised { exception, traceback } => {
+                let error = PyErr::from_value(exception.into_bound(py).into_any());
+                // As asyncio's futures do: it would grow with each who awaits.
+                error.set_traceback(py, traceback.map(|traceback| traceback.into_bound(py)));
+                Err(error)
+            }
+        })
     }
 }
 
@@ -141,7 +175,7 @@ impl Outcome {
         let read = match question::read_answer(py, &self.channel, &settled.bytes) {
             Ok(question::Outcome::Value(value)) => Known::Value(value.unbind()),
             Ok(question::Outcome::Missing) => Known::Value(py.NotImplemented()),
-            Err(error) => Known::Raised(error),
+            Err(error) => Known::raised(py, error),
         };
         // Another thread may have read it meanwhile, and everybody gets the same.
         let surplus = {
@@ -168,7 +202,11 @@ impl Outcome {
         };
         match known.as_ref() {
             Some(Known::Value(value)) => visit.call(value),
-            _ => Ok(()),
+            Some(Known::Raised { exception, traceback }) => {
+                visit.call(exception)?;
+                visit.call(traceback)
+            }
+            None => Ok(()),
         }
     }
 }
