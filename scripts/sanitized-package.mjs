@@ -21,6 +21,9 @@ const addressOptions = {
   allocator_may_return_null: 1,
   // Freed memory is kept apart for a while, so that its use shows; no more of it, for the soak looks at the growth of the process.
   quarantine_size_mb: 64,
+  // Python and Node are not instrumented: what they read of freed memory is this, and as an address it is a crash.
+  max_free_fill_size: 4096,
+  free_fill_byte: 0xdd,
   // Each new stack is kept for ever, and those through compiled JavaScript never repeat. `ASAN_OPTIONS=malloc_context_size=30` shows more.
   malloc_context_size: 4,
   exitcode: 99,

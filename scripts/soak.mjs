@@ -2,7 +2,7 @@
 //   node scripts/soak.mjs [--sanitize] [--seconds 60] [--seed 1]
 import { join } from 'node:path'
 import { attempt, step } from './command.mjs'
-import { environmentFolder, root, run } from './project.mjs'
+import { environmentFolder, root, run, Stop } from './project.mjs'
 import { buildSanitizedPackage, sanitizedEnvironment } from './sanitized-package.mjs'
 import { setUp } from './set-up.mjs'
 
@@ -14,7 +14,8 @@ await run((args) => {
   const sanitize = passed.length < args.length
   const folder = sanitize ? buildSanitizedPackage() : root
   step(sanitize ? 'The soak, under AddressSanitizer' : 'The soak')
-  return attempt(process.execPath, ['--expose-gc', join(folder, program), ...passed], {
+  const status = attempt(process.execPath, ['--expose-gc', join(folder, program), ...passed], {
     environment: { VIRTUAL_ENV: environmentFolder, ...(sanitize && sanitizedEnvironment()) },
   })
+  if (status !== 0) throw new Stop(`the soak failed (${status})`)
 })

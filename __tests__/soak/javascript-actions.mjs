@@ -1,6 +1,7 @@
 // What the soak passes to Python that does something there: callbacks, promises, iterables, streams. As in actions.mjs, whose weights are
 // here for these.
 import assert from 'node:assert/strict'
+import { Blob } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isBridgeError, kw } from 'symphony-python-bridge'
