@@ -258,6 +258,35 @@ test('a rejection that Python drops without a look ends nobody, and one that nob
   expect(end.code).toBe(1)
 })
 
+test('rejected promises are let go after they were awaited', async () => {
+  // Their exceptions have tracebacks, which refer to whoever awaited, and so to the promises.
+  const end = await runProgram(
+    `
+    const { python } = require('symphony-python-bridge')
+    async function main() {
+      await python.start({ paths: [${JSON.stringify(fixtures)}] })
+      const module = await python.import('javascript_promises')
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const reject = () => turn().then(() => Promise.reject(new RangeError('too far')))
+      for (const name of ['awaited', 'run', 'run_in_thread', 'result']) await module.$get(name)(reject()).catch(() => {})
+      while ((await module.held()) > 0) { globalThis.gc(); await turn() }
+      console.log('let go')
+    }
+    main()`,
+    { node: ['--expose-gc'] },
+  )
+  expect(end).toMatchObject({ stdout: 'let go\n', stderr: '' })
+})
+
+test('the traceback of a rejection has those who awaited it last, and no others', async () => {
+  expect(
+    await later.tracebacks(
+      turn().then(() => Promise.reject(new RangeError('too far'))),
+      5,
+    ),
+  ).toEqual([2, 2, 2, 2, 2])
+})
+
 test('promises are collected on both sides, looked at or not', async () => {
   const end = await runProgram(
     `

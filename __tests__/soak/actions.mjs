@@ -4,6 +4,8 @@
 // behind but what the garbage collector takes. It may run on the main thread or in a worker that is terminated in the middle of it.
 import assert from 'node:assert/strict'
 import { isBridgeError, isPythonError, kw, python } from 'symphony-python-bridge'
+import * as javascript from './javascript-actions.mjs'
+import * as ofPython from './python-actions.mjs'
 
 /** How often each is chosen. */
 export const weights = {
@@ -34,6 +36,8 @@ export const weights = {
   pythonGarbage: 0.2,
   garbage: 0.3,
   pause: 1,
+  ...javascript.weights,
+  ...ofPython.weights,
 }
 
 const many = (count, make) => Promise.all(Array.from({ length: count }, (_, index) => make(index)))
@@ -276,6 +280,9 @@ export const actions = {
   pause(_ns, random) {
     return new Promise((resolve) => setTimeout(resolve, random.integer(10)))
   },
+
+  ...javascript.actions,
+  ...ofPython.actions,
 }
 
 /** Does one thing; gives its name. What fails says what it was. */

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import io  # noqa: F401 - the soak makes files of it
+import sys
 import threading
 import time
 
@@ -40,6 +42,16 @@ class Manager:
     def __exit__(self, kind, error, traceback):
         self.errors.append(kind and kind.__name__)
         return self.swallows
+
+
+class AsyncManager(Manager):
+    async def __aenter__(self):
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *error):
+        await asyncio.sleep(0)
+        return self.__exit__(*error)
 
 
 def echo(value):
@@ -118,6 +130,157 @@ async def stream(start):
             start -= 1
     finally:
         await asyncio.sleep(0)
+
+
+def stubborn(count):
+    """Counts up, and survives what is thrown into it, unless that is a ValueError."""
+    for number in range(count):
+        try:
+            yield number
+        except ValueError:
+            raise
+        except Exception as error:
+            yield type(error).__name__
+
+
+async def stubborn_async(count):
+    for number in range(count):
+        try:
+            await asyncio.sleep(0)
+            yield number
+        except ValueError:
+            raise
+        except Exception as error:
+            yield type(error).__name__
+
+
+def blocks(count):
+    for number in range(count):
+        yield bytes([number % 256]) * 1000
+
+
+async def blocks_async(count):
+    for block in blocks(count):
+        await asyncio.sleep(0)
+        yield block
+
+
+def print_lines(text, count):
+    for number in range(count):
+        print(text, number)
+    if count > 0:
+        thread = threading.Thread(target=print, args=(f"thread of {text}",), kwargs={"file": sys.stderr})
+        thread.start()
+        thread.join()
+
+
+async def print_lines_later(text, count):
+    for number in range(count):
+        await asyncio.sleep(0)
+        print(text, number)
+
+
+def ident():
+    return threading.get_ident()
+
+
+async def ident_later():
+    return threading.get_ident()
+
+
+def fold(function, count):
+    """The sum of the numbers below `count`, added by `function`."""
+    total = 0
+    for number in range(count):
+        total = function(total, number)
+    return total
+
+
+def ask_named(function, **named):
+    return function(**named)
+
+
+async def awaited(value):
+    return await value
+
+
+def awaited_in_thread(value):
+    return asyncio.run(awaited(value))
+
+
+def result(value):
+    return value.result(timeout=60)
+
+
+async def awaited_call(function, *args):
+    return await function(*args)
+
+
+async def dropped_tasks(value, count):
+    """Tasks that await, and are cancelled in the middle of it; what the value is."""
+    tasks = [asyncio.ensure_future(awaited(value)) for _ in range(count)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return type(value).__name__
+
+
+async def gather(function, count):
+    return await asyncio.gather(*(function(number) for number in range(count)))
+
+
+def gather_in_thread(function, count):
+    return asyncio.run(gather(function, count))
+
+
+def items(value):
+    return list(value)
+
+
+def take(value, count):
+    """Takes some items and leaves the rest."""
+    taken = []
+    for item in value:
+        taken.append(item)
+        if len(taken) == count:
+            break
+    return taken
+
+
+async def take_async(value, count):
+    taken = []
+    async for item in value:
+        taken.append(item)
+        if len(taken) == count:
+            break
+    return taken
+
+
+def take_async_in_thread(value, count):
+    return asyncio.run(take_async(value, count))
+
+
+def throw_into(generator):
+    """Gives what comes back."""
+    next(generator)
+    try:
+        return generator.throw(ValueError("on purpose"))
+    except ValueError as error:
+        # V8's generators keep what was thrown into them, and the traceback has the generator: a circle through both languages.
+        error.__traceback__ = None
+        return str(error)
+
+
+def read(stream, count=-1):
+    return stream.read(count)
+
+
+async def count_bytes(stream):
+    total = 0
+    async for chunk in stream:
+        total += len(chunk)
+    return total
 
 
 def collect():

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTraceback;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::objects::Reference;
@@ -31,8 +32,33 @@ pub(crate) struct Outcome {
 
 enum Known {
     Value(Py<PyAny>),
-    /// With the traceback that it had: raising it adds to that, and each of those who wait raises it anew.
-    Raised(Py<PyBaseException>, Option<Py<PyAny>>),
+    /// The exception itself, for the garbage collector has to see it: once it was raised, its traceback refers to whoever awaited, and
+    /// that to the promise.
+    Raised {
+        exception: Py<PyBaseException>,
+        /// Its traceback before it was raised here.
+        traceback: Option<Py<PyTraceback>>,
+    },
+}
+
+impl Known {
+    fn raised(py: Python<'_>, error: PyErr) -> Self {
+        let traceback = error.traceback(py).map(Bound::unbind);
+        Self::Raised {
+            exception: error.into_value(py),
+            traceback,
+        }
+    }
+
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Value(value) => Self::Value(value.clone_ref(py)),
+            Self::Raised { exception, traceback } => Self::Raised {
+                exception: exception.clone_ref(py),
+                traceback: traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
+            },
+        }
+    }
 }
 
 impl Outcome {
@@ -85,21 +111,17 @@ impl Outcome {
     }
 
     fn remembered<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
-        let (exception, traceback) = match self.known().as_ref()? {
-            Known::Value(value) => return Some(Ok(value.bind(py).clone())),
-            Known::Raised(exception, traceback) => (
-                exception.clone_ref(py),
-                traceback.as_ref().map(|traceback| traceback.clone_ref(py)),
-            ),
-        };
-        // Without the lock: the frames of the last time may be freed now.
-        let exception = exception.into_bound(py).into_any();
-        Some(Err(
-            match exception.setattr(pyo3::intern!(py, "__traceback__"), traceback) {
-                Ok(()) => PyErr::from_value(exception),
-                Err(error) => error,
-            },
-        ))
+        let known = self.known().as_ref()?.clone_ref(py);
+        // Not under the lock: taking a traceback away may run whatever its frames keep alive.
+        Some(match known {
+            Known::Value(value) => Ok(value.into_bound(py)),
+            Known::Raised { exception, traceback } => {
+                let error = PyErr::from_value(exception.into_bound(py).into_any());
+                // As asyncio's futures do: it would grow with each who awaits.
+                error.set_traceback(py, traceback.map(|traceback| traceback.into_bound(py)));
+                Err(error)
+            }
+        })
     }
 }
 
@@ -154,10 +176,7 @@ impl Outcome {
         let read = match question::read_answer(py, &self.channel, &settled.bytes) {
             Ok(question::Outcome::Value(value)) => Known::Value(value.unbind()),
             Ok(question::Outcome::Missing) => Known::Value(py.NotImplemented()),
-            Err(error) => {
-                let traceback = error.traceback(py).map(|traceback| traceback.into_any().unbind());
-                Known::Raised(error.into_value(py), traceback)
-            }
+            Err(error) => Known::raised(py, error),
         };
         // Another thread may have read it meanwhile, and everybody gets the same.
         let surplus = {
@@ -184,9 +203,9 @@ impl Outcome {
         };
         match known.as_ref() {
             Some(Known::Value(value)) => visit.call(value),
-            Some(Known::Raised(exception, traceback)) => {
+            Some(Known::Raised { exception, traceback }) => {
                 visit.call(exception)?;
-                traceback.as_ref().map_or(Ok(()), |traceback| visit.call(traceback))
+                visit.call(traceback)
             }
             None => Ok(()),
         }
