@@ -24,6 +24,9 @@ class _Block:
     async def _run(self, manager: Any) -> None:
         try:
             async with manager as value:
+                if self.entered.cancelled():
+                    # Whoever wanted it has gone in the meantime.
+                    raise asyncio.CancelledError
                 self.entered.set_result(value)
                 error = await self.left
                 if error is not None:
@@ -44,7 +47,12 @@ _blocks: dict[int, list[_Block]] = {}
 async def enter(manager: Any, managers: list[Any]) -> Any:
     """Enters; ``managers`` is the list of what the thread of the caller is inside of."""
     block = _Block(manager)
-    value = await block.entered
+    try:
+        value = await block.entered
+    except asyncio.CancelledError:
+        # Entered or not: nobody will leave it.
+        block.task.cancel()
+        raise
     _blocks.setdefault(id(manager), []).append(block)
     managers.append(manager)
     return value
