@@ -126,6 +126,10 @@ describe('with an asynchronous context manager', () => {
     expect(await manager.events.__len__()).toBe(4)
   })
 
+  test.each([0, 1])('is left if whoever enters is cancelled just then (%d)', async (pauses) => {
+    expect(await asynchronous.enter_cancelled(pauses)).toEqual(['enter', 'CancelledError'])
+  })
+
   test('is refused by withSync', () => {
     expect(() => python.withSync(asynchronous.$sync.AsyncManager(), () => 1)).toThrow('asynchronous context manager')
   })

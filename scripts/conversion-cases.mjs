@@ -233,7 +233,7 @@ export const fromJavaScript = {
     '({ then(resolve) { resolve(1) }, __proto__: { isQuery: true } })',
     '[1, 2].values()',
     'new URLSearchParams("a=1")',
-    '({ *[Symbol.iterator]() { yield 1 } })',
+    'new (class Rows { *[Symbol.iterator]() { yield 1 } })()',
     '(async function* () { yield 1 })()',
     'new Blob(["text"]).stream()',
   ],

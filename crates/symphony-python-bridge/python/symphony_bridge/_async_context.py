@@ -54,12 +54,10 @@ async def enter(manager: Any, managers: list[Any]) -> Any:
     """Enters; ``managers`` is the list of what the thread of the caller is inside of."""
     block = _Block(manager)
     try:
-        value = await asyncio.shield(block.entered)
+        value = await block.entered
     except asyncio.CancelledError:
-        if not block.entered.done():
-            block.entered.cancel()
-            block.task.cancel()
-            await asyncio.wait([block.task])
+        # Entered or not: nobody will leave it.
+        block.task.cancel()
         raise
     _blocks.setdefault(id(manager), []).append(block)
     managers.append(manager)
