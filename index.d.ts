@@ -886,7 +886,7 @@ export interface CallOptions extends RunOptions, ConvertOptions {
   /**
    * How many items a Python generator may make ahead while JavaScript iterates over it with `for await`. With 0 it runs only when
    * the next item is asked for. `timeout` is about each item there, and `signal` about the whole loop.
-   * @default 64; 0 for an iterator that is no generator, with which others may go on after the loop
+   * @default 64, or 256 while the items are small (64 bytes); 0 for an iterator that is no generator, with which others may go on after the loop
    */
   readonly highWaterMark?: number | undefined
 }

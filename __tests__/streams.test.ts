@@ -224,7 +224,7 @@ test.each(['items', 'plain_items'])('leaving %s does not cut off what cleans up'
 test('a stream goes on and on after a throw', async () => {
   for (const name of ['items', 'async_items']) {
     const source = await asyncio.Source<Handle>()
-    const items = source.$get(name)(1000).$iter()
+    const items = source.$get(name)(100_000).$iter()
     for (let round = 0; round < 5; round++) {
       await items.next()
       const error: unknown = await asyncio.fail('thrown').catch((error: unknown) => error)
@@ -286,7 +286,7 @@ test('throws wait for each other, and items for throws', async () => {
   for (const name of ['items', 'async_items']) {
     for (const highWaterMark of [0, 64]) {
       const source = await asyncio.Source<Handle>()
-      const items = source.$get(name).$with({ highWaterMark })(1000).$iter()
+      const items = source.$get(name).$with({ highWaterMark })(100_000).$iter()
       const error = async (text: string): Promise<unknown> => asyncio.fail(text).catch((error: unknown) => error)
       const [first, second] = await Promise.all([error('a'), error('b')])
       const steps = [items.next(), items.throw!(first), items.next(), items.throw!(second), items.next()]

@@ -46,7 +46,7 @@ export interface CallQueue {
 
 /** Who gets the items of a call that is a stream. */
 export interface CallStream {
-  item(value: unknown): void
+  item(value: unknown, bytes: number): void
   itemFailed(makeError: MakeError): void
   thrown(): void
   exact(): void

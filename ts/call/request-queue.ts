@@ -204,7 +204,7 @@ class RequestQueue implements CallQueue {
       stream.itemFailed((boundary) => withStackFrom(error as Error, boundary))
       return
     }
-    stream.item(item)
+    stream.item(item, end - start)
   }
 
   /** With what the core says; that the call was cancelled is told in the words of who wanted that. */

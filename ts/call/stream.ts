@@ -13,8 +13,12 @@ type Item = IteratorResult<unknown, void>
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
-/** As many items as Python may be ahead unless the program says otherwise: enough to hide the way between the threads. */
+/** As many items as Python may be ahead unless the program says otherwise. */
 const defaultAhead = 64
+/** The same of small items: as many as hide the way between the threads, which takes longer than making and reading them. */
+const smallAhead = 256
+/** What a small item takes in a message, in bytes. */
+const smallItem = 64
 
 /** Whoever waits for an item. */
 interface Waiter {
@@ -162,8 +166,9 @@ export class Stream implements CallStream {
     return new Promise((resolve) => this.#afterWaiters.push(resolve))
   }
 
-  /** An item came. */
-  item(value: unknown): void {
+  /** An item came, which took so many bytes. */
+  item(value: unknown, bytes: number): void {
+    if (this.#aheadByDefault && this.#ahead > 0) this.#ahead = bytes <= smallItem ? smallAhead : defaultAhead
     if (this.#closing) return
     if (this.#throws > 0) {
       this.#asked += 1
