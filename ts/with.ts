@@ -4,7 +4,7 @@ import { Operation } from './call/operation'
 import { checkedOptions, referenceRules } from './call/options'
 import { SessionScope, type CallContext } from './call/scope'
 import { operateSync } from './call/sync-call'
-import { hasState } from './call/subject'
+import { handleBehind, hasState } from './call/subject'
 import { sessionClosed } from './call/thread'
 import { isThenable } from './call/thenable'
 import { BridgeError } from './errors/bridge-error'
@@ -71,7 +71,7 @@ async function enterAndExit(
 ): Promise<unknown> {
   // As a handle first: if it cannot be converted, it has been entered all the same and is to be left.
   const context = block.with(checkedOptions({ returns: 'ref' }))
-  const entered = enteredState(await context.start(Operation.enter, state, [], [true]).promise)
+  const entered = handleBehind(await context.start(Operation.enter, state, [], [true]).promise).state
   let result: unknown
   try {
     result = await body(arrived(entered, await block.start(Operation.value, entered).promise))
@@ -100,7 +100,7 @@ export function withContextSync(manager: unknown, body: (value: unknown) => unkn
 }
 
 function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown): unknown {
-  const entered = enteredState(operateSync(state, Operation.enter, [], undefined, referenceRules))
+  const entered = handleBehind(operateSync(state, Operation.enter, [], undefined, referenceRules)).state
   let result: unknown
   try {
     result = body(arrived(entered, operateSync(entered, Operation.value)))
@@ -124,12 +124,6 @@ function arrived(entered: HandleState, value: unknown): unknown {
   const handler = handlerOf(value)
   if (!hasState(handler) || handler.state !== entered) entered.dispose()
   return value
-}
-
-function enteredState(entered: unknown): HandleState {
-  const handler = handlerOf(entered)
-  if (!hasState(handler)) throw new TypeError('what was asked for as a handle is always one')
-  return handler.state
 }
 
 /** A handle as it is; what a path or call stands for, as an object. */

@@ -8,7 +8,7 @@ import type { ReadableOptions } from '../types/options'
 import { AsyncItems } from './async-items'
 import { Operation } from './operation'
 import { checkedOptions, checkNames } from './options'
-import { hasState } from './subject'
+import { handleBehind } from './subject'
 
 const defaultChunkSize = 64 * 1024
 const optionNames: ReadonlySet<string> = new Set(['chunkSize', 'autoClose'])
@@ -33,27 +33,22 @@ async function* chunks(
 ): AsyncGenerator<string | Uint8Array, void> {
   const { context } = source
   const byReference = context.with(checkedOptions({ returns: 'ref' }, context.options))
-  const object = handlerOf(await source.start(Operation.value, [], undefined, byReference).promise)
-  if (!hasState(object)) throw new TypeError('what was asked for as a handle is always one')
+  const object = handleBehind(await source.start(Operation.value, [], undefined, byReference).promise)
   const { state } = object
-  const start = (...request: [operation: 1 | 7 | 17, steps?: readonly string[], args?: readonly unknown[]]) => {
-    const [operation, steps = [], args = []] = request
-    return context.start(operation, state, steps, args).promise
-  }
-  if ((await start(Operation.hasAttribute, [], ['read'])) !== true) {
+  if ((await context.start(Operation.hasAttribute, state, [], ['read']).promise) !== true) {
     const items = new AsyncItems(handlerOf((object as unknown as AsyncProxy).withContext(context)) as AsyncProxy)
     for await (const item of items) yield checked(item)
     return
   }
   try {
     for (;;) {
-      const chunk = await start(Operation.call, ['read'], [size])
+      const chunk = await context.start(Operation.call, state, ['read'], [size]).promise
       // `None` is what a stream gives that does not block and has nothing now; nobody would say when it has.
       if (chunk === null || checked(chunk).length === 0) return
       yield checked(chunk)
     }
   } finally {
-    if (autoClose) await start(Operation.close)
+    if (autoClose) await context.start(Operation.close, state).promise
   }
 }
 

@@ -258,7 +258,10 @@ export class Stream implements CallStream {
 
   #waited({ timer }: Waiter): void {
     clearTimeout(timer)
-    if (this.#waiters.length > 0) return
+    if (this.#waiters.length === 0) this.#allAnswered()
+  }
+
+  #allAnswered(): void {
     this.#rest()
     for (const resume of this.#afterWaiters.splice(0)) resume()
   }
@@ -276,8 +279,7 @@ export class Stream implements CallStream {
       waiter.resolve(this.#end())
       clearTimeout(waiter.timer)
     }
-    this.#rest()
-    for (const resume of this.#afterWaiters.splice(0)) resume()
+    this.#allAnswered()
     this.#closed?.()
   }
 

@@ -158,7 +158,7 @@ impl Job {
     }
 
     fn key(&self) -> awaiting::Key {
-        (Arc::as_ptr(self.channel()) as usize, self.header.request)
+        self.channel().key(self.header.request)
     }
 
     /// It does not call a coroutine function after all.

@@ -169,6 +169,12 @@ impl Held {
 }
 
 impl Held {
+    /// The reference itself, on an attached thread: it is given back there rather than through [`crate::releases`].
+    pub(crate) fn into_bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        // SAFETY: `self` owned the reference, and does no more.
+        unsafe { Bound::from_owned_ptr(py, self.into_raw().as_ptr()) }
+    }
+
     /// The owned reference itself.
     pub(crate) fn into_raw(self) -> NonNull<ffi::PyObject> {
         std::mem::ManuallyDrop::new(self).0

@@ -110,21 +110,16 @@ pub fn symbols() -> &'static Symbols {
     })
 }
 
+unsafe extern "C" {
+    /// Of the stable ABI; missing in `pyo3::ffi`.
+    fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
+}
+
 /// What Python's `threading.get_ident` gives on the calling thread, which need not be attached.
-pub(crate) fn thread_ident() -> u64 {
-    let Some(function) = find(c"PyThread_get_thread_ident") else {
-        return 0;
-    };
-    // SAFETY: a documented C function of CPython without parameters, which gives an `unsigned long`.
-    let function = unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> std::ffi::c_ulong>(function) };
-    // SAFETY: it needs no GIL.
-    let ident = unsafe { function() };
-    #[expect(
-        clippy::useless_conversion,
-        reason = "an `unsigned long` has 32 bits on some platforms"
-    )]
-    let ident = u64::from(ident);
-    ident
+#[inline]
+pub(crate) fn thread_ident() -> std::ffi::c_ulong {
+    // SAFETY: without parameters and without the GIL.
+    unsafe { PyThread_get_thread_ident() }
 }
 
 /// Whether a libpython is loaded, rather than the stub library that stands in for one and marks itself.

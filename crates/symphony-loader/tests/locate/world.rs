@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use symphony_loader::locate::locate;
@@ -53,8 +54,14 @@ impl World {
     }
 
     /// A shell script that may be run.
+    ///
+    /// Another process writes it: a file that this one has open for writing is open in whatever the other tests fork just then, too,
+    /// and cannot be run until that has executed its own program (`ETXTBSY`).
     pub(crate) fn script(&self, path: &str, body: &str) -> PathBuf {
-        let file = self.file(path, &format!("#!/bin/sh\n{body}\n"));
+        let text = self.file(&format!("{path}.sh"), &format!("#!/bin/sh\n{body}\n"));
+        let file = self.path(path);
+        let made = Command::new("cp").arg(&text).arg(&file).status().unwrap();
+        assert!(made.success(), "{} was not copied", text.display());
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         file
     }

@@ -53,16 +53,14 @@ def leave(manager: Any, error: Any) -> Any:
         if managers[index] is manager:
             del managers[index]
             break
+    exception = error if error is None or isinstance(error, BaseException) else JsError(*error)
     asynchronous = sys.modules.get("symphony_bridge._async_context")
     if asynchronous is not None and asynchronous.is_inside(manager):
-        return asynchronous.leave(
-            manager, error if error is None or isinstance(error, BaseException) else JsError(*error)
-        )
+        return asynchronous.leave(manager, exception)
     leave_manager = type(manager).__exit__
-    if error is None:
+    if exception is None:
         leave_manager(manager, None, None, None)
         return False
-    exception = error if isinstance(error, BaseException) else JsError(*error)
     try:
         # Raised once, so that the manager sees a real traceback and `sys.exc_info()` inside `__exit__`.
         raise exception

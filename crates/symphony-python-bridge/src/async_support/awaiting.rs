@@ -34,11 +34,25 @@ pub(super) struct Awaitable {
     opening: Option<Opening>,
 }
 
-/// What is to be awaited of an outcome, and whether a plain copy of the result is wanted.
-pub(super) fn awaited(outcome: Outcome<'_>) -> (Bound<'_, PyAny>, Option<Opening>) {
-    match outcome {
-        Outcome::Object(object) | Outcome::Description(object) => (object, None),
-        Outcome::Opened(object, opening) => (object, Some(opening)),
+impl Awaitable {
+    /// What a job gave, from now on to be awaited; and the jobs that need not wait for that. `context` is that of the job, left by now.
+    fn of<'py>(job: Job, outcome: Outcome<'py>, context: Option<Bound<'py, PyAny>>, kind: Waits) -> (Self, Vec<Job>) {
+        let (object, opening) = match outcome {
+            Outcome::Object(object) | Outcome::Description(object) => (object, None),
+            Outcome::Opened(object, opening) => (object, Some(opening)),
+        };
+        let shared = kind == Waits::Other;
+        let ready = job
+            .channel()
+            .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
+        let awaitable = Self {
+            job,
+            object: Held::new(object),
+            context: context.map(Held::new),
+            shared,
+            opening,
+        };
+        (awaitable, ready)
     }
 }
 
@@ -116,20 +130,9 @@ pub(super) fn hand_over(
     context: Option<IsolatedContext<'_>>,
     kind: Waits,
 ) -> Vec<Job> {
-    let (object, opening) = awaited(outcome);
     // A session's context goes on changing, so the task gets a copy.
     let context = context.map_or_else(|| IsolatedContext::copy(py), |context| Some(context.leave()));
-    let shared = kind == Waits::Other;
-    let ready = job
-        .channel()
-        .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
-    let awaitable = Awaitable {
-        job,
-        object: Held::new(object),
-        context: context.map(Held::new),
-        shared,
-        opening,
-    };
+    let (awaitable, ready) = Awaitable::of(job, outcome, context, kind);
     if let Err(work) = event_loop::push(Work::Await(awaitable)) {
         super::queue::enqueue(refuse(work));
     }
@@ -158,48 +161,47 @@ pub(crate) fn close() {
 
 /// Runs a request on the loop's thread.
 pub(super) fn run(py: Python<'_>, job: Job) {
-    let Some(prepared) = super::prepare(py, job, || None) else {
+    let Some(Prepared { mut job, refused }) = super::prepare(py, job, || None) else {
         return;
     };
-    let Prepared { mut job, refused } = prepared;
-    let mut writer = Writer::new();
     let context = IsolatedContext::enter(py);
     let capture = Capture::begin(py, &job, context.is_none());
     let result = match refused {
         Some(failure) => Err(failure),
         None => super::guarded(|| captured(py, &capture, || perform(py, &job))),
     };
-    let result = match result {
-        Ok(Some(outcome)) => Ok(outcome),
-        Ok(None) => {
-            // It may block, and is not what it was the last time: a thread of the pool runs it.
-            drop(capture);
-            drop(context);
-            job.leave_loop();
-            super::queue::enqueue(vec![job]);
-            return;
-        }
-        Err(failure) => Err(failure),
+    let Some(result) = result.transpose() else {
+        // It may block, and is not what it was the last time: a thread of the pool runs it.
+        drop(capture);
+        drop(context);
+        job.leave_loop();
+        super::queue::enqueue(vec![job]);
+        return;
     };
     let kind = result.as_ref().map_or(Waits::No, |outcome| waits(&job, outcome));
     match (kind, result) {
         (Waits::Coroutine | Waits::Other, Ok(outcome)) => {
-            let (object, opening) = awaited(outcome);
-            let shared = kind == Waits::Other;
-            let ready = job
-                .channel()
-                .awaits(job.header.request, shared.then(|| Held::new(object.clone())));
+            let (awaitable, ready) = Awaitable::of(job, outcome, context.map(IsolatedContext::leave), kind);
             super::queue::enqueue(ready);
-            let context = context.map(IsolatedContext::leave);
             drop(capture);
-            begin(py, job, object, context, shared, opening);
+            start(py, awaitable);
         }
         (_, result) => {
-            let (status, stage) = super::guarded_report(py, &job, result, &mut writer, None);
+            settle(py, &job, result, None);
             drop(context);
-            super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
         }
     }
+}
+
+/// Reports what became of a job on the loop's thread. `subject` is what those get that name it, if that is not the result.
+fn settle(py: Python<'_>, job: &Job, result: Result<Outcome<'_>, Failure>, subject: Option<Py<PyAny>>) {
+    let mut writer = Writer::new();
+    let (status, stage) = super::guarded_report(py, job, result, &mut writer, None);
+    let stage = match (subject, stage) {
+        (Some(subject), Stage::Done(_)) => Stage::Done(Held::new(subject.into_bound(py))),
+        (_, stage) => stage,
+    };
+    super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
 }
 
 /// Runs the operation of a job; nothing if it came here because it calls a coroutine function, which it does not.
@@ -218,7 +220,7 @@ fn perform<'py>(py: Python<'py>, job: &Job) -> Result<Option<Outcome<'py>>, Fail
     operation.perform(py).map(Some)
 }
 
-/// Awaits what a job gave on another thread.
+/// Starts the task that awaits what a job gave.
 pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
     let Awaitable {
         job,
@@ -227,21 +229,8 @@ pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
         shared,
         opening,
     } = awaitable;
-    let object = object.bind(py);
-    let context = context.map(|context| context.bind(py));
-    // A wish that came before the task was there found none to cancel.
-    begin(py, job, object, context, shared, opening);
-}
-
-/// Starts the task.
-fn begin<'py>(
-    py: Python<'py>,
-    job: Job,
-    object: Bound<'py, PyAny>,
-    context: Option<Bound<'py, PyAny>>,
-    shared: bool,
-    opening: Option<Opening>,
-) {
+    let object = object.into_bound(py);
+    let context = context.map(|context| context.into_bound(py));
     let key = job.key();
     let is_stream = job.header.is_stream();
     let channel = std::sync::Arc::clone(job.channel());
@@ -256,12 +245,7 @@ fn begin<'py>(
     };
     let steps = match steps {
         Ok(steps) => steps,
-        Err(error) => {
-            let mut writer = Writer::new();
-            let (status, stage) = super::guarded_report(py, &job, Err(error.into()), &mut writer, None);
-            super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
-            return;
-        }
+        Err(error) => return settle(py, &job, Err(error.into()), None),
     };
     let subject = shared.then(|| object.unbind());
     let awaiting = Awaiting {
@@ -440,19 +424,16 @@ impl Awaiting {
     /// The end by an exception. Only a cancellation goes on to the task, which is cancelled then: what would stop the loop
     /// (`SystemExit`) is the outcome of this call alone.
     fn fail(&self, py: Python<'_>, raised: PyErr) -> PyResult<()> {
-        let cancelled = runtime::function(py, Function::CancelledError)
-            .is_ok_and(|class| raised.matches(py, class).unwrap_or(false));
+        let cancelled = is_cancellation(py, &raised);
         let exception = raised.clone_ref(py);
         self.end(py, Err(raised));
         if cancelled { Err(exception) } else { Ok(()) }
     }
 
     fn end(&self, py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) {
-        let Some(Unsettled { job, subject, opening }) = self.job.with(py, Option::take) else {
+        let Some(Unsettled { job, subject, opening }) = self.take(py) else {
             return;
         };
-        TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
-        let mut writer = Writer::new();
         let stream = job
             .header
             .is_stream()
@@ -467,20 +448,22 @@ impl Awaiting {
             }),
             (Err(raised), None) => Err(ended_by(py, &job, raised)),
         };
-        let (status, stage) = super::guarded_report(py, &job, result, &mut writer, None);
-        let stage = match (subject, stage) {
-            (Some(subject), Stage::Done(_)) => Stage::Done(Held::new(subject.into_bound(py))),
-            (_, stage) => stage,
-        };
-        super::queue::enqueue(job.finish(status, writer.as_slice(), stage));
+        settle(py, &job, result, subject);
+    }
+
+    /// The request, of which it is about to be told what became.
+    fn take(&self, py: Python<'_>) -> Option<Unsettled> {
+        let unsettled = self.job.with(py, Option::take)?;
+        let key = unsettled.job.key();
+        TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&key)));
+        Some(unsettled)
     }
 
     /// The task will never end.
     fn abandon(&self, py: Python<'_>) {
-        let Some(Unsettled { job, .. }) = self.job.with(py, Option::take) else {
+        let Some(Unsettled { job, .. }) = self.take(py) else {
             return;
         };
-        TASKS.with(py, |tasks| tasks.as_mut().and_then(|tasks| tasks.remove(&job.key())));
         let message = "the event loop ended before this call did";
         super::queue::enqueue(job.fail(BridgeError::new(ErrorCode::Closed, message)));
     }
@@ -494,12 +477,12 @@ impl Drop for Awaiting {
 
 /// An exception as the outcome of a job: a cancellation that was asked for is no exception of the program's.
 fn ended_by(py: Python<'_>, job: &Job, raised: PyErr) -> Failure {
-    let asked = job.channel().is_cancelled(job.header.request);
-    if asked
-        && let Ok(class) = runtime::function(py, Function::CancelledError)
-        && raised.matches(py, class).unwrap_or(false)
-    {
+    if job.channel().is_cancelled(job.header.request) && is_cancellation(py, &raised) {
         return BridgeError::new(ErrorCode::Cancelled, "the task was cancelled").into();
     }
     raised.into()
+}
+
+fn is_cancellation(py: Python<'_>, raised: &PyErr) -> bool {
+    runtime::function(py, Function::CancelledError).is_ok_and(|class| raised.matches(py, class).unwrap_or(false))
 }

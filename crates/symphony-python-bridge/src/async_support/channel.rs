@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::awaiting::Key;
 use super::coroutine_calls::CoroutineCalls;
 use super::event_loop::{self, Work};
 use super::logs::Logs;
@@ -109,7 +110,7 @@ pub struct Channel {
     /// The mark of the environment's thread: the one that made the channel.
     thread: usize,
     /// The same, as Python's `threading.get_ident` numbers it.
-    thread_ident: u64,
+    thread_ident: std::ffi::c_ulong,
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
@@ -224,7 +225,7 @@ impl Channel {
     }
 
     /// The number that Python has for the environment's thread.
-    pub(crate) fn thread_ident(&self) -> u64 {
+    pub(crate) fn thread_ident(&self) -> std::ffi::c_ulong {
         self.thread_ident
     }
 
@@ -280,9 +281,14 @@ impl Channel {
         }
     }
 
+    /// By which a request of this environment is known in all of them.
+    pub(super) fn key(self: &Arc<Self>, id: u32) -> Key {
+        (Arc::as_ptr(self) as usize, id)
+    }
+
     /// Cancels a request: takes it out of its queue, or has what runs interrupted.
     pub fn cancel(self: &Arc<Self>, id: u32) -> Cancellation {
-        let (waiting, place) = {
+        let (waiting, running) = {
             let mut state = lock(&self.state);
             let Some(request) = state.requests.get_mut(&id) else {
                 return Cancellation::TooLate;
@@ -296,18 +302,17 @@ impl Channel {
                 }
                 request.cancelled = true;
                 self.has_cancelled.store(true, Ordering::Release);
-                (Vec::new(), Some(request.place()))
+                (Vec::new(), Some((request.place(), request.stream.clone())))
             } else {
                 request.stage = Stage::Cancelled;
                 (std::mem::take(&mut request.waiting), None)
             }
         };
-        let Some(place) = place else {
+        let Some((place, stream)) = running else {
             super::queue::enqueue(waiting);
             return Cancellation::NotStarted;
         };
-        let key = (Arc::as_ptr(self) as usize, id);
-        let stream = self.stream(id);
+        let key = self.key(id);
         // One that rests has nothing to be interrupted, and closes its iterator.
         let busy = stream.as_ref().is_none_or(Control::close);
         // A loop that takes nothing any more has ended its tasks.
@@ -339,20 +344,18 @@ impl Channel {
 
     /// No more items of a stream are wanted: its iterator is closed, and then the stream ends.
     pub fn close_stream(self: &Arc<Self>, id: u32) {
-        let Some(stream) = self.stream(id) else { return };
-        let busy = stream.close();
-        let awaited = lock(&self.state)
+        let found = lock(&self.state)
             .requests
             .get(&id)
-            .is_some_and(|request| request.awaited);
-        if busy && awaited {
+            .and_then(|request| Some((request.stream.clone()?, request.awaited)));
+        let Some((stream, awaited)) = found else { return };
+        if stream.close() && awaited {
             // It may wait for an item. A loop that takes nothing any more has ended its tasks.
-            drop(event_loop::push(Work::Leave(stream, (Arc::as_ptr(self) as usize, id))));
+            drop(event_loop::push(Work::Leave(stream, self.key(id))));
         }
     }
 
-    /// Hands over something of a stream, which goes on.
-    /// Whether anybody wants it.
+    /// Hands over something of a stream, which goes on; whether anybody wants it.
     pub(super) fn emit(&self, id: u32, status: Status, value: &[u8]) -> bool {
         let wake = {
             let mut state = lock(&self.state);

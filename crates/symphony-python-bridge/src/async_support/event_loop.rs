@@ -232,7 +232,7 @@ fn poll(py: Python<'_>, epoll: RawFd, seconds: f64) -> Vec<(RawFd, u32)> {
         (seconds.min(86_400.0) * 1000.0).ceil() as i32
     };
     let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS as usize];
-    let wait = move || {
+    let mut wait = move || {
         // SAFETY: an open epoll descriptor, and room for as many events as are asked for.
         let count = unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), EVENTS.into(), milliseconds) };
         // Interrupted by a signal: Python handles it when it runs its next instruction.
@@ -243,12 +243,7 @@ fn poll(py: Python<'_>, epoll: RawFd, seconds: f64) -> Vec<(RawFd, u32)> {
             .collect()
     };
     // Whoever only looks keeps the GIL.
-    if milliseconds == 0 {
-        let mut wait = wait;
-        wait()
-    } else {
-        py.detach(wait)
-    }
+    if milliseconds == 0 { wait() } else { py.detach(wait) }
 }
 
 /// The descriptor in an event's data, a union of which Python writes only this member: the other bytes are anything.

@@ -17,11 +17,7 @@ use crate::gil::{GilCell, ThreadState};
 use crate::interpreter;
 use crate::javascript;
 use crate::runtime::{self, Function};
-
-unsafe extern "C" {
-    /// Of the stable ABI; missing in `pyo3::ffi`.
-    fn PyThread_get_thread_ident() -> std::ffi::c_ulong;
-}
+use crate::symbols;
 
 /// A job that runs.
 struct Running {
@@ -41,8 +37,7 @@ pub(super) struct Interruptible {
 
 impl Interruptible {
     pub(super) fn begin(py: Python<'_>, key: Key) -> Self {
-        // SAFETY: asks for the number of the calling thread.
-        let thread = unsafe { PyThread_get_thread_ident() }.cast_signed();
+        let thread = symbols::thread_ident().cast_signed();
         RUNNING.with(py, |running| {
             running.push(Running {
                 key,
@@ -78,10 +73,7 @@ impl Interruptible {
             job.shielded = true;
             Some(job.interrupted)
         });
-        if interrupted == Some(true) {
-            // SAFETY: attached; takes back what was not raised yet.
-            unsafe { ffi::PyThreadState_SetAsyncExc(self.thread, std::ptr::null_mut()) };
-        }
+        self.take_back(py, interrupted == Some(true));
     }
 
     pub(super) fn end(self, py: Python<'_>) {
@@ -89,8 +81,13 @@ impl Interruptible {
             let index = running.iter().position(|one| one.thread == self.thread);
             index.is_some_and(|index| running.swap_remove(index).interrupted)
         });
+        self.take_back(py, interrupted);
+    }
+
+    /// Takes back what was not raised yet.
+    fn take_back(&self, _py: Python<'_>, interrupted: bool) {
         if interrupted {
-            // SAFETY: attached; takes back what was not raised yet.
+            // SAFETY: attached; without a class it takes an exception back.
             unsafe { ffi::PyThreadState_SetAsyncExc(self.thread, std::ptr::null_mut()) };
         }
     }

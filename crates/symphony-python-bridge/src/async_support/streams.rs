@@ -25,10 +25,10 @@ use super::forked;
 use super::interrupts::Interruptible;
 use super::output::{Capture, captured};
 use super::queue::{self, Announced, Queue};
-use super::{Crossings, IsolatedContext, Job, JobReferences, Place, Prepared, Status};
+use super::{Channel, Crossings, IsolatedContext, Job, JobReferences, Place, Prepared, Status};
 use crate::errors::{BridgeError, Failure};
 use crate::gil::{GilCell, Held};
-use crate::operation::{self, Operation, Outcome, Wanted};
+use crate::operation::{self, Header, Operation, Outcome, Wanted};
 use crate::runtime::{self, Function};
 
 /// What JavaScript wants of a stream.
@@ -186,7 +186,7 @@ pub(super) fn run(
     let context = begun
         .context
         .take()
-        .and_then(|context| IsolatedContext::enter_again(context.bind(py)));
+        .and_then(|context| IsolatedContext::enter_again(context.into_bound(py)));
     // A session's context forgets it between the steps.
     let capture = Capture::begin(py, &job, context.is_none());
     let interruptible = Interruptible::begin(py, job.key());
@@ -297,7 +297,7 @@ fn step(
         }
         Wish::Throw(exception) => {
             job.channel().emit(job.header.request, Status::Thrown, &[]);
-            let exception = exception.bind(py);
+            let exception = exception.into_bound(py);
             let Some(throw) = iterator.getattr_opt(pyo3::intern!(py, "throw"))? else {
                 return Err(Failure::of_exception(exception));
             };
@@ -309,7 +309,7 @@ fn step(
         }
     };
     let Some(item) = item else { return Ok(false) };
-    let handed = emit(job, item, writer);
+    let handed = emit(job.channel(), &job.header, item, writer);
     if handed.as_ref().is_ok_and(|wanted| !wanted) {
         // The environment has ended.
         close(control, interruptible, iterator)?;
@@ -334,17 +334,17 @@ fn close(control: &Control, interruptible: &Interruptible, iterator: &Bound<'_, 
     operation::close(iterator).map(drop)
 }
 
-/// Hands over an item; whether anybody wants it.
-fn emit(job: &Job, item: Bound<'_, PyAny>, writer: &mut Writer) -> Result<bool, Failure> {
+/// Hands over an item of the stream with that header; whether anybody wants it.
+fn emit(channel: &Arc<Channel>, header: &Header, item: Bound<'_, PyAny>, writer: &mut Writer) -> Result<bool, Failure> {
     let py = item.py();
-    let mut crossings = Crossings::of(job.channel());
+    let mut crossings = Crossings::of(channel);
     writer.clear();
-    let written = Outcome::Object(item).write(job.header.returns(), writer, &mut crossings);
+    let written = Outcome::Object(item).write(header.returns(), writer, &mut crossings);
     if let Err(failure) = written.and_then(|()| super::checked_length(writer)) {
         crossings.give_back(py);
         return Err(failure);
     }
-    Ok(job.channel().emit(job.header.request, Status::Item, writer.as_slice()))
+    Ok(channel.emit(header.request, Status::Item, writer.as_slice()))
 }
 
 enum Opened<'py> {
@@ -424,8 +424,8 @@ fn driven<'py>(
 #[pyclass(frozen, module = "symphony_bridge._native")]
 pub(crate) struct Stream {
     control: Arc<Control>,
-    channel: Arc<super::Channel>,
-    header: operation::Header,
+    channel: Arc<Channel>,
+    header: Header,
 }
 
 #[pymethods]
@@ -445,24 +445,18 @@ impl Stream {
     fn item<'py>(&self, item: Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         let py = item.py();
         let mut writer = WRITER.with(py, Option::take).unwrap_or_default();
-        writer.clear();
-        let mut crossings = Crossings::of(&self.channel);
-        let written = Outcome::Object(item).write(self.header.returns(), &mut writer, &mut crossings);
-        let written = written.and_then(|()| super::checked_length(&writer));
-        if let Err(failure) = written {
-            crossings.give_back(py);
-            drop(self.control.failure.with(py, |kept| kept.replace(failure)));
-            self.steps(py, false);
-            return Some(flag(py, false));
-        }
-        let wanted = self.channel.emit(self.header.request, Status::Item, writer.as_slice());
+        let wanted = emit(&self.channel, &self.header, item, &mut writer);
         WRITER.with(py, |kept| drop(kept.replace(writer)));
-        if !wanted {
-            // The environment has ended.
-            self.steps(py, false);
-            return Some(flag(py, false));
+        // Nobody wants it if the environment has ended.
+        let goes_on = wanted.unwrap_or_else(|failure| {
+            drop(self.control.failure.with(py, |kept| kept.replace(failure)));
+            false
+        });
+        if goes_on {
+            return self.next(py, Resting::Nobody);
         }
-        self.next(py, Resting::Nobody)
+        self.steps(py, false);
+        Some(flag(py, false))
     }
 
     /// Whether the iterator is the program's own object, which leaving the loop does not close.
@@ -492,7 +486,7 @@ impl Stream {
             Wish::Close => Some(flag(py, false)),
             Wish::Throw(exception) => {
                 self.channel.emit(self.header.request, Status::Thrown, &[]);
-                Some(exception.bind(py))
+                Some(exception.into_bound(py))
             }
         }
     }
