@@ -32,6 +32,7 @@ export const Operation = {
   describeException: 24,
   stream: 25,
   throw: 26,
+  buffer: 27,
 } as const
 
 /** The number of an operation. */

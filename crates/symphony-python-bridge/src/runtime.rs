@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 21] = [
+const SOURCES: [(&str, &str, bool); 22] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -17,6 +17,11 @@ const SOURCES: [(&str, &str, bool); 21] = [
     (
         "symphony_bridge._annotations",
         include_str!("../python/symphony_bridge/_annotations.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrays",
+        include_str!("../python/symphony_bridge/_arrays.py"),
         false,
     ),
     (
@@ -152,9 +157,12 @@ pub(crate) enum Function {
     CallCancelled,
     Stream,
     PlainStream,
+    ArrayOver,
+    ViewOver,
+    BufferOf,
 }
 
-const FUNCTIONS: [(&str, &str); 24] = [
+const FUNCTIONS: [(&str, &str); 27] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -179,6 +187,9 @@ const FUNCTIONS: [(&str, &str); 24] = [
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),
     ("symphony_bridge._loop", "plain_stream"),
+    ("symphony_bridge._arrays", "array_over"),
+    ("symphony_bridge._arrays", "view_over"),
+    ("symphony_bridge._arrays", "buffer_of"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];
