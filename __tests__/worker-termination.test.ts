@@ -59,6 +59,8 @@ def acquired(): return lock.acquire(timeout=30)
 def figures():
     info = get_system_info()
     return {name: info[name] for name in ('handles', 'requests', 'sessions', 'shares', 'js_objects', 'tasks', 'environments')}
+def environments(): return get_system_info()['environments']
+def faults(): return get_system_info()['handle_faults']
 `
 
 interface Scene {
@@ -106,6 +108,7 @@ async function play({ worker, before = '', meanwhile = '', after = '' }: Scene):
         print(await python.eval('1 + 1'))
         // What the executor was still doing for the worker ends by itself, and handles are given back in turns of the event loop.
         while (JSON.stringify(await figures()) !== baseline) await collected()
+        if (await ns.faults() !== 0) throw new Error('handles were counted wrongly')
       }
       console.log(JSON.stringify(printed))
     }
@@ -297,6 +300,22 @@ test('in the middle of iterating', async () => {
       for await (const item of generator) if (++count === 10) ready()`,
   })
   expect(printed).toEqual(thrice(2))
+})
+
+test('with a stream that rests: its end takes nothing from others', async () => {
+  const printed = await play({
+    worker: `
+      const numbers = (await python.eval('iter(range(1000))')).$iter()
+      await numbers.next()
+      ready()
+      setInterval(() => {}, 1000)`,
+    // The thread that made these is the one on which the stream ends.
+    before: `const things = await ns.things(20)`,
+    after: `
+      while (await ns.environments() > 1) await collected()
+      print(await Promise.all(things.map((thing) => thing.$isInstance(ns.Thing))))`,
+  })
+  expect(printed).toEqual(thrice(Array.from({ length: 20 }, () => true), 2))
 })
 
 test('during the start of Python in a worker, and before anything was started', async () => {

@@ -303,5 +303,5 @@ def rust_futures(count, cancelled):
 
 def figures():
     info = symphony_bridge.get_system_info()
-    names = "handles", "requests", "sessions", "shares", "js_objects", "futures", "tasks", "environments"
+    names = "handles", "handle_faults", "requests", "sessions", "shares", "js_objects", "futures", "tasks", "environments"
     return {name: info[name] for name in names}
