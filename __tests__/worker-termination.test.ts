@@ -313,7 +313,8 @@ test('with a stream that rests: its end takes nothing from others', async () => 
     before: `const things = await ns.things(20)`,
     after: `
       while (await ns.environments() > 1) await collected()
-      print(await Promise.all(things.map((thing) => thing.$isInstance(ns.Thing))))`,
+      print(await Promise.all(things.map((thing) => thing.$isInstance(ns.Thing))))
+      for (const thing of things) thing.$dispose()`,
   })
   expect(printed).toEqual(thrice(Array.from({ length: 20 }, () => true), 2))
 })

@@ -314,6 +314,9 @@ fn report(
     interruptible: Option<&Interruptible>,
 ) -> (Status, channel::Stage) {
     let header = &job.header;
+    // It still has what it was used for last: an item of the stream, or the outcome of another job, perhaps of another environment. If
+    // this one has ended, the handles in its message are given back, and they must be its own.
+    writer.clear();
     let failed = |failure: Failure, writer: &mut Writer| {
         // An interruption may also come while the result is converted.
         let failure = match interruptible {
