@@ -35,6 +35,11 @@ def ask(name, *args):
         return kept[name](*args)
     except BaseException as error:
         return str(error)
+def outcome(name):
+    try:
+        return kept[name].result(timeout=60)
+    except BaseException as error:
+        return str(error)
 asked = []
 def ask_from_threads(name, count):
     def run():
@@ -223,6 +228,26 @@ test('callbacks that Python keeps fail from then on', async () => {
     after: `print(await ns.ask('callback')); await ns.drop('callback')`,
   })
   expect(printed).toEqual(thrice(ended, 2))
+})
+
+test('promises that settled keep their plain values; a Python object is as gone as the handle that was its name', async () => {
+  const printed = await play({
+    worker: `
+      const thing = await ns.Thing()
+      await ns.keep('plain', Promise.resolve({ value: 7 }))
+      await ns.keep('object', Promise.resolve([thing]))
+      // They settle in microtasks.
+      await new Promise(setImmediate)
+      ready()
+      setInterval(() => thing, 1000)`,
+    after: `
+      while (await ns.environments() > 1) await collected()
+      const things = await ns.things(20)
+      print(await ns.outcome('plain'), await ns.outcome('object'))
+      for (const thing of things) thing.$dispose()
+      for (const name of ['plain', 'object']) await ns.drop(name)`,
+  })
+  expect(printed).toEqual(thrice({ value: 7 }, ended, 2))
 })
 
 test('with sessions open, idle and busy', async () => {
