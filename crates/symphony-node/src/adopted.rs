@@ -69,6 +69,7 @@ impl Adopted {
         if status != sys::Status::napi_ok {
             // SAFETY: no finalizer was registered, so the box is still ours.
             drop(unsafe { Box::from_raw(adoption.as_ptr()) });
+            self.arrived(id);
             releases::crossings(id, 1);
             return;
         }

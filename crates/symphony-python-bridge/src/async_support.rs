@@ -453,7 +453,10 @@ impl References for Crossings<'_> {
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
-        handles::get(py, id)
+        match self.channel {
+            Some(channel) => channel.named(py, id),
+            None => handles::get(py, id),
+        }
     }
 
     fn request<'py>(&self, _py: Python<'py>, _id: u32) -> Option<Bound<'py, PyAny>> {
@@ -491,7 +494,7 @@ impl References for JobReferences<'_> {
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
-        handles::get(py, id)
+        self.channel.named(py, id)
     }
 
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
