@@ -140,7 +140,9 @@ test('a synchronous request holds what it names no longer than it runs', async (
 
 test('a callback that disposes what its own call was given does not end that call', async () => {
   const counted = handles.$sync.Counted<SyncHandle>()
-  const calls = await python.eval<Handle>('lambda callback: lambda value: [callback(), value][1]')
+  const calls = await python.eval<(callback: () => void) => Promise<Handle>>(
+    'lambda callback: lambda value: [callback(), value][1]',
+  )
   const { $sync: call } = await calls(() => {
     counted.$dispose()
     call.$dispose()

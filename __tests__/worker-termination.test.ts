@@ -344,7 +344,12 @@ test('with a stream that rests: its end takes nothing from others', async () => 
       print(await Promise.all(things.map((thing) => thing.$isInstance(ns.Thing))))
       for (const thing of things) thing.$dispose()`,
   })
-  expect(printed).toEqual(thrice(Array.from({ length: 20 }, () => true), 2))
+  expect(printed).toEqual(
+    thrice(
+      Array.from({ length: 20 }, () => true),
+      2,
+    ),
+  )
 })
 
 test('during the start of Python in a worker, and before anything was started', async () => {
