@@ -206,8 +206,10 @@ test('with Python threads that wait for a callback: each gets an error that says
 
 test('in a callback of a Python thread', async () => {
   const printed = await play({
+    // A thread that is about to ask keeps no worker alive.
     worker: `await ns.keep('callback', (thing) => { ready(); for (;;); })
-             await ns.ask_from_threads('callback', 1)`,
+             await ns.ask_from_threads('callback', 1)
+             setInterval(() => {}, 1000)`,
     after: `print(await ns.answers()); await ns.drop('callback')`,
   })
   expect(printed).toEqual(thrice([[ended], 1], 2))
