@@ -38,6 +38,8 @@ export class HandleState {
   #promise: Promise<unknown> | undefined
   /** Late-bound methods by name, made on first use. */
   methods: Map<string, object> | undefined = undefined
+  /** The array over the object's memory that JavaScript has, if the object is one that looks at another's memory. */
+  array: object | undefined = undefined
 
   constructor(id: number, typeKey: number) {
     this.id = id
