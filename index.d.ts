@@ -1162,6 +1162,8 @@ declare class HandleState {
   id: number
   /** Late-bound methods by name, made on first use. */
   methods: Map<string, object> | undefined
+  /** The array over the object's memory that JavaScript has, if the object is one that looks at another's memory. */
+  array: object | undefined
   constructor(id: number, typeKey: number)
   get type(): TypeDescription
   /** The synchronous view; one a state, so that identity in JavaScript is identity in Python. */

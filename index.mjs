@@ -1,6 +1,7 @@
 // The ECMAScript-module face: the same objects as the CommonJS build, so that a process has one copy of the state.
 export {
   BridgeError,
+  NdArray,
   PyComplex,
   PyDecimal,
   PyEllipsis,
