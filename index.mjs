@@ -2,6 +2,8 @@
 export {
   BridgeError,
   PyComplex,
+  PyDate,
+  PyDateTime,
   PyDecimal,
   PyEllipsis,
   PyFloat,
@@ -11,6 +13,8 @@ export {
   PyPath,
   PyRange,
   PySlice,
+  PyTime,
+  PyTimeDelta,
   PyTuple,
   PyUUID,
   PythonError,

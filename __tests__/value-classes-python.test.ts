@@ -140,7 +140,7 @@ test('a slice holds handles and un-awaited calls, and selects items', async () =
 })
 
 test('a slice with something that cannot cross is refused with its path', async () => {
-  const error: unknown = await (handle.identity([new PySlice(1, new Date())]) as Promise<unknown>).catch(
+  const error: unknown = await (handle.identity([new PySlice(1, Symbol('stop'))]) as Promise<unknown>).catch(
     (e: unknown) => e,
   )
   expect(isBridgeError(error, 'ERR_CONVERSION') && error.path).toBe('args[0][0].stop')

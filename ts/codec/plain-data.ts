@@ -4,10 +4,11 @@ import { types } from 'node:util'
 
 import { frozenSetBrand } from '../values/frozen-set'
 import { tupleBrand } from '../values/tuple'
-import { valueKindOf, type ValueKind } from './value-classes'
+import { temporalTag } from './temporal-values'
+import { valueKindOf, type WrittenKind } from './value-classes'
 
 /** What a plain object becomes in Python: dict, list, tuple, set, frozenset, dict, bytes, or what its class stands for. */
-export type PlainKind = 'object' | 'array' | 'tuple' | 'set' | 'frozenset' | 'map' | 'bytes' | ValueKind
+export type PlainKind = 'object' | 'array' | 'tuple' | 'set' | 'frozenset' | 'map' | 'bytes' | 'slice' | WrittenKind
 
 /** The kind that a prototype promises; `null` if it is none of them. */
 const promises = new WeakMap<object, PlainKind | null>()
@@ -38,6 +39,8 @@ function keeps(kind: PlainKind, value: object): boolean {
   if (kind === 'array' || kind === 'tuple') return Array.isArray(value)
   if (kind === 'set' || kind === 'frozenset') return types.isSet(value)
   if (kind === 'map') return types.isMap(value)
+  // What an object of a class without members of its own holds beside its time would be lost.
+  if (kind === 'instant') return types.isDate(value) && (isBuiltInDate(value) || Object.keys(value).length === 0)
   return true
 }
 
@@ -46,6 +49,8 @@ function promiseOf(prototype: object): PlainKind | null {
   if (Object.hasOwn(prototype, frozenSetBrand)) return 'frozenset'
   const valueKind = valueKindOf(prototype)
   if (valueKind !== undefined) return valueKind
+  if (temporalTag(prototype) !== undefined) return 'temporal'
+  if (isDatePrototype(prototype)) return 'instant'
   const name = builtInName(prototype)
   const parent = Object.getPrototypeOf(prototype) as object | null
   if (name === 'Object') return parent === null ? 'object' : null
@@ -54,6 +59,22 @@ function promiseOf(prototype: object): PlainKind | null {
   if (name === 'Set') return 'set'
   if (name === 'Map') return 'map'
   return null
+}
+
+function isBuiltInDate(value: object): boolean {
+  return builtInName(Object.getPrototypeOf(value) as object) === 'Date'
+}
+
+/**
+ * Of `Date`, or of a class derived from it that has nothing of its own: such is the `Date` of fake timers, which tests put in the place
+ * of the real one.
+ */
+function isDatePrototype(prototype: object): boolean {
+  for (let one: object | null = prototype; one !== null; one = Object.getPrototypeOf(one) as object | null) {
+    if (builtInName(one) === 'Date') return true
+    if (Reflect.ownKeys(one).some((key) => key !== 'constructor')) return false
+  }
+  return false
 }
 
 /** The name of the built-in class whose prototype this is. */

@@ -108,7 +108,8 @@ export function checkSameOptions(options: StartOptions, executable: string | und
 export function checkSameConversion(options: StartOptions, running: Conversion): void {
   if (options.convert === undefined) return
   const asked = checkedConversion(options.convert)
-  if (spelled(asked) === spelled(running)) return
+  // One `Temporal` is spelled like another.
+  if (asked.datetime === running.datetime && spelled(asked) === spelled(running)) return
   throw new BridgeError(
     'ERR_PYTHON_ALREADY_CHOSEN',
     `Python runs in this process already, with \`convert\`: ${spelled(running)}, and cannot be started again with ${spelled(asked)}; ` +

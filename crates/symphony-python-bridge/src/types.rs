@@ -10,6 +10,7 @@
 
 mod build;
 mod conversion_error;
+mod dates;
 mod decode;
 mod encode;
 mod encode_failure;

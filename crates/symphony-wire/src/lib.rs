@@ -7,6 +7,7 @@
 //! Beside the format lives the one table of [`ErrorCode`]s.
 #![forbid(unsafe_code)]
 
+mod date_time;
 mod format;
 mod integer;
 mod reader;
@@ -19,6 +20,7 @@ mod generated {
     pub(crate) mod error_code;
 }
 
+pub use date_time::{ClockTime, Day, TimeDelta, TimeOfDay, UtcOffset, Zone};
 pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;

@@ -161,9 +161,15 @@ impl<'py> Decoder<'py, '_> {
             Token::FrozenSet(_) => return self.enter(Kind::FrozenSet, token).map(|()| None),
             Token::Map(_) => return self.enter(Kind::Map, token).map(|()| None),
             Token::AnyMap(_) => return self.enter(Kind::AnyMap, token).map(|()| None),
-            Token::Complex { .. } | Token::Decimal(_) | Token::Fraction(_) | Token::Uuid(_) | Token::Ellipsis => {
-                value_classes::read(py, token)?
-            }
+            Token::Complex { .. }
+            | Token::Decimal(_)
+            | Token::Fraction(_)
+            | Token::Uuid(_)
+            | Token::Ellipsis
+            | Token::DateTime(..)
+            | Token::Date(_)
+            | Token::Time(_)
+            | Token::TimeDelta(_) => value_classes::read(py, token)?,
             Token::Range => return self.enter(Kind::Compound(Compound::Range), token).map(|()| None),
             Token::Slice => return self.enter(Kind::Compound(Compound::Slice), token).map(|()| None),
             Token::Path => return self.enter(Kind::Compound(Compound::Path), token).map(|()| None),

@@ -1,5 +1,5 @@
 //! Python types that JavaScript has no word for, copied into classes of its own: `complex`, `Decimal`, `Fraction`,
-//! `UUID`, `pathlib.Path`, `range`, `slice` and `Ellipsis`. As everywhere only the exact types; the class of a module is
+//! `UUID`, `pathlib.Path`, `range`, `slice` and `Ellipsis`, and, in a file of their own, dates and times. As everywhere only the exact types; the class of a module is
 //! whatever `sys.modules` has under its name at that moment, so that a module imported a second time is understood.
 
 use pyo3::exceptions::PyArithmeticError;
@@ -11,6 +11,7 @@ use symphony_wire::{Token, Writer, fraction_parts};
 
 use crate::gil::{GilCell, Held};
 
+use super::dates::{self, DateClass};
 use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
 use super::{integer, path, text};
@@ -28,16 +29,19 @@ enum Class {
     Range,
     Slice,
     Ellipsis,
+    Date(DateClass),
     Imported(Imported),
 }
 
 /// Those of them that a module has to make first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Imported {
+pub(super) enum Imported {
     Decimal,
     Fraction,
     Uuid,
     Path,
+    /// Not copied by itself, but as a part of a date.
+    ZoneInfo,
 }
 
 /// What [`write`] left to do.
@@ -82,6 +86,11 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
             return Ok(Some(Written::Slice(PyTuple::new(py, parts)?)));
         }
         Class::Ellipsis => writer.ellipsis(),
+        Class::Date(class) => {
+            if !dates::write(object, class, writer)? {
+                return Ok(None);
+            }
+        }
         Class::Imported(Imported::Decimal) => {
             let text = object.str()?;
             // The current context may ask for a small `e`; nothing else in the text could have one.
@@ -106,6 +115,7 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
             writer.path();
             text::write(&text, writer)?;
         }
+        Class::Imported(Imported::ZoneInfo) => return Ok(None),
     }
     Ok(Some(Written::Everything))
 }
@@ -130,7 +140,7 @@ fn class_of(object: &Bound<'_, PyAny>) -> Option<Class> {
     } else if object.is(object.py().Ellipsis()) {
         Some(Class::Ellipsis)
     } else {
-        imported_class(object, class).map(Class::Imported)
+        loaded_class(object, class)
     }
 }
 
@@ -138,7 +148,7 @@ fn class_of(object: &Bound<'_, PyAny>) -> Option<Class> {
 /// other class can come to their address. Few, since the look-ups that they save cost some fifty nanoseconds only.
 static OTHERS: GilCell<[Option<Held>; 16]> = GilCell::new([const { None }; 16]);
 
-fn imported_class(object: &Bound<'_, PyAny>, class: *mut ffi::PyTypeObject) -> Option<Imported> {
+fn loaded_class(object: &Bound<'_, PyAny>, class: *mut ffi::PyTypeObject) -> Option<Class> {
     let py = object.py();
     // Type objects are some hundred bytes apart.
     let place = (class as usize >> 6) % 16;
@@ -149,9 +159,12 @@ fn imported_class(object: &Bound<'_, PyAny>, class: *mut ffi::PyTypeObject) -> O
     if is_other {
         return None;
     }
-    let found = [Imported::Decimal, Imported::Fraction, Imported::Uuid, Imported::Path]
-        .into_iter()
-        .find(|candidate| is_class(py, class, *candidate));
+    let found = dates::class_of(py, class).map(Class::Date).or_else(|| {
+        [Imported::Decimal, Imported::Fraction, Imported::Uuid, Imported::Path]
+            .into_iter()
+            .find(|candidate| is_class(py, class, *candidate))
+            .map(Class::Imported)
+    });
     if found.is_none() {
         let other = Held::new(object.get_type().into_any());
         // What it takes the place of is given back outside, and by then by another thread: that may run Python code.
@@ -168,7 +181,7 @@ fn is_class(py: Python<'_>, class: *mut ffi::PyTypeObject, candidate: Imported) 
 
 impl Imported {
     /// The class, if its module has been imported: an object can only be a `Decimal` if somebody imported `decimal`.
-    fn loaded(self, py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    pub(super) fn loaded(self, py: Python<'_>) -> Option<Bound<'_, PyAny>> {
         let (module, name) = self.names(py);
         // SAFETY: the GIL is held; the reference is borrowed from the interpreter.
         let modules = unsafe { ffi::PyImport_GetModuleDict() };
@@ -181,7 +194,7 @@ impl Imported {
     }
 
     /// The class, whose module is imported if need be.
-    fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    pub(super) fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         if let Some(class) = self.loaded(py) {
             return Ok(class);
         }
@@ -196,12 +209,17 @@ impl Imported {
             Self::Fraction => (intern!(py, "fractions"), intern!(py, "Fraction")),
             Self::Uuid => (intern!(py, "uuid"), intern!(py, "UUID")),
             Self::Path => (intern!(py, "pathlib"), intern!(py, PATH_CLASS)),
+            Self::ZoneInfo => (intern!(py, "zoneinfo"), intern!(py, "ZoneInfo")),
         }
     }
 }
 
 /// The value of a dictionary under a name. Without an error object for a name that is not there, which is the rule.
-fn item<'py>(py: Python<'py>, dict: *mut ffi::PyObject, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(super) fn item<'py>(
+    py: Python<'py>,
+    dict: *mut ffi::PyObject,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     // SAFETY: the GIL is held; the function itself checks that the first argument is a dict.
     let value = unsafe { ffi::PyDict_GetItemWithError(dict, name.as_ptr()) };
     if value.is_null() {
@@ -230,6 +248,7 @@ pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py,
             Imported::Uuid.class(py)?.call((), Some(&bytes))?
         }
         Token::Ellipsis => py.Ellipsis().into_bound(py),
+        Token::DateTime(..) | Token::Date(_) | Token::Time(_) | Token::TimeDelta(_) => dates::read(py, token)?,
         _ => {
             return Err(DecodeFailure::Protocol(format!(
                 "expected a value, got {}",
