@@ -123,8 +123,7 @@ function clockOf(value: TemporalValue, fold: 0 | 1, offset: number | null, zone:
 function writeDuration(duration: Duration, writer: ByteWriter): void {
   if (duration.years !== 0 || duration.months !== 0) {
     throw new Refusal(
-      "got a Temporal.Duration with years or months, which are no fixed number of days; pass `total` or `round` with `largestUnit: 'day'` " +
-        'and `relativeTo`',
+      "got a Temporal.Duration with years or months, which are no fixed number of days; pass `value.round({ largestUnit: 'day', relativeTo })`",
     )
   }
   const days = BigInt(duration.weeks) * 7n + BigInt(duration.days)

@@ -197,12 +197,18 @@ export class ReadDateTime {
     /** How many days after 1970-01-01 the date is. */
     day: number,
   ) {
-    const wall = day * millisecondsOfDay + Math.floor(microsecondOfDay(clock) / 1000)
-    if (clock.offset === null) this.instant = wall - offsetOfWall(wall, clock.fold, localOffsetAt)
-    else {
-      const rest = clock.microsecond % 1000
-      this.instant = wall + Math.floor((rest - Math.round(clock.offset * 1e6)) / 1000)
+    const { offset, fold, hour, minute, second, microsecond } = clock
+    if (offset === null && fold === 0 && date.year >= 100) {
+      // The engine means the same by a time that a clock shows twice or skips.
+      const milliseconds = Math.floor(microsecond / 1000)
+      this.instant = new Date(date.year, date.month - 1, date.day, hour, minute, second, milliseconds).getTime()
+      return
     }
+    const wall = day * millisecondsOfDay + Math.floor(microsecondOfDay(clock) / 1000)
+    this.instant =
+      offset === null
+        ? wall - offsetOfWall(wall, fold, localOffsetAt)
+        : wall + Math.floor(((microsecond % 1000) - Math.round(offset * 1e6)) / 1000)
   }
 }
 

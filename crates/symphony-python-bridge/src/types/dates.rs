@@ -58,6 +58,16 @@ static TYPES: PyOnceLock<Types> = PyOnceLock::new();
 /// The last fixed offset that was written or read, and its zone: most rows have the same one. A `timezone` never changes.
 static LAST_OFFSET: GilCell<Option<(i64, Held)>> = GilCell::new(None);
 
+/// The last zone with a key that was written, and its key: one that its key leads to, or did when it was looked up.
+static LAST_ZONE: GilCell<Option<(Held, Held)>> = GilCell::new(None);
+
+/// The last offset that a zone gave, in microseconds: it gives the same object each time.
+static LAST_DELTA: GilCell<Option<(Held, i64)>> = GilCell::new(None);
+
+/// The last zone of a key that a message named.
+#[derive(Default)]
+pub(super) struct ZoneOfMessage<'py>(Option<(Box<str>, Bound<'py, PyAny>)>);
+
 impl Types {
     /// The types as the interpreter has them, also while a program has put others in their place (`freezegun` does).
     fn of(py: Python<'_>) -> PyResult<&'static Self> {
@@ -254,6 +264,13 @@ impl<'py> OwnedZone<'py> {
         if zone.get_type_ptr().cast() == types.zone.as_ptr() {
             return Self::fixed(types, zone);
         }
+        let known = LAST_ZONE.with(py, |last| match last {
+            Some((known, key)) if known.bind(py).is(zone) => Some(key.bind(py)),
+            _ => None,
+        });
+        if let Some(key) = known {
+            return Ok(Some(Self::Key(offset()?, key.cast_into().map_err(PyErr::from)?)));
+        }
         let Some(class) = Imported::ZoneInfo.loaded(py) else {
             return Ok(None);
         };
@@ -267,6 +284,8 @@ impl<'py> OwnedZone<'py> {
         if !class.call1((&key,)).is_ok_and(|found| found.is(zone)) {
             return Ok(None);
         }
+        let entry = (Held::new(zone.clone()), Held::new(key.clone().into_any()));
+        let _former = LAST_ZONE.with(py, |last| last.replace(entry));
         Ok(Some(Self::Key(offset()?, key)))
     }
 
@@ -320,7 +339,19 @@ fn offset_of(method: &Py<PyAny>, object: &Bound<'_, PyAny>) -> PyResult<Option<U
     if offset.is_none() {
         return Ok(None);
     }
-    Ok(as_offset(delta_of(Types::of(py)?, &offset)?))
+    let known = LAST_DELTA.with(py, |last| match last {
+        Some((known, microseconds)) if known.bind(py).is(&offset) => Some(*microseconds),
+        _ => None,
+    });
+    if let Some(microseconds) = known {
+        return Ok(UtcOffset::new(microseconds));
+    }
+    let found = as_offset(delta_of(Types::of(py)?, &offset)?);
+    if let Some(found) = found {
+        let entry = (Held::new(offset), found.microseconds());
+        let _former = LAST_DELTA.with(py, |last| last.replace(entry));
+    }
+    Ok(found)
 }
 
 fn as_offset(delta: TimeDelta) -> Option<UtcOffset> {
@@ -336,7 +367,11 @@ fn delta_of(types: &Types, delta: &Bound<'_, PyAny>) -> PyResult<TimeDelta> {
 }
 
 /// The object of a token of these types.
-pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+pub(super) fn read<'py>(
+    py: Python<'py>,
+    token: &Token<'_>,
+    zone: &mut ZoneOfMessage<'py>,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
     let types = Types::of(py)?;
     Ok(match token {
         Token::Date(day) => {
@@ -348,18 +383,14 @@ pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py,
             packed[..4].copy_from_slice(&packed_day(*day));
             packed[4..].copy_from_slice(&packed_time(clock.time));
             packed[2] |= if clock.fold { FOLD } else { 0 };
-            zoned(
-                py,
-                types,
-                (&types.date_time, &types.date_time_offset),
-                &packed,
-                &clock.zone,
-            )?
+            let methods = (&types.date_time, &types.date_time_offset);
+            zoned(py, types, methods, &packed, &clock.zone, zone)?
         }
         Token::Time(clock) => {
             let mut packed = packed_time(clock.time);
             packed[0] |= if clock.fold { FOLD } else { 0 };
-            zoned(py, types, (&types.time, &types.time_offset), &packed, &clock.zone)?
+            let methods = (&types.time, &types.time_offset);
+            zoned(py, types, methods, &packed, &clock.zone, zone)?
         }
         Token::TimeDelta(delta) => delta_from(py, types, *delta)?,
         _ => {
@@ -386,6 +417,7 @@ fn zoned<'py>(
     (class, offset_method): (&Py<PyAny>, &Py<PyAny>),
     packed: &[u8],
     zone: &Zone<'_>,
+    last: &mut ZoneOfMessage<'py>,
 ) -> Result<Bound<'py, PyAny>, DecodeFailure> {
     let packed = PyBytes::new(py, packed);
     let tz = match *zone {
@@ -395,7 +427,14 @@ fn zoned<'py>(
             let (offset, name) = (delta_from(py, types, delta_of_offset(offset))?, PyString::new(py, name));
             call(&types.zone, [offset.as_ptr(), name.as_ptr()], py)?
         }
-        Zone::Key(_, key) => zone_info(py, key)?,
+        Zone::Key(_, key) => match &last.0 {
+            Some((known, zone)) if **known == *key => zone.clone(),
+            _ => {
+                let zone = zone_info(py, key)?;
+                last.0 = Some((key.into(), zone.clone()));
+                zone
+            }
+        },
     };
     let made = call(class, [packed.as_ptr(), tz.as_ptr()], py)?;
     if let Zone::Key(expected, key) = *zone {

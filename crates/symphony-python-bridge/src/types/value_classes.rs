@@ -11,7 +11,7 @@ use symphony_wire::{Token, Writer, fraction_parts};
 
 use crate::gil::{GilCell, Held};
 
-use super::dates::{self, DateClass};
+use super::dates::{self, DateClass, ZoneOfMessage};
 use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
 use super::{integer, path, text};
@@ -232,7 +232,11 @@ pub(super) fn item<'py>(
 }
 
 /// The object of a token that is complete in itself.
-pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+pub(super) fn read<'py>(
+    py: Python<'py>,
+    token: &Token<'_>,
+    zone: &mut ZoneOfMessage<'py>,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
     Ok(match *token {
         Token::Complex { real, imaginary } => PyComplex::from_doubles(py, real, imaginary).into_any(),
         Token::Decimal(text) => decimal(py, text)?,
@@ -248,7 +252,7 @@ pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py,
             Imported::Uuid.class(py)?.call((), Some(&bytes))?
         }
         Token::Ellipsis => py.Ellipsis().into_bound(py),
-        Token::DateTime(..) | Token::Date(_) | Token::Time(_) | Token::TimeDelta(_) => dates::read(py, token)?,
+        Token::DateTime(..) | Token::Date(_) | Token::Time(_) | Token::TimeDelta(_) => dates::read(py, token, zone)?,
         _ => {
             return Err(DecodeFailure::Protocol(format!(
                 "expected a value, got {}",
