@@ -143,7 +143,7 @@ test('$value() opens subclasses and other zones, and loses no nanoseconds', asyn
   for (const [name, expected] of cases) expect([name, inspect(value(name))]).toEqual([name, inspect(expected)])
   expect(String(value('timestamp'))).toBe('2025-07-01 12:00:00.000001+02:00')
   for (const name of ['nanoseconds', 'nat', 'clock']) {
-    const object = await handle.plain.$with({ returns: 'ref' })<Handle>(name)
+    const object = (await handle.plain.$with({ returns: 'ref' })(name)) as Handle
     await expect(object.$value()).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
   }
 })

@@ -32,6 +32,15 @@ describe('PyDateTime', () => {
     })
   })
 
+  test('has its name, also in the bundle', () => {
+    expect([PyDateTime.name, PyDate.name, PyTime.name, PyTimeDelta.name]).toEqual([
+      'PyDateTime',
+      'PyDate',
+      'PyTime',
+      'PyTimeDelta',
+    ])
+  })
+
   test('takes numbers, names and text', () => {
     const naive = python.datetime(2025, 3, 14, 15, 9, 26, 535_897)
     expect(naive.isNaive && naive.getTime()).toBe(new Date(2025, 2, 14, 15, 9, 26, 535).getTime())
@@ -111,7 +120,7 @@ describe('PyDateTime', () => {
 
   test('is written as Python writes it, and inspected as the call that makes it', () => {
     expect(JSON.stringify({ time })).toBe('{"time":"2025-03-14T15:09:26.535897+05:30"}')
-    expect(`${time}`).toBe('2025-03-14 15:09:26.535897+05:30')
+    expect(String(time)).toBe('2025-03-14 15:09:26.535897+05:30')
     expect(inspect(time)).toBe("PyDateTime('2025-03-14T15:09:26.535897+05:30')")
     expect(inspect(python.datetime('2025-07-01T12:00+02:00[Europe/Berlin]'))).toBe(
       "PyDateTime('2025-07-01T12:00:00+02:00[Europe/Berlin]')",
@@ -152,7 +161,7 @@ describe('PyDateTime', () => {
 
 test('PyDate', () => {
   const date = python.date(2024, 2, 29)
-  expect([`${date}`, JSON.stringify(date), inspect(date)]).toEqual([
+  expect([String(date), JSON.stringify(date), inspect(date)]).toEqual([
     '2024-02-29',
     '"2024-02-29"',
     "PyDate('2024-02-29')",
@@ -168,7 +177,7 @@ test('PyDate', () => {
 
 test('PyTime', () => {
   const time = python.time(15, 9, 26, 535_897)
-  expect([`${time}`, JSON.stringify(time), inspect(time)]).toEqual([
+  expect([String(time), JSON.stringify(time), inspect(time)]).toEqual([
     '15:09:26.535897',
     '"15:09:26.535897"',
     "PyTime('15:09:26.535897')",
@@ -189,7 +198,7 @@ test('PyTime', () => {
 test('PyTimeDelta', () => {
   const delta = python.timedelta({ hours: -1.5 })
   expect({ ...delta }).toEqual({ days: -1, seconds: 81_000, microseconds: 0 })
-  expect([`${delta}`, delta.toSeconds(), delta.toMilliseconds()]).toEqual(['-1 day, 22:30:00', -5400, -5_400_000])
+  expect([String(delta), delta.toSeconds(), delta.toMilliseconds()]).toEqual(['-1 day, 22:30:00', -5400, -5_400_000])
   expect(
     JSON.stringify([delta, python.timedelta(0), python.timedelta(2), python.timedelta({ microseconds: -1 })]),
   ).toBe('["-PT5400S","PT0S","P2D","-PT0.000001S"]')

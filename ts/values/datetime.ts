@@ -81,7 +81,7 @@ export class PyDateTime extends Date implements DateFields, Clock {
   replace(parts: Partial<DateTimeFields>): PyDateTime {
     const inZone = (parts.zone === undefined ? this.zone : parts.zone) !== null
     const former = inZone ? { ...this, offset: undefined, offsetName: null } : this
-    return new PyDateTime({ ...former, ...parts })
+    return dateTimeFrom({ ...former, ...parts })
   }
 
   /**
@@ -184,6 +184,11 @@ const signature: Signature = {
     const [date, clock] = [parsedDate(text.slice(0, 10)), parsedClock(text.slice(11))]
     return date !== undefined && clock !== undefined && /[Tt ]/.test(text[10]!) ? { ...date, ...clock } : undefined
   },
+}
+
+/** Outside the class: the bundler gives another name to a class that names itself. */
+function dateTimeFrom(fields: DateTimeFields): PyDateTime {
+  return new PyDateTime(fields)
 }
 
 /** The parts of a datetime that need no further look. */

@@ -22,7 +22,7 @@ export function namedFields(args: readonly unknown[], { names, positional, expec
   const [first, second] = args
   if (typeof first === 'number') {
     if (args.length > positional) throw invalid(`at most ${positional} numbers`, args[positional])
-    return Object.fromEntries(args.map((value, index) => [names[index], value]))
+    return Object.fromEntries(args.map((value, index) => [names[index], value])) as Given
   }
   if (typeof first === 'string') {
     const parsed = parse(first)

@@ -138,7 +138,7 @@ function sum(given: Given): bigint {
     total += BigInt(whole) * unit
     value -= whole
     // What is behind the point is a whole number of some power of two, exactly.
-    let [fraction, power] = [value as number, 1n]
+    let [fraction, power] = [value, 1n]
     while (!Number.isInteger(fraction)) [fraction, power] = [fraction * 2, power * 2n]
     fractions = fractions * power + BigInt(fraction) * unit * scale
     scale *= power

@@ -212,7 +212,6 @@ impl Writer {
         if let Some(UtcOffset(offset)) = offset {
             #[expect(
                 clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
                 reason = "an offset is less than a day, and a remainder is not negative"
             )]
             let (seconds, rest) = (offset.div_euclid(1_000_000) as i32, offset.rem_euclid(1_000_000) as u32);
