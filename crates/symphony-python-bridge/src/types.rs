@@ -23,6 +23,7 @@ mod path;
 mod shapes;
 mod simple;
 mod text;
+mod time_zones;
 mod value_classes;
 
 use pyo3::ffi;

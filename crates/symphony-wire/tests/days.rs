@@ -1,5 +1,4 @@
 //! Days of the calendar, each as a number and as a date.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use symphony_wire::Day;
 

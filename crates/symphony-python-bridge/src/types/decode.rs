@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use symphony_wire::{Reader, Token};
 
-use super::dates::ZoneOfMessage;
+use super::time_zones::ZoneOfMessage;
 use super::value_classes::{self, Compound};
 use super::{ConversionError, References, build, integer, number, path, text};
 

@@ -11,9 +11,10 @@ use symphony_wire::{Token, Writer, fraction_parts};
 
 use crate::gil::{GilCell, Held};
 
-use super::dates::{self, DateClass, ZoneOfMessage};
+use super::dates::{self, DateClass};
 use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
+use super::time_zones::ZoneOfMessage;
 use super::{integer, path, text};
 
 /// The concrete class that `pathlib.Path()` makes on this platform.
