@@ -236,7 +236,13 @@ describe('values without a counterpart', () => {
     ['a function', function walk() {}, 'got the function `walk`'],
     ['an instance', new Point(), 'got an instance of `Point`'],
     ['a subclass of Array', new Row(), 'got an instance of `Row`; pass `Array.from(it)`'],
-    ['a Date', new Date(0), 'got an instance of `Date`; pass `toISOString()`'],
+    [
+      'a kind of Date',
+      new (class Stamp extends Date {
+        readonly zone = 'UTC'
+      })(),
+      'got an instance of `Stamp`; pass `new Date(it)`',
+    ],
     ['a Promise', Promise.resolve(1), 'got an instance of `Promise`'],
     ['a WeakMap', new WeakMap(), 'got an instance of `WeakMap`; its members cannot be listed'],
     ['a typed array', new Float64Array(1), 'got an instance of `Float64Array`; pass `Array.from(it)`'],
