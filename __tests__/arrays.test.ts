@@ -410,7 +410,7 @@ describe('memory lives as long as anybody has it', () => {
 
   test('an array whose memory was transferred is still the object in Python', () => {
     const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
-    const { buffer } = array.data
+    const buffer = array.data.buffer as ArrayBuffer
     const { transfer } = buffer as { transfer?: () => ArrayBuffer }
     // Node itself moves no memory that is not its own; since version 21 the language does.
     structuredClone(buffer, { transfer: [buffer] })

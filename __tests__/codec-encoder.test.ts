@@ -70,11 +70,12 @@ describe('undefined', () => {
     for (const size of [15, 16, 70_000]) {
       const object = Object.fromEntries(Array.from({ length: size }, (_, index) => [`key${index}`, index]))
       const bytes = bytesOf({ ...object, key0: undefined })
-      const decoded = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null }).decode(
-        bytes,
-        0,
-        bytes.length,
-      )
+      const decoded = new Decoder({
+        handle: () => null,
+        jsObject: () => null,
+        exception: () => null,
+        array: () => null,
+      }).decode(bytes, 0, bytes.length)
       expect(Object.keys(decoded as object)).toHaveLength(size - 1)
     }
   })
@@ -292,7 +293,7 @@ describe('depth and cycles', () => {
     ['tuples', (inner) => new PyTuple(inner)],
   ])('100,000 nested %s survive', (_, wrap) => {
     const bytes = bytesOf(nested(100_000, wrap))
-    const decoder = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null })
+    const decoder = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null, array: () => null })
     let value = decoder.decode(bytes, 0, bytes.length)
     let depth = 0
     for (; value !== null; depth++) {
