@@ -1,5 +1,7 @@
 /* The host object `python`: Python in this process. */
+import { tableArguments } from './arrow/from-arrow'
 import { Operation } from './call/operation'
+import { referenceRules } from './call/options'
 import { poolContext } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
@@ -12,6 +14,7 @@ import { valueMakers } from './host/value-makers'
 import { rules } from './rules/registry'
 import { openSession } from './host/session-scopes'
 import { PythonSession } from './session'
+import type { FromArrowOptions } from './types/arrow'
 import type { Handle } from './types/handle'
 import type { Info, Python, StartOptions } from './types/python'
 import type { SyncHandle } from './types/sync-handle'
@@ -46,6 +49,12 @@ class PythonHost extends HostCalls {
     checkedCode(code)
     interpreter.readySync()
     return operateSync(undefined, Operation.exec, [code, scope ?? null])
+  }
+
+  fromArrowSync(data: unknown, options?: FromArrowOptions): unknown {
+    const args = tableArguments(data, options)
+    interpreter.readySync()
+    return operateSync(undefined, Operation.fromArrow, args, undefined, referenceRules)
   }
 
   async with(context: unknown, body: Body<PythonSession>): Promise<unknown> {

@@ -32,6 +32,8 @@ export const Operation = {
   describeException: 24,
   stream: 25,
   throw: 26,
+  toArrow: 30,
+  fromArrow: 31,
 } as const
 
 /** The number of an operation. */

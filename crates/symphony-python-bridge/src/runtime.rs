@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 21] = [
+const SOURCES: [(&str, &str, bool); 25] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -17,6 +17,26 @@ const SOURCES: [(&str, &str, bool); 21] = [
     (
         "symphony_bridge._annotations",
         include_str!("../python/symphony_bridge/_annotations.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow",
+        include_str!("../python/symphony_bridge/_arrow.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow_in",
+        include_str!("../python/symphony_bridge/_arrow_in.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow_out",
+        include_str!("../python/symphony_bridge/_arrow_out.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow_types",
+        include_str!("../python/symphony_bridge/_arrow_types.py"),
         false,
     ),
     (
@@ -152,9 +172,12 @@ pub(crate) enum Function {
     CallCancelled,
     Stream,
     PlainStream,
+    ExportArrow,
+    ImportArrow,
+    ArrowRefusal,
 }
 
-const FUNCTIONS: [(&str, &str); 24] = [
+const FUNCTIONS: [(&str, &str); 27] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -179,6 +202,9 @@ const FUNCTIONS: [(&str, &str); 24] = [
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),
     ("symphony_bridge._loop", "plain_stream"),
+    ("symphony_bridge._arrow_out", "export_arrow"),
+    ("symphony_bridge._arrow_in", "import_arrow"),
+    ("symphony_bridge._arrow", "ArrowRefusal"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];
