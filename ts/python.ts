@@ -1,4 +1,5 @@
 /* The host object `python`: Python in this process. */
+import { resolveImportsWith } from './arrow/arrow-module'
 import { tableArguments } from './arrow/from-arrow'
 import { Operation } from './call/operation'
 import { referenceRules } from './call/options'
@@ -91,6 +92,11 @@ class PythonHost extends HostCalls {
 
   register(rule: unknown): void {
     rules.register(rule)
+  }
+
+  /** For the ECMAScript face of this package. */
+  [Symbol.for('symphony-python-bridge.resolveImportsWith')](resolve: (name: string) => string): void {
+    resolveImportsWith(resolve)
   }
 
   isHandle(value: unknown): value is Handle | SyncHandle {

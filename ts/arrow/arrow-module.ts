@@ -1,4 +1,5 @@
 /* The module `apache-arrow`: an optional peer, loaded when the first table crosses. */
+import { fileURLToPath } from 'node:url'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import type { ArrowModule } from '../types/arrow'
@@ -29,6 +30,15 @@ const laterTypes = [
 ] as const
 
 let loaded: ArrowModule | undefined
+let resolveImport: ((name: string) => string) | undefined
+
+/**
+ * How the program imports packages, told by the ECMAScript face of this one. `apache-arrow` has two copies of its classes, one for
+ * `import` and one for `require`, and functions of one do not understand tables of the other.
+ */
+export function resolveImportsWith(resolve: (name: string) => string): void {
+  resolveImport = resolve
+}
 
 /** The copy that the program gave, or the one that is installed. */
 export function arrowModule(given: unknown): ArrowModule {
@@ -43,8 +53,17 @@ export function lackingTypes(arrow: ArrowModule): string[] {
 
 function installed(): unknown {
   try {
-    return require('apache-arrow')
+    // Node loads ECMAScript modules by `require` as well, since 20.19 and 22.12, and gives what `import` would.
+    return resolveImport === undefined ? require('apache-arrow') : require(fileURLToPath(resolveImport('apache-arrow')))
   } catch (cause) {
+    if ((cause as { readonly code?: unknown } | null)?.code === 'ERR_REQUIRE_ESM') {
+      throw new BridgeError(
+        'ERR_ARROW_NOT_FOUND',
+        `this version of Node (${process.version}) cannot load the ECMAScript module apache-arrow at once; give it as the option ` +
+          '`arrow`, such as `$toArrow({ arrow })` with `import * as arrow from "apache-arrow"`',
+        { cause },
+      )
+    }
     throw new BridgeError(
       'ERR_ARROW_NOT_FOUND',
       `Arrow tables need the npm package apache-arrow, ${oldest} or newer, which cannot be loaded from here; install it with ` +

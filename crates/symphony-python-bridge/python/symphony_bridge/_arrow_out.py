@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import sys
 
-from symphony_bridge._arrow import RECORD_BATCH, TABLE, VECTOR, ArrowRefusal, field_path, item_path, pyarrow_module
+from symphony_bridge._arrow import (
+    RECORD_BATCH,
+    TABLE,
+    VECTOR,
+    ArrowRefusal,
+    BufferKeeper,
+    field_path,
+    item_path,
+    pyarrow_module,
+)
 from symphony_bridge._arrow_types import PlainTypes
 
 # For type checkers only: importing `typing` takes longer than starting the interpreter.
@@ -25,7 +34,8 @@ def export_arrow(source: Any, lacking: list[str], preserve_index: bool | None) -
     """A description of a table, record batch or column.
 
     ``lacking``: types that this ``apache-arrow`` does not know, by their names there. Gives ``[kind, schema as an IPC stream,
-    record batches, dictionaries, buffers, ...]``; a record batch is ``[length, nodes]``, and so is each chunk of a column.
+    record batches, dictionaries, buffers, keeper]``; a record batch is ``[length, nodes]``, and so is each chunk of a column. The keeper
+    stays an object of Python's: it knows the buffers by their numbers, for a table that comes back. Of copies there is none.
     """
     pa = pyarrow_module("`$toArrow()`")
     kind, data = _arrow_of(pa, source, "Utf8View" in lacking, preserve_index)
@@ -39,7 +49,7 @@ def export_arrow(source: Any, lacking: list[str], preserve_index: bool | None) -
         paths = [field_path("", name) for name in schema.names]
         batches = [
             [batch.num_rows, [export.node(column, path) for column, path in zip(batch.columns, paths)]]
-            for batch in ([data] if kind == RECORD_BATCH else data.to_batches())
+            for batch in ([data] if kind == RECORD_BATCH else _batches(pa, data))
         ]
     types.check_text(schema.metadata, "")
     plain = [types.plain_field(field, field_path("", field.name) if field.name else "") for field in schema]
@@ -49,7 +59,20 @@ def export_arrow(source: Any, lacking: list[str], preserve_index: bool | None) -
         batches,
         export.dictionaries,
         [_shared(buffer) for buffer in export.buffers],
+        BufferKeeper(export.buffers) if SHARES else None,
     ]
+
+
+def _batches(pa: Any, table: Any) -> list[Any]:
+    """The record batches of a table; an empty one of a table without any, which JavaScript could not slice."""
+    batches = table.to_batches()
+    if batches or not table.schema.names:
+        return batches
+    return [pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in table.schema], schema=table.schema)]
+
+
+#: Whether what crosses for a buffer is its memory, and no copy.
+SHARES = True
 
 
 def _shared(buffer: Any) -> Any:
@@ -212,7 +235,8 @@ class _Export:
             own = buffers
             if number not in types.texts:
                 width = kind.bit_width // 8
-        numbers = [self._buffer(buffer, path) for buffer in own]
+        # Empty arrays of different types can share one offset of zero.
+        numbers = [self._buffer(buffer, path) if length else NONE for buffer in own]
         if nulls == 0:
             numbers[0] = NONE
         return [length, offset, nulls, width, numbers, children, dictionary]

@@ -132,7 +132,7 @@ class PlainTypes:
         if isinstance(kind, self._pa.BaseExtensionType):
             # Its storage is another one now, but it is still meant as what it was.
             metadata[b"ARROW:extension:name"] = kind.extension_name.encode()
-            metadata[b"ARROW:extension:metadata"] = kind.__arrow_ext_serialize__()
+            metadata[b"ARROW:extension:metadata"] = _serialized(kind)
         return self._pa.field(field.name, plain, field.nullable, metadata)
 
     def plain_type(self, kind: Any, path: str) -> Any:
@@ -140,7 +140,7 @@ class PlainTypes:
         pa = self._pa
         number = kind.id
         if isinstance(kind, pa.BaseExtensionType):
-            self.check_text({b"ARROW:extension:metadata": kind.__arrow_ext_serialize__()}, path)
+            self.check_text({b"ARROW:extension:metadata": _serialized(kind)}, path)
             storage = self.plain_type(kind.storage_type, path)
             return kind if storage == kind.storage_type else storage
         if number in self._run_ends:
@@ -199,3 +199,9 @@ class PlainTypes:
         if kind.id == self.dictionary:
             return True
         return any(self.holds_dictionary(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def _serialized(extension: Any) -> bytes:
+    """The parameters of an extension type. Those that pyarrow brings along do not give theirs, which are text."""
+    serialize = getattr(extension, "__arrow_ext_serialize__", None)
+    return b"" if serialize is None else serialize()
