@@ -5,6 +5,67 @@ import type * as apacheArrow from 'apache-arrow'
 
 import type { Readable } from 'node:stream'
 
+/** Any of JavaScript's typed arrays. */
+export type TypedArray =
+  | Int8Array<ArrayBufferLike>
+  | Uint8Array<ArrayBufferLike>
+  | Uint8ClampedArray<ArrayBufferLike>
+  | Int16Array<ArrayBufferLike>
+  | Uint16Array<ArrayBufferLike>
+  | Int32Array<ArrayBufferLike>
+  | Uint32Array<ArrayBufferLike>
+  | Float32Array<ArrayBufferLike>
+  | Float64Array<ArrayBufferLike>
+  | BigInt64Array<ArrayBufferLike>
+  | BigUint64Array<ArrayBufferLike>
+
+/** The element types, as NumPy calls them, and the typed array that each has in JavaScript. */
+export interface ArrayTypes {
+  int8: Int8Array<ArrayBuffer>
+  uint8: Uint8Array<ArrayBuffer>
+  int16: Int16Array<ArrayBuffer>
+  uint16: Uint16Array<ArrayBuffer>
+  int32: Int32Array<ArrayBuffer>
+  uint32: Uint32Array<ArrayBuffer>
+  int64: BigInt64Array<ArrayBuffer>
+  uint64: BigUint64Array<ArrayBuffer>
+  /** A `Float16Array` where JavaScript has it, else the bits. */
+  float16: Uint16Array<ArrayBuffer>
+  float32: Float32Array<ArrayBuffer>
+  float64: Float64Array<ArrayBuffer>
+  /** One byte each, 0 or 1. */
+  bool: Uint8Array<ArrayBuffer>
+  /** Real and imaginary part in turn. */
+  complex64: Float32Array<ArrayBuffer>
+  /** Real and imaginary part in turn. */
+  complex128: Float64Array<ArrayBuffer>
+}
+
+/** The name of an element type. */
+export type ArrayType = keyof ArrayTypes
+
+/** Memory that JavaScript lends to Python for one synchronous call; see `python.borrow`. */
+export interface Borrowed<A extends TypedArray = TypedArray> {
+  /** What is lent. */
+  readonly array: A
+}
+
+type Constructor = new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
+
+/** One kind of element. */
+interface Element {
+  /** Its number in the format. */
+  readonly code: number
+  /** As NumPy calls it. */
+  readonly dtype: string
+  /** The array of JavaScript's whose memory looks the same; of complex numbers it has two items each. */
+  readonly array: Constructor
+  /** Bytes of one item of that array. */
+  readonly itemSize: number
+  /** How many items of that array make one element. */
+  readonly items: number
+}
+
 /** The module `apache-arrow`, as `import * as arrow from 'apache-arrow'` gives it. */
 export type ArrowModule = typeof apacheArrow
 
@@ -38,24 +99,6 @@ export interface FromArrowOptions {
   /** The copy of `apache-arrow` that made the table. @default as that of `$toArrow` */
   readonly arrow?: ArrowModule | undefined
 }
-
-declare const kwBrand: unique symbol
-
-/**
- * Keyword arguments, made by `kw`. `Values` is what they hold; `Names` lets a typed function reject a keyword it does not have.
- */
-export interface Kw<Values extends object = object, Names extends PropertyKey = keyof Values> {
-  readonly [kwBrand]: {
-    readonly values: Values
-    readonly names: Names
-  }
-}
-
-/** Any keyword arguments. */
-export type AnyKw = Kw<object, PropertyKey>
-
-/** Positional arguments; the last one may be made by `kw`. */
-export type Arguments = readonly unknown[]
 
 /** The names of Python's own levels. */
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
@@ -109,6 +152,24 @@ export interface LoggingOptions {
    */
   readonly uncaught?: boolean | undefined
 }
+
+declare const kwBrand: unique symbol
+
+/**
+ * Keyword arguments, made by `kw`. `Values` is what they hold; `Names` lets a typed function reject a keyword it does not have.
+ */
+export interface Kw<Values extends object = object, Names extends PropertyKey = keyof Values> {
+  readonly [kwBrand]: {
+    readonly values: Values
+    readonly names: Names
+  }
+}
+
+/** Any keyword arguments. */
+export type AnyKw = Kw<object, PropertyKey>
+
+/** Positional arguments; the last one may be made by `kw`. */
+export type Arguments = readonly unknown[]
 
 /**
  * What `$share()` gives: plain data for `postMessage`, `workerData` or a `BroadcastChannel`, to be given to `python.adopt` by the
@@ -254,6 +315,14 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
    * raises while it is read; the exception is the `cause` then.
    */
   $value<T = Untyped>(options?: ValueOptions): T
+  /**
+   * The memory of an object with the buffer protocol (`bytearray`, `mmap`, `ctypes` arrays, tensors on the CPU), which JavaScript then reads
+   * and writes where it is: a typed array, or an `NdArray` if it has a shape. While that lives the object cannot change its size. What is
+   * read-only is a copy.
+   *
+   * Throws `ERR_PYTHON_EXCEPTION` with a `TypeError` if the object has no memory of its own, `ERR_CONVERSION` if JavaScript has no such elements.
+   */
+  $buffer<T extends TypedArray | NdArray = TypedArray | NdArray>(): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */
@@ -649,6 +718,27 @@ export interface ValueMakers {
   slice(stop: unknown): PySlice
   /** A `slice` from `start` up to `stop`, without it; `null` is `None`. */
   slice(start: unknown, stop: unknown, step?: unknown): PySlice
+  /**
+   * A new array of zeros over memory that the bridge allocates and that Python uses without a copy: a `numpy.ndarray` there, or a
+   * `memoryview` where there is no NumPy. Starts Python if nobody has.
+   *
+   * @param shape the length of each dimension, or that of the only one
+   * @param dtype the element type as NumPy calls it. @default `float64`
+   */
+  ndarray<D extends ArrayType = 'float64'>(shape: number | readonly number[], dtype?: D): NdArray<ArrayTypes[D]>
+  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. Starts Python if nobody has. */
+  memoryview(bytes: number): Uint8Array<ArrayBuffer>
+  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. Starts Python if nobody has. */
+  memoryview<A extends TypedArray>(array: A): A
+  /** The same of all the bytes. */
+  memoryview(buffer: ArrayBufferLike): Uint8Array<ArrayBuffer>
+  /**
+   * Lends an array to one synchronous call, without a copy: Python gets a `memoryview` of it, and what it writes there is in the array.
+   *
+   * While the call runs Python cannot call JavaScript. If a view of the memory, or an array over it, is left after the call, the call
+   * throws `ERR_CONVERSION`, and the memory stays where it is until the process ends. An asynchronous call refuses what is lent.
+   */
+  borrow<A extends TypedArray>(array: A): Borrowed<A>
   /** Python's `...`. */
   readonly ellipsis: PyEllipsis
 }
@@ -970,202 +1060,10 @@ export interface ValueOptions extends ConvertOptions {
   readonly depth?: number | undefined
 }
 
-/** Names that JavaScript gives every callable type; here they are Python's. */
-export type FunctionNames = 'name' | 'length' | 'apply' | 'call' | 'bind' | 'caller' | 'arguments'
-
-/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
-export interface DynamicAttributes {
-  readonly [name: string]: Path
-  readonly [reserved: `$${string}`]: never
-}
-
-/** Attributes with names that JavaScript would claim. */
-export type DynamicFunctionNames = {
-  readonly [K in FunctionNames]: Path
-}
-
-/** Calling the Python object. The call starts at once; its arguments are encoded before this returns. */
-export interface DynamicCall {
-  <T = Untyped>(...args: Arguments): Call<T>
-}
-
-/** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
-export interface CommonMembers {
-  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
-  $call(
-    args: Arguments,
-    named: AnyKw | object | undefined,
-    options: CallOptions & {
-      readonly returns: 'ref'
-    },
-  ): Call<Handle>
-  $call<Out>(
-    args: Arguments,
-    named: AnyKw | object | undefined,
-    options: CallOptions & {
-      readonly returns: StandardSchema<Out>
-    },
-  ): Call<Out>
-  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
-  /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
-  $get(name: string): Path
-  /** The path of an item: `object[key]` in Python. */
-  $getItem(key: unknown): Path
-  /** Assigns an attribute. */
-  $set(name: string, value: unknown): Promise<void>
-  /** Deletes an attribute. */
-  $del(name: string): Promise<void>
-  /** Assigns an item: `object[key] = value`. */
-  $setItem(key: unknown, value: unknown): Promise<void>
-  /** Deletes an item: `del object[key]`. */
-  $delItem(key: unknown): Promise<void>
-  /** `hasattr(object, name)`. */
-  $has(name: string): Promise<boolean>
-  /** `item in object`. */
-  $contains(item: unknown): Promise<boolean>
-  /** `len(object)`. */
-  $len(): Promise<number>
-  /** `dir(object)`. */
-  $dir(): Promise<string[]>
-  /** `str(object)`. */
-  $str(): Promise<string>
-  /** `repr(object)`. */
-  $repr(): Promise<string>
-  /** `object is other`. */
-  $is(other: unknown): Promise<boolean>
-  /** `isinstance(object, cls)`. */
-  $isInstance(cls: unknown): Promise<boolean>
-  /**
-   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
-   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
-   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
-   * raises while it is read; the exception is the `cause` then.
-   */
-  $value<T = Untyped>(options?: ValueOptions): Promise<T>
-  /** A handle of the object, even if it would be copied otherwise. */
-  $ref(): Promise<Handle>
-  /**
-   * Iterates over the object, also over an asynchronous iterator. Python makes a few items ahead (the option `highWaterMark`). Leaving
-   * the loop closes a generator; `throw` throws into it.
-   */
-  $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
-  /**
-   * The bytes of a file or stream of Python's, or of a generator of `bytes` or `str`, as a Node stream. Whatever has a method `read` is
-   * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
-   */
-  $readable(options?: ReadableOptions): Readable
-  /**
-   * The object as a table of `apache-arrow`, over the memory of Python's: nothing is copied that need not be converted. Tables and data
-   * frames of pandas, polars and pyarrow, and whatever speaks the Arrow PyCapsule interface, are a `Table`; a `RecordBatch` is one;
-   * series and arrays are a `Vector`. Rejects with `ERR_CONVERSION` and the path of the column where one cannot cross, with
-   * `ERR_ARROW_NOT_FOUND` if the npm package `apache-arrow` is missing, and with a `PythonError` of type `ModuleNotFoundError` if
-   * Python lacks pyarrow.
-   *
-   * Arrow data does not change: what writes to the table's memory, in either language, changes what the other one sees.
-   */
-  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): Promise<T>
-  /** Iterates over the object, as `$iter`. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
-}
-
-/** Members of a path. */
-export interface PathMembers extends CommonMembers {
-  /** The same path with options for the calls made through it. */
-  $with<const O extends CallOptions>(
-    options: O,
-  ): O extends {
-    readonly returns: infer R extends 'ref' | StandardSchema
-  }
-    ? TypedPath<ResultOf<R>>
-    : Path
-}
-
-/**
- * An attribute or item of a Python object that has not been read: `await` reads it, calling calls it, passing it as an argument
- * passes the Python object. Until then nothing happens.
- */
-export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
-
-/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
-export type TypedPath<T> = {
-  (...args: Arguments): Call<T>
-} & PathMembers &
-  DynamicAttributes &
-  DynamicFunctionNames &
-  PromiseLike<T>
-
-/**
- * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
- * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
- * `$call`.
- */
-export type Call<T = Untyped> = Promise<T> &
-  CommonMembers &
-  DynamicAttributes & {
-    readonly name: Path
-    readonly length: Path
-  }
-
-/** Members of a handle. */
-export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
-  /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
-  readonly $type: string
-  /** The asynchronous view of the same object: this one. */
-  readonly $async: Handle
-  /** The synchronous view of the same object. */
-  readonly $sync: SyncHandle
-  /** The same handle with options for the calls made through it. */
-  $with<const O extends CallOptions>(
-    options: O,
-  ): O extends {
-    readonly returns: infer R extends 'ref' | StandardSchema
-  }
-    ? TypedHandle<ResultOf<R>>
-    : Handle
-  /**
-   * Plain data that stands for this handle in a message to another thread, where `python.adopt` makes a handle of the same object of
-   * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
-   */
-  $share(): SharedHandle
-  /**
-   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
-   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
-   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
-   */
-  $dispose(): void
-  /** A handle is not awaitable: it is the object already. */
-  readonly then?: never
-}
-
-/** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
-export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
-
-/** What a result is by the option `returns`. */
-export type ResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : Handle
-
-/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
-export type TypedHandle<T> = {
-  (...args: Arguments): Call<T>
-} & HandleMembers &
-  DynamicAttributes &
-  DynamicFunctionNames
-
-/** Python in this process. */
-export declare const python: Python
-
-/** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
-export declare function isPythonHandle(value: unknown): value is Handle | SyncHandle
-
-/**
- * Keyword arguments of a Python call, as its last argument:
- *
- * ```ts
- * await numpy.linspace(0, 1, kw({ num: 5, endpoint: false }))
- * ```
- *
- * A property whose value is `undefined` is left out, so that `kw({ top: options.top })` keeps Python's default.
- */
-export declare function kw<const T extends object>(named: T): Kw<T>
+/** All choices made. */
+type Conversion = Required<{
+  readonly [K in keyof ConvertOptions]: NonNullable<ConvertOptions[K]>
+}>
 
 /** Every error code, with what it means and what the caller may do. */
 declare const errorCodes: {
@@ -1295,6 +1193,340 @@ export declare function isBridgeError<const Code extends BridgeErrorCode = Bridg
 ): error is BridgeError & {
   readonly code: Code
 }
+
+/** A Python type, as the core describes it. */
+interface TypeDescription {
+  /** `module.QualName`. */
+  readonly name: string
+  /** Qualified names, most derived first. */
+  readonly mro: readonly string[]
+  readonly callable: boolean
+  readonly iterable: boolean
+  readonly asyncIterable: boolean
+  /** Which of the names that JavaScript libraries probe the instances really have. */
+  readonly names: ReadonlySet<string>
+}
+
+/**
+ * One Python object in this environment.
+ *
+ * The core holds a state weakly and gives the object back when the state is collected, on no particular thread and without the
+ * GIL. So whoever uses `id` must keep the state alive until the core has taken the object.
+ */
+declare class HandleState {
+  #private
+  /** The object's entry in the handle table, or 0 after the last `dispose`. */
+  id: number
+  /** Late-bound methods by name, made on first use. */
+  methods: Map<string, object> | undefined
+  constructor(id: number, typeKey: number)
+  get type(): TypeDescription
+  /** The synchronous view; one a state, so that identity in JavaScript is identity in Python. */
+  get syncView(): object
+  /** The asynchronous view; one a state. */
+  get asyncView(): object
+  /** Whether it is a coroutine, which JavaScript gets as a promise. */
+  get isCoroutine(): boolean
+  /** The promise of a coroutine's result; one a state, since a coroutine is awaited once. */
+  promise(convert: Conversion): Promise<unknown>
+  /** `[Python collections.Counter]`. */
+  get label(): string
+  /** For inspection: the number that tells two objects of one type apart. */
+  get number(): number
+  /** The object came from Python once more. */
+  cross(): this
+  /** The id for use; throws after `dispose`. */
+  use(): number
+  /** A request that names the object is under way. */
+  hold(): void
+  /** A request that named the object is done. */
+  letGo(): void
+  /** Keeps the object usable, also through `dispose`, for a block that needs it again at its end: until `endUse`. */
+  beginUse(): void
+  endUse(): void
+  /** Counts one crossing more, for the environment that adopts what this gives. */
+  share(): SharedHandle
+  /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */
+  dispose(): void
+  disposedError(): BridgeError
+}
+
+/** The Python object that an array goes back as. */
+declare class ArrayOrigin {
+  #private
+  readonly buffer: ArrayBufferLike
+  readonly id: number
+  readonly typeKey: number
+  /**
+   * @param buffer keeps the memory, and, where there is no state, the object
+   * @param state counts the object; without it the buffer does
+   */
+  constructor(buffer: ArrayBufferLike, id: number, typeKey: number, state?: HandleState)
+  /** The handle of the object. */
+  get state(): HandleState
+  /** For a request that names it: whoever holds this keeps it. */
+  hold(): void
+  letGo(): void
+}
+
+/** What an array is made of. */
+interface NdArrayParts {
+  readonly data: TypedArray
+  readonly shape: readonly number[]
+  readonly strides: readonly number[]
+  readonly dtype: string
+  readonly copied: boolean
+  readonly element: Element
+}
+
+/**
+ * A `numpy.ndarray`, or another Python object with a buffer of several dimensions.
+ *
+ * `data` is the very memory that Python uses, unless `copied` says otherwise: what one language writes the other one reads. Going back,
+ * it is the object it came from. `python.ndarray` makes one.
+ *
+ * It can be used on the thread that got it. Other threads of Python's may write to the memory at any time, as with any array that two
+ * threads use.
+ */
+export declare class NdArray<A extends TypedArray = TypedArray> {
+  #private
+  /** The items, in the order in which they lie in memory. Complex numbers are two items each, booleans bytes of 0 and 1. */
+  readonly data: A
+  /** The length of each dimension; empty for a single value. */
+  readonly shape: readonly number[]
+  /** How many items of `data` lie between the neighbours of each dimension. The element of indices `i` and `j` begins at `i * strides[0] + j * strides[1]`. */
+  readonly strides: readonly number[]
+  /** The element type as NumPy calls it, such as `float64`; `>f8` and the like if Python has the most significant byte first. */
+  readonly dtype: string
+  /** Whether `data` is a copy, because Python's array is read-only, has gaps, or has the most significant byte first, or because this runtime forbids shared memory. */
+  readonly copied: boolean
+  /** Not for programs: `python.ndarray` makes arrays. Throws `ERR_INVALID_ARGUMENT`. */
+  constructor(parts: NdArrayParts, origin: ArrayOrigin | undefined, caller?: symbol)
+  /** How many elements it has. */
+  get size(): number
+  /** The Python array as a handle whose calls give promises. */
+  get $async(): Handle
+  /** The Python array as a handle whose calls are synchronous. */
+  get $sync(): SyncHandle
+  /**
+   * The elements as nested arrays, one level a dimension; the element itself if there is no dimension. Integers of 64 bits are bigints,
+   * booleans booleans, and complex numbers `PyComplex`.
+   */
+  toArray<T = Untyped>(): T
+  /** The nested arrays. */
+  toJSON(): unknown
+  /** Of a live array only. */
+  static parts(array: NdArray): {
+    readonly element: Element
+    readonly origin: ArrayOrigin | undefined
+  }
+  static isOne(value: object): value is NdArray
+}
+
+/** Names that JavaScript gives every callable type; here they are Python's. */
+export type FunctionNames = 'name' | 'length' | 'apply' | 'call' | 'bind' | 'caller' | 'arguments'
+
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface DynamicAttributes {
+  readonly [name: string]: Path
+  readonly [reserved: `$${string}`]: never
+}
+
+/** Attributes with names that JavaScript would claim. */
+export type DynamicFunctionNames = {
+  readonly [K in FunctionNames]: Path
+}
+
+/** Calling the Python object. The call starts at once; its arguments are encoded before this returns. */
+export interface DynamicCall {
+  <T = Untyped>(...args: Arguments): Call<T>
+}
+
+/** What can be asked of every Python object, asynchronously. All of it runs in Python's threads, never on the JavaScript thread. */
+export interface CommonMembers {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & {
+      readonly returns: 'ref'
+    },
+  ): Call<Handle>
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: CallOptions & {
+      readonly returns: StandardSchema<Out>
+    },
+  ): Call<Out>
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: CallOptions): Call<T>
+  /** The path of an attribute, for names that JavaScript or this interface claims, such as `then`. */
+  $get(name: string): Path
+  /** The path of an item: `object[key]` in Python. */
+  $getItem(key: unknown): Path
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): Promise<void>
+  /** Deletes an attribute. */
+  $del(name: string): Promise<void>
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): Promise<void>
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): Promise<void>
+  /** `hasattr(object, name)`. */
+  $has(name: string): Promise<boolean>
+  /** `item in object`. */
+  $contains(item: unknown): Promise<boolean>
+  /** `len(object)`. */
+  $len(): Promise<number>
+  /** `dir(object)`. */
+  $dir(): Promise<string[]>
+  /** `str(object)`. */
+  $str(): Promise<string>
+  /** `repr(object)`. */
+  $repr(): Promise<string>
+  /** `object is other`. */
+  $is(other: unknown): Promise<boolean>
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): Promise<boolean>
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Rejects `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): Promise<T>
+  /**
+   * The memory of an object with the buffer protocol (`bytearray`, `mmap`, `ctypes` arrays, tensors on the CPU), which JavaScript then reads
+   * and writes where it is: a typed array, or an `NdArray` if it has a shape. While that lives the object cannot change its size. What is
+   * read-only is a copy.
+   *
+   * Rejects `ERR_PYTHON_EXCEPTION` with a `TypeError` if the object has no memory of its own, `ERR_CONVERSION` if JavaScript has no such elements.
+   */
+  $buffer<T extends TypedArray | NdArray = TypedArray | NdArray>(): Promise<T>
+  /** A handle of the object, even if it would be copied otherwise. */
+  $ref(): Promise<Handle>
+  /**
+   * Iterates over the object, also over an asynchronous iterator. Python makes a few items ahead (the option `highWaterMark`). Leaving
+   * the loop closes a generator; `throw` throws into it.
+   */
+  $iter<T = Untyped>(): AsyncIterableIterator<T, void, undefined>
+  /**
+   * The bytes of a file or stream of Python's, or of a generator of `bytes` or `str`, as a Node stream. Whatever has a method `read` is
+   * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
+   */
+  $readable(options?: ReadableOptions): Readable
+  /**
+   * The object as a table of `apache-arrow`, over the memory of Python's: nothing is copied that need not be converted. Tables and data
+   * frames of pandas, polars and pyarrow, and whatever speaks the Arrow PyCapsule interface, are a `Table`; a `RecordBatch` is one;
+   * series and arrays are a `Vector`. Rejects with `ERR_CONVERSION` and the path of the column where one cannot cross, with
+   * `ERR_ARROW_NOT_FOUND` if the npm package `apache-arrow` is missing, and with a `PythonError` of type `ModuleNotFoundError` if
+   * Python lacks pyarrow.
+   *
+   * Arrow data does not change: what writes to the table's memory, in either language, changes what the other one sees.
+   */
+  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): Promise<T>
+  /** Iterates over the object, as `$iter`. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
+}
+
+/** Members of a path. */
+export interface PathMembers extends CommonMembers {
+  /** The same path with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: infer R extends 'ref' | StandardSchema
+  }
+    ? TypedPath<ResultOf<R>>
+    : Path
+}
+
+/**
+ * An attribute or item of a Python object that has not been read: `await` reads it, calling calls it, passing it as an argument
+ * passes the Python object. Until then nothing happens.
+ */
+export type Path<T = Untyped> = PathMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames & PromiseLike<T>
+
+/** A path whose results have a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedPath<T> = {
+  (...args: Arguments): Call<T>
+} & PathMembers &
+  DynamicAttributes &
+  DynamicFunctionNames &
+  PromiseLike<T>
+
+/**
+ * A call under way: a promise of its result whose attributes and items can be used before it settles. A chain takes the Python
+ * objects themselves and is one round trip; only its last result is converted. A result that is to be called itself is called by
+ * `$call`.
+ */
+export type Call<T = Untyped> = Promise<T> &
+  CommonMembers &
+  DynamicAttributes & {
+    readonly name: Path
+    readonly length: Path
+  }
+
+/** Members of a handle. */
+export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
+  /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
+  readonly $type: string
+  /** The asynchronous view of the same object: this one. */
+  readonly $async: Handle
+  /** The synchronous view of the same object. */
+  readonly $sync: SyncHandle
+  /** The same handle with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: infer R extends 'ref' | StandardSchema
+  }
+    ? TypedHandle<ResultOf<R>>
+    : Handle
+  /**
+   * Plain data that stands for this handle in a message to another thread, where `python.adopt` makes a handle of the same object of
+   * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
+   */
+  $share(): SharedHandle
+  /**
+   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
+   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
+   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
+   */
+  $dispose(): void
+  /** A handle is not awaitable: it is the object already. */
+  readonly then?: never
+}
+
+/** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
+export type Handle = HandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
+
+/** What a result is by the option `returns`. */
+export type ResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : Handle
+
+/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedHandle<T> = {
+  (...args: Arguments): Call<T>
+} & HandleMembers &
+  DynamicAttributes &
+  DynamicFunctionNames
+
+/** Python in this process. */
+export declare const python: Python
+
+/** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
+export declare function isPythonHandle(value: unknown): value is Handle | SyncHandle
+
+/**
+ * Keyword arguments of a Python call, as its last argument:
+ *
+ * ```ts
+ * await numpy.linspace(0, 1, kw({ num: 5, endpoint: false }))
+ * ```
+ *
+ * A property whose value is `undefined` is left out, so that `kw({ top: options.top })` keeps Python's default.
+ */
+export declare function kw<const T extends object>(named: T): Kw<T>
 
 /** One frame of a Python traceback. */
 export interface PythonFrame {

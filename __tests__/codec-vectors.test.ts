@@ -135,6 +135,11 @@ const decoder = new Decoder({
   handle: (id, typeKey) => new Reference('handle', id, typeKey),
   jsObject: (id) => new Reference('jsObjectReference', id),
   exception: (description) => new Reference('exception', description),
+  array({ id, typeKey, memory, view, element, copied, bigEndian, address, bytes, offset, shape, strides }) {
+    const flags = Number(copied) + 2 * Number(bigEndian)
+    const dimensions = shape.map((length, index) => [length, strides[index]])
+    return new Reference('sharedArray', [id, typeKey, memory, view, element, flags, address, bytes, offset, dimensions])
+  },
 })
 
 const holds = (vector: Vector, ...kinds: string[]): boolean => {
@@ -149,7 +154,19 @@ test('the fixture is of this version', () => {
 describe('every value that JavaScript can send is written to its bytes', () => {
   // A bytearray comes to JavaScript only, as does a crossing of a handle or of an object of JavaScript's, and a list that is known to be of one type.
   const sent = fixture.vectors.filter(
-    (vector) => !holds(vector, 'bytearray', 'handle', 'floats', 'integers', 'jsObjectReference', 'exception'),
+    (vector) =>
+      !holds(
+        vector,
+        'sharedArray',
+        'arrayReference',
+        'copiedArray',
+        'bytearray',
+        'handle',
+        'floats',
+        'integers',
+        'jsObjectReference',
+        'exception',
+      ),
   )
   test.each(sent.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
     const value = valueOf(vector.value)
@@ -165,7 +182,9 @@ describe('every value that JavaScript can send is written to its bytes', () => {
 })
 
 describe('every value that JavaScript can receive is read from its bytes', () => {
-  const received = fixture.vectors.filter((vector) => !holds(vector, 'handleReference', 'request', 'jsObject'))
+  const received = fixture.vectors.filter(
+    (vector) => !holds(vector, 'handleReference', 'request', 'jsObject', 'arrayReference', 'copiedArray'),
+  )
   test.each(received.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
     const bytes = bytesOf(vector.hex)
     const value = decoder.decode(bytes, 0, bytes.length)

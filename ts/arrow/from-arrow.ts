@@ -6,8 +6,7 @@ import { BridgeError } from '../errors/bridge-error'
 import type { ArrowModule, FromArrowOptions } from '../types/arrow'
 import { arrowModule } from './arrow-module'
 import { alignedBits } from './bits'
-import { keptBuffer } from './kept-memory'
-import { none, TableKind, type NodeToPython, type PlaceInKeeper, type TableToPython } from './message'
+import { none, TableKind, type NodeToPython, type TableToPython } from './message'
 
 const optionNames: ReadonlySet<string> = new Set(['to', 'arrow'])
 const targets: readonly unknown[] = ['pyarrow', 'pandas', 'polars']
@@ -38,19 +37,10 @@ interface ArrayParts extends Pick<Data<DataType>, 'typeId' | 'length' | 'offset'
   slice(offset: number, length: number): ArrayParts
 }
 
-/** A `NodeToPython` whose buffers are memory. */
-type DescribedArray = readonly [
-  length: number,
-  buffers: readonly (Uint8Array | null)[],
-  children: readonly NodeToPython[],
-  dictionary: number,
-]
-
 class TableDescription {
   readonly #arrow: ArrowModule
   readonly #dictionaries: (readonly NodeToPython[])[] = []
   readonly #numbers = new Map<Vector<DataType>, number>()
-  readonly #keepers: object[] = []
 
   constructor(arrow: ArrowModule) {
     this.#arrow = arrow
@@ -73,7 +63,7 @@ class TableDescription {
       const columns = schema.fields.map(({ name }, index) => this.#column(children[index], numRows, name))
       return [numRows, columns] as const
     })
-    return [kind, this.#schema(schema), described, this.#dictionaries, this.#keepers]
+    return [kind, this.#schema(schema), described, this.#dictionaries]
   }
 
   #vector(vector: Vector): TableToPython {
@@ -84,7 +74,6 @@ class TableDescription {
       this.#schema(new Schema([new Field('', vector.type as DataType, true)])),
       chunks,
       this.#dictionaries,
-      this.#keepers,
     ]
   }
 
@@ -99,22 +88,10 @@ class TableDescription {
     throw new BridgeError('ERR_CONVERSION', `${path}: expected a column of ${rows} rows, got ${got}`, { path })
   }
 
-  /** The first `length` values of an array, with the memory of Python's told from that of JavaScript's. */
+  /** The first `length` values of an array. */
   #node(data: ArrayParts, length: number): NodeToPython {
+    // Of an empty array `apache-arrow` may have left out what is inside of it.
     if (length === 0 && data?.dictionary === undefined) return [0, [], [], none]
-    const [, buffers, ...rest] = this.#described(data, length)
-    return [length, buffers.map((buffer) => (buffer === null ? null : this.#placed(buffer))), ...rest]
-  }
-
-  #placed(bytes: Uint8Array): Uint8Array | PlaceInKeeper {
-    const kept = keptBuffer(bytes)
-    if (kept === undefined || bytes.length === 0) return bytes
-    let keeper = this.#keepers.indexOf(kept.keeper)
-    if (keeper < 0) keeper = this.#keepers.push(kept.keeper) - 1
-    return [keeper, kept.number, bytes.byteOffset - kept.start, bytes.length]
-  }
-
-  #described(data: ArrayParts, length: number): DescribedArray {
     const { Type } = this.#arrow
     const { values, valueOffsets, typeIds, variadicBuffers = [], stride, children, offset } = data
     const validity = data.nullCount > 0 && data.nullBitmap ? alignedBits(data.nullBitmap, offset, length) : null

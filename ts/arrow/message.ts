@@ -32,17 +32,12 @@ export type TableFromPython = readonly [
   batches: readonly BatchFromPython[],
   dictionaries: readonly NodeFromPython[],
   buffers: readonly Uint8Array[],
-  /** Where the buffers are the memory of Python's: a handle that keeps them by their numbers. */
-  keeper: object | null,
 ]
-
-/** A buffer that is bytes of one of Python's. */
-export type PlaceInKeeper = readonly [keeper: number, buffer: number, offset: number, size: number]
 
 /** An array of JavaScript's; its buffers begin where it does. */
 export type NodeToPython = readonly [
   length: number,
-  buffers: readonly (Uint8Array | PlaceInKeeper | null)[],
+  buffers: readonly (Uint8Array | null)[],
   children: readonly NodeToPython[],
   dictionary: number,
 ]
@@ -53,5 +48,4 @@ export type TableToPython = readonly [
   schema: Uint8Array,
   batches: readonly (readonly [length: number, nodes: readonly NodeToPython[]])[],
   dictionaries: readonly (readonly NodeToPython[])[],
-  keepers: readonly object[],
 ]

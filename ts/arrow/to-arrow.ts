@@ -6,7 +6,6 @@ import { described } from '../codec/unsupported'
 import type { ArrowData, ArrowModule, ToArrowOptions } from '../types/arrow'
 import { arrowModule, lackingTypes } from './arrow-module'
 import { alignedBits, bytesOfBits } from './bits'
-import { keepBuffers } from './kept-memory'
 import { none, TableKind, type BatchFromPython, type NodeFromPython, type TableFromPython } from './message'
 
 /** A request for a table, and what makes one of the answer. */
@@ -52,8 +51,7 @@ class TableBuilder {
 
   table(): ArrowData {
     const arrow = this.#arrow
-    const [kind, stream, batches, , buffers, keeper] = this.#message
-    if (keeper !== null) keepBuffers(keeper, buffers)
+    const [kind, stream, batches] = this.#message
     const { schema } = arrow.tableFromIPC(stream)
     if (kind === TableKind.vector) return this.#vector(schema.fields[0]!.type as DataType, batches)
     const made = batches.map((batch) => this.#batch(schema, batch))
@@ -155,9 +153,7 @@ class TableBuilder {
 
   #buffer(number: number | undefined): Uint8Array | undefined {
     if (number === undefined || number === none) return undefined
-    const { buffer, byteOffset, byteLength } = this.#message[4][number]!
-    // Without the class `Buffer`, which values of binary columns would show.
-    return new Uint8Array(buffer, byteOffset, byteLength)
+    return this.#message[4][number]
   }
 
   /** A buffer; zeros in the place of one that is left out, because no value of it counts. */

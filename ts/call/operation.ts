@@ -32,6 +32,7 @@ export const Operation = {
   describeException: 24,
   stream: 25,
   throw: 26,
+  buffer: 27,
   toArrow: 30,
   fromArrow: 31,
 } as const

@@ -1,5 +1,6 @@
 /* Writes requests into memory, and collects what must stay alive until each is done. */
 import { AsyncResource } from 'node:async_hooks'
+import { writeArray, writeBytes, type ArrayRequest, type Kept } from '../arrays/encode'
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { ByReference, heldObject, type HeldObject, type Passage } from '../callback/held-object'
 import { crossesByReference } from '../callback/kind'
@@ -63,7 +64,7 @@ export interface ReferenceRules {
 
 /** The states and calls that a request names. */
 export type Named = NamedOne | readonly NamedOne[] | undefined
-export type NamedOne = HandleState | Call | HeldObject
+export type NamedOne = HandleState | Call | HeldObject | Kept
 
 /** An encoder for requests. */
 export class RequestWriter {
@@ -176,6 +177,7 @@ export class RequestWriter {
       reference: (value, writer, path) => this.#reference(value, writer, path),
       replacement: replacementOf,
       byReference: (value, writer) => this.#byReference(value, writer),
+      bytes: (value, writer, path) => writeBytes(value, this.#arrays(writer, path)),
     })
   }
 
@@ -258,7 +260,7 @@ export class RequestWriter {
     const exception = exceptionState(value)
     if (exception !== undefined) writer.handle(this.#state(exception))
     else if (value instanceof ByReference) this.#hold(value.object, value.kind).write(writer)
-    else return false
+    else return writeArray(value, this.#arrays(writer, path))
     return true
   }
 
@@ -267,6 +269,14 @@ export class RequestWriter {
     if (!crossesByReference(value)) return false
     this.#hold(value).write(writer)
     return true
+  }
+
+  #arrays(writer: ByteWriter, path: () => string): ArrayRequest {
+    return { writer, isSync: !this.#rules.mayWait && !this.#isAnswer, keep: (kept) => this.#keep(kept), path }
+  }
+
+  #keep(kept: Kept): void {
+    this.#named[this.#namedCount++] = kept
   }
 
   #call(call: Call, writer: ByteWriter, path: () => string): void {

@@ -1,8 +1,10 @@
 /* Decodes what comes from the core, with handles as views of the scope that asked. */
+import { arrayOf } from '../arrays/decode'
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { ConvertingDecoder } from '../codec/converting-decoder'
 import { Decoder, type DecodeHooks } from '../codec/decoder'
 import { forEachHandle } from '../codec/handle-scan'
+import { readSharedArray } from '../codec/shared-array'
 import { heldById } from '../callback/held-object'
 import { BridgeError } from '../errors/bridge-error'
 import { coroutineKey, stateOf, type HandleState } from '../handle/state'
@@ -41,6 +43,10 @@ const hooks: DecodeHooks = {
     held.forgetUnlessHeld()
     return held.object
   },
+  array(array) {
+    arraysTaken += 1
+    return arrayOf(array)
+  },
   exception: (description) => exceptionOf(description as ErrorValue),
 }
 /** What JavaScript makes of an exception; set by the module of errors, which depends on this one. */
@@ -50,6 +56,8 @@ export function makeExceptionsWith(make: (description: ErrorValue) => unknown): 
 }
 /** The same of JavaScript's own objects. */
 let jsObjectsTaken = 0
+/** The same of arrays. */
+let arraysTaken = 0
 /** Whether coroutines of the message are to stay handles; else, which types their results get. */
 let keepsHandles = false
 let conversion = asTheyAre
@@ -81,7 +89,7 @@ export function decodeValue(
 
 function decoded(bytes: Uint8Array, start: number, end: number, viewScope: ViewScope, convert: Conversion): unknown {
   scope = viewScope
-  handlesTaken = jsObjectsTaken = 0
+  handlesTaken = jsObjectsTaken = arraysTaken = 0
   try {
     if (convert === asTheyAre) return decoder.decode(bytes, start, end)
     convertingDecoder.conversion = convert
@@ -102,6 +110,7 @@ function decoded(bytes: Uint8Array, start: number, end: number, viewScope: ViewS
 function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
   let handles = handlesTaken
   let jsObjects = jsObjectsTaken
+  let arrays = arraysTaken
   forEachHandle(
     bytes,
     start,
@@ -113,6 +122,10 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
       if (jsObjects-- > 0) return
       environment.port.objectArrived(id)
       heldById(id)?.forgetUnlessHeld()
+    },
+    (at, length) => {
+      const array = arrays-- > 0 ? undefined : readSharedArray(bytes, at, length)
+      if (array !== undefined) arrayOf(array)
     },
   )
 }

@@ -23,6 +23,7 @@ import {
   targetWord,
   valueStart,
 } from '../native/mailbox'
+import { takeKept } from '../arrays/borrow'
 import { asTheyAre, type Conversion } from '../codec/conversion'
 import { rules as conversionRules } from '../rules/registry'
 import { arrived, type Arrival } from '../rules/results'
@@ -194,7 +195,9 @@ function operate(
     writer.letGo()
   }
   environment.trimOutbox()
-  return resultOf(result, givesValue(operation) ? convert : asTheyAre, arrival)
+  const value = resultOf(result, givesValue(operation) ? convert : asTheyAre, arrival)
+  const kept = takeKept()
+  return kept === undefined || value === failed ? value : failWithNew(kept)
 }
 
 /** The error of the call that gave `failed`, with a stack that begins at the caller of `boundary`. */

@@ -1,4 +1,5 @@
 /* Answers what Python asks of JavaScript: it calls a function, or looks at an object. native-interface.md describes the questions. */
+import { refuseWhileBorrowing } from '../arrays/borrow'
 import { asTheyAre } from '../codec/conversion'
 import { JsKind } from '../codec/format'
 import { BridgeError, isBridgeError } from '../errors/bridge-error'
@@ -71,6 +72,7 @@ function writeAnswer(writer: RequestWriter, large: boolean, length: number, numb
     const question = readQuestion(bytes, start, length, number)
     held = question.held
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
+    refuseWhileBorrowing()
     const { object, passage } = held
     // In a synchronous call the context is that of whoever made it. To enter one there is what a stack overflow may not leave again.
     const value = ownTurn

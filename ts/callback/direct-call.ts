@@ -1,5 +1,6 @@
 /* Calls a function for Python with numbers, booleans and `null` from the registers of the mailbox, and puts the result there. Which of
    them a call is, is for `direct_call.rs` to say; everything else goes by `answerQuestion`. */
+import { isBorrowing } from '../arrays/borrow'
 import { asTheyAre } from '../codec/conversion'
 import { environment } from '../native/environment'
 import {
@@ -24,7 +25,7 @@ const { words, numbers } = environment
 /** Never throws, except where the stack is at its end. */
 export function callDirectly(): void {
   const held = heldById(words[targetWord]! >>> 0)
-  if (held === undefined || held.passage.convert !== asTheyAre) {
+  if (held === undefined || held.passage.convert !== asTheyAre || isBorrowing()) {
     words[kindWord] = Kind.indirect
     return
   }

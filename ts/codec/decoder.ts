@@ -5,6 +5,7 @@ import { tupleOf } from '../values/tuple'
 import { ByteReader } from './byte-reader'
 import { Container, Extension, Lead } from './format'
 import { RecordShape, setProperty } from './shapes'
+import { readSharedArray, type SharedArray } from './shared-array'
 import { compoundOf, valueOfExtension } from './value-classes'
 
 export interface DecodeHooks {
@@ -12,6 +13,8 @@ export interface DecodeHooks {
   handle(id: number, typeKey: number): unknown
   /** The JavaScript object that Python held under this id; one crossing, which this gives back. */
   jsObject(id: number): unknown
+  /** The array for what describes it, of which it takes over the crossings. */
+  array(array: SharedArray): unknown
   /** The error for the error value that describes an exception. */
   exception(description: unknown): unknown
 }
@@ -197,6 +200,10 @@ export class Decoder extends ByteReader {
       const copy = new Uint8Array(length)
       copy.set(this.bytes.subarray(start, start + length))
       return copy
+    }
+    if (code === Extension.array) {
+      const array = readSharedArray(this.bytes, start, length)
+      if (array !== undefined) return this.#hooks.array(array)
     }
     if (code >= Extension.complex) {
       const value = valueOfExtension(code, this.bytes.subarray(start, start + length))

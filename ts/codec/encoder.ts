@@ -14,6 +14,8 @@ export interface EncodeHooks {
    * messages.
    */
   reference(value: object, writer: ByteWriter, path: () => string): boolean
+  /** Writes a `Uint8Array`. @default as `bytes` */
+  bytes?(value: Uint8Array, writer: ByteWriter, path: () => string): void
   /** What a rule of the program makes of a value that is none of these; nothing if there is no rule. May run any code, and throw. */
   replacement?(value: object, path: () => string): Replacement | undefined
   /** Writes a JavaScript object for Python to hold; `false` if it cannot be. */
@@ -171,7 +173,8 @@ export class Encoder extends ByteWriter {
       case 'map':
         return this.#map(value as Map<unknown, unknown>)
       case 'bytes':
-        this.binary(value as Uint8Array)
+        if (this.#hooks.bytes === undefined) this.binary(value as Uint8Array)
+        else this.#hooks.bytes(value as Uint8Array, this, this.#path)
         return false
       case undefined:
         return this.#reference(value)

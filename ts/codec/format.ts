@@ -51,6 +51,10 @@ export const Extension = {
   request: 0x05,
   /** A JavaScript object that Python holds. */
   jsObject: 0x07,
+  /** An array of numbers over memory that both languages use. */
+  array: 0x08,
+  /** An array of numbers that is copied into the message. */
+  copiedArray: 0x09,
   /** One byte long: it says what the array or map header right after it stands for. */
   container: 0x06,
   /** One byte long: the number of a shape, whose names and first object follow. */

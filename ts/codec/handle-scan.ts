@@ -22,7 +22,8 @@ const payloads: ReadonlyMap<number, number> = new Map([
 const sized = [Lead.bin8, Lead.ext8, Lead.str8]
 
 /**
- * Calls `visit` for each crossing of a handle, and `visitJsObject` for each of a JavaScript object, in order. Containers are headers, so the message is a flat row of values, and none of them
+ * Calls `visit` for each crossing of a handle, `visitJsObject` for each of a JavaScript object, and `visitArray` for the payload of each
+ * array, in order. Containers are headers, so the message is a flat row of values, and none of them
  * has to be understood.
  */
 export function forEachHandle(
@@ -31,6 +32,7 @@ export function forEachHandle(
   end: number,
   visit: (id: number, typeKey: number) => void,
   visitJsObject: (id: number) => void,
+  visitArray: (start: number, length: number) => void,
 ): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, Math.min(end, bytes.length))
   let position = start
@@ -57,6 +59,9 @@ export function forEachHandle(
       const width = 1 << (lead - group)
       const length =
         width === 1 ? view.getUint8(position) : width === 2 ? view.getUint16(position) : view.getUint32(position)
+      if (group === Lead.ext8 && view.getUint8(position + width) === Extension.array) {
+        visitArray(position + width + 1, length)
+      }
       position += width + length + (group === Lead.ext8 ? 1 : 0)
     }
   }

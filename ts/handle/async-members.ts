@@ -78,6 +78,9 @@ export const asyncMembers = Object.setPrototypeOf(
       const { rules, args } = checkedValueOptions(options, handler.context.options)
       return reading(handler, rules, args)
     },
+    $buffer(this: object): Promise<unknown> {
+      return proxyOf(this).start(Operation.buffer).promise
+    },
     $ref(this: object): Promise<unknown> {
       return reading(proxyOf(this), referenceRules)
     },

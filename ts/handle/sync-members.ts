@@ -85,6 +85,9 @@ export const syncMembers = Object.setPrototypeOf(
       const { rules, args } = checkedValueOptions(options, own)
       return operateSync(state, Operation.value, args, undefined, rules)
     },
+    $buffer(this: object): unknown {
+      return operateSync(viewOf(this).state, Operation.buffer)
+    },
     $ref(this: object): unknown {
       return viewOf(this).state.syncView
     },

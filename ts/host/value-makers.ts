@@ -1,6 +1,8 @@
 /* What `python` offers to make values with exactly the type that Python is to get. */
 import { types } from 'node:util'
 
+import { borrow } from '../arrays/borrow'
+import { memoryview, ndarray } from '../arrays/make'
 import { PyComplex } from '../values/complex'
 import { PyDecimal } from '../values/decimal'
 import { PyEllipsis } from '../values/ellipsis'
@@ -30,6 +32,9 @@ export const valueMakers: ValueMakers = {
   range: (...args: [number]) => new PyRange(...args),
   slice: (...args: [unknown]) => new PySlice(...args),
   ellipsis: new PyEllipsis(),
+  ndarray,
+  memoryview: memoryview as ValueMakers['memoryview'],
+  borrow,
 }
 
 /** A copy in memory of its own: `bytes` do not change. */

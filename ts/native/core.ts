@@ -65,6 +65,15 @@ export interface Port {
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
+  cross(id: number): void
+  memoryOf(id: number, address: number, bytes: number, copy: boolean): ArrayBufferLike
+  allocate(bytes: number): number
+  bufferOf(block: number): ArrayBuffer
+  copyIn(bytes: Uint8Array): number
+  lend(buffer: SharedArrayBuffer, bytes: Uint8Array): number
+  borrow(bytes: Uint8Array): number
+  endBlock(block: number, borrowed?: ArrayBufferLike): boolean
+  readonly sharesMemory: boolean
   share(id: number, typeKey: number): string
   takeShare(key: string): boolean
   keepAlive(keep: boolean): void

@@ -40,6 +40,8 @@ class Environment {
    * of them brings about.
    */
   sendRequests: (() => void) | undefined = undefined
+  /** Whether this runtime has buffers over memory that is not its own; without, arrays are copied. */
+  sharesMemory = true
   #conversion = asTheyAre
   /** Whether numbers and primitives may cross as they are, because nobody asked for another type. */
   direct = true
@@ -86,6 +88,7 @@ class Environment {
     )
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
     this.port = { ...port }
+    this.sharesMemory = port.sharesMemory
     this.#core = core
     this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }
@@ -144,6 +147,15 @@ function unusablePort(
     adopt: refuse,
     find: refuse,
     release: ignore,
+    cross: refuse,
+    memoryOf: refuse,
+    allocate: refuse,
+    bufferOf: refuse,
+    copyIn: refuse,
+    lend: refuse,
+    borrow: refuse,
+    endBlock: () => false,
+    sharesMemory: false,
     share: refuse,
     takeShare: refuse,
     keepAlive: ignore,

@@ -1,4 +1,6 @@
 /* The asynchronous face of Python objects: handles, paths and calls. */
+import type { NdArray } from '../values/ndarray'
+import type { TypedArray } from './arrays'
 import type { Readable } from 'node:stream'
 import type { ArrowData, ArrowTable, ToArrowOptions } from './arrow'
 import type { AnyKw, Arguments } from './keywords'
@@ -74,6 +76,14 @@ export interface CommonMembers {
    * raises while it is read; the exception is the `cause` then.
    */
   $value<T = Untyped>(options?: ValueOptions): Promise<T>
+  /**
+   * The memory of an object with the buffer protocol (`bytearray`, `mmap`, `ctypes` arrays, tensors on the CPU), which JavaScript then reads
+   * and writes where it is: a typed array, or an `NdArray` if it has a shape. While that lives the object cannot change its size. What is
+   * read-only is a copy.
+   *
+   * Rejects `ERR_PYTHON_EXCEPTION` with a `TypeError` if the object has no memory of its own, `ERR_CONVERSION` if JavaScript has no such elements.
+   */
+  $buffer<T extends TypedArray | NdArray = TypedArray | NdArray>(): Promise<T>
   /** A handle of the object, even if it would be copied otherwise. */
   $ref(): Promise<Handle>
   /**

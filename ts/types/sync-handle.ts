@@ -1,4 +1,6 @@
 /* The synchronous face of Python objects. */
+import type { NdArray } from '../values/ndarray'
+import type { TypedArray } from './arrays'
 import type { FunctionNames, Handle } from './handle'
 import type { ArrowData, ArrowTable, ToArrowOptions } from './arrow'
 import type { AnyKw, Arguments } from './keywords'
@@ -80,6 +82,14 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
    * raises while it is read; the exception is the `cause` then.
    */
   $value<T = Untyped>(options?: ValueOptions): T
+  /**
+   * The memory of an object with the buffer protocol (`bytearray`, `mmap`, `ctypes` arrays, tensors on the CPU), which JavaScript then reads
+   * and writes where it is: a typed array, or an `NdArray` if it has a shape. While that lives the object cannot change its size. What is
+   * read-only is a copy.
+   *
+   * Throws `ERR_PYTHON_EXCEPTION` with a `TypeError` if the object has no memory of its own, `ERR_CONVERSION` if JavaScript has no such elements.
+   */
+  $buffer<T extends TypedArray | NdArray = TypedArray | NdArray>(): T
   /** A handle of the object itself: this one. */
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */

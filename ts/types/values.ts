@@ -1,4 +1,6 @@
 /* How `python` makes values of exactly the type that Python is to get. */
+import type { NdArray } from '../values/ndarray'
+import type { ArrayType, ArrayTypes, Borrowed, TypedArray } from './arrays'
 import type { PyComplex } from '../values/complex'
 import type { PyDecimal } from '../values/decimal'
 import type { PyEllipsis } from '../values/ellipsis'
@@ -44,6 +46,27 @@ export interface ValueMakers {
   slice(stop: unknown): PySlice
   /** A `slice` from `start` up to `stop`, without it; `null` is `None`. */
   slice(start: unknown, stop: unknown, step?: unknown): PySlice
+  /**
+   * A new array of zeros over memory that the bridge allocates and that Python uses without a copy: a `numpy.ndarray` there, or a
+   * `memoryview` where there is no NumPy. Starts Python if nobody has.
+   *
+   * @param shape the length of each dimension, or that of the only one
+   * @param dtype the element type as NumPy calls it. @default `float64`
+   */
+  ndarray<D extends ArrayType = 'float64'>(shape: number | readonly number[], dtype?: D): NdArray<ArrayTypes[D]>
+  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. Starts Python if nobody has. */
+  memoryview(bytes: number): Uint8Array<ArrayBuffer>
+  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. Starts Python if nobody has. */
+  memoryview<A extends TypedArray>(array: A): A
+  /** The same of all the bytes. */
+  memoryview(buffer: ArrayBufferLike): Uint8Array<ArrayBuffer>
+  /**
+   * Lends an array to one synchronous call, without a copy: Python gets a `memoryview` of it, and what it writes there is in the array.
+   *
+   * While the call runs Python cannot call JavaScript. If a view of the memory, or an array over it, is left after the call, the call
+   * throws `ERR_CONVERSION`, and the memory stays where it is until the process ends. An asynchronous call refuses what is lent.
+   */
+  borrow<A extends TypedArray>(array: A): Borrowed<A>
   /** Python's `...`. */
   readonly ellipsis: PyEllipsis
 }

@@ -84,7 +84,8 @@ impl Adopted {
         self.slot(id, |slot| slot.arriving += 1);
     }
 
-    fn arrived(&self, id: u32) {
+    /// JavaScript took over a crossing of the handle.
+    pub(crate) fn arrived(&self, id: u32) {
         let expected = self.slot(id, |slot| {
             let expected = slot.arriving > 0;
             slot.arriving -= u32::from(expected);

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use napi::sys;
 use symphony_python_bridge::errors::BridgeError;
@@ -63,6 +63,20 @@ impl<const N: usize> Arguments<N> {
         let mut value = 0;
         // SAFETY: a value of the running callback; the result is left alone if it is no number.
         unsafe { sys::napi_get_value_uint32(self.env, self.values[index], &raw mut value) };
+        value
+    }
+
+    /// An address or a length; 0 if it is no number.
+    pub(crate) fn size(&self, index: usize) -> usize {
+        let mut value = 0.0;
+        // SAFETY: as above, if it is no number.
+        unsafe { sys::napi_get_value_double(self.env, self.values[index], &raw mut value) };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an integer below 2^53; the conversion saturates"
+        )]
+        let value = value as usize;
         value
     }
 
@@ -299,4 +313,42 @@ pub(crate) fn scope(env: sys::napi_env, body: impl FnOnce()) {
     body();
     // SAFETY: the scope opened above.
     unsafe { sys::napi_close_handle_scope(env, scope) };
+}
+
+/// A reference that does not keep its value.
+pub(crate) fn weak_reference(env: sys::napi_env, value: Value) -> sys::napi_ref {
+    let mut reference = ptr::null_mut();
+    // SAFETY: an object or function of this environment.
+    unsafe { sys::napi_create_reference(env, value, 0, &raw mut reference) };
+    reference
+}
+
+/// Whether the memory of an `ArrayBuffer` was transferred. That of a `SharedArrayBuffer` cannot be.
+pub(crate) fn is_detached(env: sys::napi_env, buffer: Value) -> bool {
+    let mut detached = false;
+    // SAFETY: a value of this environment.
+    unsafe { sys::napi_is_detached_arraybuffer(env, buffer, &raw mut detached) };
+    detached
+}
+
+/// The memory of a `Uint8Array`; nothing for anything else.
+pub(crate) fn bytes_of(env: sys::napi_env, array: Value) -> Option<(NonNull<u8>, usize)> {
+    let mut kind = 0;
+    let mut length = 0;
+    let mut data = ptr::null_mut();
+    // SAFETY: writes the results only; fails for anything but a typed array.
+    let status = unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            array,
+            &raw mut kind,
+            &raw mut length,
+            &raw mut data,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
+    };
+    // One without bytes may have no address.
+    let data = NonNull::new(data.cast::<u8>()).or((length == 0).then_some(NonNull::dangling()))?;
+    (status == sys::Status::napi_ok && kind == sys::TypedarrayType::uint8_array).then_some((data, length))
 }

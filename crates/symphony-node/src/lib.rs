@@ -7,6 +7,7 @@
 mod adopted;
 mod arguments;
 mod array_memory;
+mod backing_store;
 mod exports;
 mod js;
 mod mailbox;
@@ -14,6 +15,7 @@ mod outbox;
 mod port;
 mod port_functions;
 mod results;
+mod shared_memory;
 mod waker;
 
 use napi::bindgen_prelude::Object;

@@ -24,6 +24,7 @@ use crate::exports;
 use crate::js::{self, Value};
 use crate::mailbox::{DirectResult, Mailbox};
 use crate::outbox::Outbox;
+use crate::shared_memory::SharedMemory;
 use crate::waker::Waker;
 
 /// The port that was made first, which most often stays the only one: found without a question to Node, which would
@@ -41,6 +42,7 @@ pub(crate) struct Port {
     mailbox: Mailbox,
     outbox: Outbox,
     adopted: Adopted,
+    shared_memory: SharedMemory,
     channel: Arc<Channel>,
     waker: Waker,
     /// Requests whose completion is still to be delivered.
@@ -106,6 +108,7 @@ impl Port {
             mailbox: Mailbox::new(env, mailbox)?,
             outbox: Outbox::new(env),
             adopted: Adopted::default(),
+            shared_memory: SharedMemory::default(),
             channel: Channel::new(Box::new(waker.remote())),
             waker,
             pending: Cell::new(0),
@@ -159,6 +162,10 @@ impl Port {
 
     pub(crate) fn process(&self) -> u32 {
         self.process
+    }
+
+    pub(crate) fn shared_memory(&self) -> &SharedMemory {
+        &self.shared_memory
     }
 
     pub(crate) fn adopted(&self) -> &Adopted {
@@ -269,6 +276,7 @@ impl Port {
             batch.clear();
         }
         self.deliver_forgotten();
+        self.shared_memory.take_back(self.env);
         self.answer_question();
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.
         if batch.capacity() <= 1 << 20 {
@@ -450,6 +458,7 @@ impl Port {
         // Stopped in the middle of everything, or it would have detached before.
         self.detach(Duration::ZERO);
         self.adopted.end();
+        self.shared_memory.end(self.env);
         self.batch.take();
         self.mailbox.end();
         // The main thread ends with the process, which waits for nobody. The thread of a worker waits for the GIL here, like any call.

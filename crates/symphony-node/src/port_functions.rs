@@ -9,22 +9,24 @@ use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use symphony_python_bridge::async_support::{self, Cancellation, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
+use symphony_python_bridge::memory::Block;
 use symphony_python_bridge::method::Method;
 use symphony_python_bridge::operation::{self, Header};
 use symphony_python_bridge::shares::{self, Adopted};
 use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
-use symphony_python_bridge::{float_parameters, handles, interpreter, kinds, names};
+use symphony_python_bridge::{float_parameters, handles, interpreter, kinds, names, releases};
 use symphony_wire::ErrorCode;
 
 use crate::arguments::{CallArguments, MOST_ARGUMENTS, NotConverted, no_handle};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::mailbox::Kind;
 use crate::port::Port;
-use crate::{adopted, results};
+use crate::shared_memory::SharedMemory;
+use crate::{adopted, backing_store, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 37] = [
+    let functions: [(&str, Callback); 45] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -35,6 +37,14 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("adopt", adopt),
         ("find", find),
         ("release", release),
+        ("cross", cross),
+        ("memoryOf", memory_of),
+        ("allocate", allocate),
+        ("bufferOf", buffer_of),
+        ("copyIn", copy_in),
+        ("lend", lend),
+        ("borrow", borrow),
+        ("endBlock", end_block),
         ("share", share),
         ("takeShare", take_share),
         ("keepAlive", keep_alive),
@@ -66,6 +76,8 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
     for (name, callback) in functions {
         js::define(env, object, name, callback, port.as_data());
     }
+    let shares_memory = js::boolean(env, SharedMemory::is_allowed(env));
+    js::set(env, object, "sharesMemory", shares_memory);
 }
 
 #[inline]
@@ -396,6 +408,90 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
     plain::<1>(env, info, |port, arguments| {
         port.adopted().release(arguments.u32(0));
         Ok(UNDEFINED)
+    })
+}
+
+/// Counts one crossing more of a handle, for a state that is about to be adopted.
+unsafe extern "C" fn cross(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |_, arguments| {
+        releases::add_crossing(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn memory_of(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<4>(env, info, |port, arguments| {
+        let id = arguments.u32(0);
+        port.adopted().arrived(id);
+        let (address, bytes) = (arguments.size(1), arguments.size(2));
+        if arguments.boolean(3) {
+            return SharedMemory::copy_of_object(arguments.env, id, address, bytes);
+        }
+        port.shared_memory().of_object(arguments.env, id, address, bytes)
+    })
+}
+
+unsafe extern "C" fn allocate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let bytes = arguments.size(0);
+        let block = Block::zeroed(bytes).ok_or_else(|| {
+            let message = format!("there is no memory for {bytes} bytes");
+            BridgeError::new(ErrorCode::InvalidArgument, message)
+        })?;
+        Ok(js::number(arguments.env, port.channel().blocks().enter(block)))
+    })
+}
+
+unsafe extern "C" fn buffer_of(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        port.shared_memory()
+            .of_block(arguments.env, port.channel(), arguments.u32(0))
+    })
+}
+
+unsafe extern "C" fn copy_in(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let number = SharedMemory::copy_in(arguments.env, port.channel(), arguments.values[0])?;
+        Ok(js::number(arguments.env, number))
+    })
+}
+
+/// 0 where nothing can be lent.
+unsafe extern "C" fn lend(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |port, arguments| {
+        if !backing_store::can_be_kept() {
+            return Ok(js::number(arguments.env, 0));
+        }
+        let [buffer, bytes] = arguments.values;
+        let number = port
+            .shared_memory()
+            .lend(arguments.env, port.channel(), buffer, bytes)?;
+        Ok(js::number(arguments.env, number))
+    })
+}
+
+/// 0 where nothing can be borrowed.
+unsafe extern "C" fn borrow(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        if !backing_store::can_be_kept() {
+            return Ok(js::number(arguments.env, 0));
+        }
+        let number = SharedMemory::borrow(arguments.env, port.channel(), arguments.values[0])?;
+        Ok(js::number(arguments.env, number))
+    })
+}
+
+/// Forgets the number of a block that was copied, lent or borrowed. `buffer` is that of borrowed memory; whether Python kept it.
+unsafe extern "C" fn end_block(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |port, arguments| {
+        let number = arguments.u32(0);
+        let kept = if arguments.count < 2 {
+            drop(port.channel().blocks().take(number));
+            false
+        } else {
+            SharedMemory::end_borrow(arguments.env, port.channel(), number, arguments.values[1])
+        };
+        Ok(js::boolean(arguments.env, kept))
     })
 }
 

@@ -68,6 +68,7 @@ fn from_other_object(port: &Port, py: Python<'_>, object: Bound<'_, PyAny>, clas
         return UNDEFINED;
     } else if !is_plain_container(class)
         && !types::is_value_class(&object)
+        && !types::is_array(&object)
         && !types::is_exception(&object)
         && !javascript::is_reference(&object)
     {

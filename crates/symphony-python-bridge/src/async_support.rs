@@ -58,6 +58,7 @@ use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
 use crate::handles;
 use crate::javascript;
+use crate::memory::Block;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
@@ -349,7 +350,10 @@ fn report(
             } else {
                 Status::Kept
             };
-            let (Outcome::Object(object) | Outcome::Opened(object, _) | Outcome::Description(object)) = outcome;
+            let (Outcome::Object(object)
+            | Outcome::Opened(object, _)
+            | Outcome::Buffer(object)
+            | Outcome::Description(object)) = outcome;
             (status, channel::Stage::Done(Held::new(object)))
         }
     }
@@ -457,6 +461,10 @@ impl References for Crossings<'_> {
         None
     }
 
+    fn block(&self, number: u32) -> Option<Arc<Block>> {
+        self.channel?.blocks().get(number)
+    }
+
     fn write_exception(&mut self, exception: &Bound<'_, PyAny>, writer: &mut Writer) -> bool {
         if self.describing {
             return false;
@@ -496,6 +504,10 @@ impl References for JobReferences<'_> {
             channel::Known::Done(object) => Some(object),
             _ => None,
         }
+    }
+
+    fn block(&self, number: u32) -> Option<Arc<Block>> {
+        self.channel.blocks().get(number)
     }
 
     fn import_js_object<'py>(&self, py: Python<'py>, object: JsObject<'_>) -> Option<PyResult<Bound<'py, PyAny>>> {

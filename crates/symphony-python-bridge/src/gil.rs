@@ -175,6 +175,12 @@ impl Held {
         unsafe { Bound::from_owned_ptr(py, self.into_raw().as_ptr()) }
     }
 
+    /// Whether it is that object.
+    #[inline]
+    pub(crate) fn is(&self, object: *mut ffi::PyObject) -> bool {
+        std::ptr::eq(self.0.as_ptr(), object)
+    }
+
     /// The owned reference itself.
     pub(crate) fn into_raw(self) -> NonNull<ffi::PyObject> {
         std::mem::ManuallyDrop::new(self).0

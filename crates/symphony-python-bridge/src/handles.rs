@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use crate::float_parameters::{self, FloatParameters};
 use crate::gil::GilCell;
 use crate::kinds;
+use crate::memory::View;
 
 struct Entry {
     object: Option<NonNull<ffi::PyObject>>,
@@ -20,6 +21,10 @@ struct Entry {
     kind: u32,
     /// Whether calls of the object have to look for parameters that want a `float`.
     may_want_floats: bool,
+    /// Of an object whose memory JavaScript uses: what keeps the memory where it is.
+    view: Option<View>,
+    /// How many crossings are of that memory.
+    view_users: u32,
 }
 
 #[derive(Default)]
@@ -41,6 +46,8 @@ fn with_table<R>(py: Python<'_>, body: impl FnOnce(&mut Table) -> R) -> R {
                 crossings: 0,
                 kind: 0,
                 may_want_floats: false,
+                view: None,
+                view_users: 0,
             });
             table
         }))
@@ -79,6 +86,8 @@ fn insert(object: &Bound<'_, PyAny>, kind: u32) -> (u32, u32) {
             crossings: 1,
             kind,
             may_want_floats: true,
+            view: None,
+            view_users: 0,
         };
         let id = if let Some(id) = table.free.pop() {
             table.entries[id as usize] = entry;
@@ -138,6 +147,38 @@ pub fn float_parameters(py: Python<'_>, id: u32) -> Option<FloatParameters> {
     found
 }
 
+/// Says that one of the crossings of a handle is of its object's memory, and keeps the export with which that stays where it is, if there
+/// is none yet.
+pub(crate) fn keep_view(py: Python<'_>, id: u32, view: View) {
+    let rejected = with_table(py, |table| {
+        let Some(entry) = table.entries.get_mut(id as usize) else {
+            return Some(view);
+        };
+        entry.view_users += 1;
+        if entry.object.is_none() || entry.view.is_some() {
+            return Some(view);
+        }
+        entry.view = Some(view);
+        None
+    });
+    if let Some(view) = rejected {
+        view.release(py);
+    }
+}
+
+/// Takes back a crossing of an object's memory. After the last one the object may move its memory again.
+pub fn release_memory(py: Python<'_>, id: u32) {
+    let view = with_table(py, |table| {
+        let entry = table.entries.get_mut(id as usize)?;
+        entry.view_users = entry.view_users.saturating_sub(1);
+        if entry.view_users == 0 { entry.view.take() } else { None }
+    });
+    if let Some(view) = view {
+        view.release(py);
+    }
+    release(py, id, 1);
+}
+
 /// Counts one crossing more of a handle that is in use.
 pub(crate) fn add_crossing(py: Python<'_>, id: u32) {
     with_table(py, |table| {
@@ -158,11 +199,15 @@ pub fn release(py: Python<'_>, id: u32, count: u32) {
         }
         entry.object = None;
         let kind = entry.kind;
+        let view = entry.view.take();
         table.by_object.remove(&(pointer.as_ptr() as usize));
         table.free.push(id);
-        Some((pointer, kind))
+        Some((pointer, kind, view))
     });
-    if let Some((pointer, kind)) = freed {
+    if let Some((pointer, kind, view)) = freed {
+        if let Some(view) = view {
+            view.release(py);
+        }
         // SAFETY: the reference that the entry owned; nothing else knows the entry any more.
         unsafe { ffi::Py_DecRef(pointer.as_ptr()) };
         kinds::release(py, kind);

@@ -17,6 +17,7 @@ pub mod handles;
 pub mod interpreter;
 pub mod javascript;
 pub mod kinds;
+pub mod memory;
 pub mod method;
 pub mod names;
 pub mod operation;

@@ -120,6 +120,8 @@ pub enum Outcome<'py> {
     Object(Bound<'py, PyAny>),
     /// A Python object of which a plain copy is wanted.
     Opened(Bound<'py, PyAny>, Opening),
+    /// A Python object of which the memory is wanted (operation 27).
+    Buffer(Bound<'py, PyAny>),
     /// The description of this exception (operation 24).
     Description(Bound<'py, PyAny>),
 }
@@ -134,6 +136,7 @@ impl Outcome<'_> {
         match self {
             Self::Object(object) => types::encode(object, returns, writer, crossings)?,
             Self::Opened(object, opening) => types::encode_opened(object, opening, writer, crossings)?,
+            Self::Buffer(object) => types::encode_buffer(object, writer, crossings)?,
             Self::Description(exception) => errors::write_described(exception, writer, crossings),
         }
         Ok(())
@@ -243,6 +246,12 @@ impl<'py> Operation<'py> {
     pub fn perform(self, py: Python<'py>) -> Result<Outcome<'py>, Failure> {
         if self.number == 24 {
             return Ok(Outcome::Description(self.subject.object(py)?));
+        }
+        if self.number == 27 {
+            let object = self.subject.object(py)?;
+            return Ok(Outcome::Buffer(
+                runtime::function(py, Function::BufferOf)?.call1((object,))?,
+            ));
         }
         let opening = match self.arguments.at(0) {
             Ok(depth) if self.number == 0 => Some(opening(depth, self.arguments.at(1).ok())?),

@@ -23,6 +23,7 @@ use crate::interpreter::{self, STACK_BYTES};
 
 enum Release {
     Crossings(u32, u32),
+    Memory(u32),
     Object(NonNull<ffi::PyObject>),
 }
 
@@ -47,8 +48,13 @@ pub fn crossings(id: u32, count: u32) {
     push(Release::Crossings(id, count));
 }
 
+/// Gives back a crossing of an object's memory.
+pub fn memory(id: u32) {
+    push(Release::Memory(id));
+}
+
 /// Counts one crossing more of a handle of which the caller has one that it has not given back.
-pub(crate) fn add_crossing(id: u32) {
+pub fn add_crossing(id: u32) {
     queue().added.push(id);
     QUEUED.store(true, Ordering::Relaxed);
     schedule();
@@ -91,6 +97,7 @@ pub(crate) fn drain(py: Python<'_>) {
         for release in batch.released {
             match release {
                 Release::Crossings(id, count) => handles::release(py, id, count),
+                Release::Memory(id) => handles::release_memory(py, id),
                 Release::Object(pointer) => {
                     // SAFETY: the queue owned this reference and the thread is attached (`py`).
                     drop(unsafe { Bound::from_owned_ptr(py, pointer.as_ptr()) });

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 25] = [
+const SOURCES: [(&str, &str, bool); 26] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -17,6 +17,11 @@ const SOURCES: [(&str, &str, bool); 25] = [
     (
         "symphony_bridge._annotations",
         include_str!("../python/symphony_bridge/_annotations.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrays",
+        include_str!("../python/symphony_bridge/_arrays.py"),
         false,
     ),
     (
@@ -172,12 +177,15 @@ pub(crate) enum Function {
     CallCancelled,
     Stream,
     PlainStream,
+    ArrayOver,
+    ViewOver,
+    BufferOf,
     ExportArrow,
     ImportArrow,
     ArrowRefusal,
 }
 
-const FUNCTIONS: [(&str, &str); 27] = [
+const FUNCTIONS: [(&str, &str); 30] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -202,6 +210,9 @@ const FUNCTIONS: [(&str, &str); 27] = [
     ("symphony_bridge.errors", "CallCancelled"),
     ("symphony_bridge._loop", "stream"),
     ("symphony_bridge._loop", "plain_stream"),
+    ("symphony_bridge._arrays", "array_over"),
+    ("symphony_bridge._arrays", "view_over"),
+    ("symphony_bridge._arrays", "buffer_of"),
     ("symphony_bridge._arrow_out", "export_arrow"),
     ("symphony_bridge._arrow_in", "import_arrow"),
     ("symphony_bridge._arrow", "ArrowRefusal"),

@@ -8,6 +8,7 @@
 //! with the GIL, and hold an own reference to everything they look at, because whatever they call may run Python code
 //! (a finalizer, a `__hash__`) that changes the data under their feet.
 
+mod arrays;
 mod build;
 mod conversion_error;
 mod decode;
@@ -24,13 +25,18 @@ mod simple;
 mod text;
 mod value_classes;
 
+use std::sync::Arc;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_wire::{JsObject, Writer};
 
+use crate::memory::Block;
+
+pub use arrays::is_array;
 pub use conversion_error::ConversionError;
 pub use decode::decode;
-pub use encode::{encode, encode_opened};
+pub use encode::{encode, encode_buffer, encode_opened};
 pub(crate) use number::from_integer;
 pub use number::{SAFE, as_integer};
 pub use numpy_scalar::plain as plain_numpy_scalar;
@@ -56,6 +62,11 @@ pub trait References {
 
     /// The outcome of a request, if it has one.
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
+
+    /// The block of memory of that number, if there is one.
+    fn block(&self, _number: u32) -> Option<Arc<Block>> {
+        None
+    }
 
     /// Writes an exception as a value that describes it; `false`, and nothing, if it is to be a reference like other objects.
     fn write_exception(&mut self, _exception: &Bound<'_, PyAny>, _writer: &mut Writer) -> bool {

@@ -51,6 +51,10 @@ pub(crate) mod extension {
     pub(crate) const HANDLE: u8 = 0x04;
     pub(crate) const REQUEST: u8 = 0x05;
     pub(crate) const JS_OBJECT: u8 = 0x07;
+    /// An array of numbers over memory that both languages use.
+    pub(crate) const ARRAY: u8 = 0x08;
+    /// An array of numbers that is copied into the message.
+    pub(crate) const COPIED_ARRAY: u8 = 0x09;
     /// One byte long: it says what the array or map header right after it stands for.
     pub(crate) const CONTAINER: u8 = 0x06;
     /// One byte long: the number of a shape, whose keys and first record follow.

@@ -7,6 +7,7 @@
 //! Beside the format lives the one table of [`ErrorCode`]s.
 #![forbid(unsafe_code)]
 
+mod array;
 mod format;
 mod integer;
 mod reader;
@@ -19,6 +20,7 @@ mod generated {
     pub(crate) mod error_code;
 }
 
+pub use array::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
 pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;

@@ -1,5 +1,6 @@
 //! Reads a message token by token, trusting nothing in it.
 
+use crate::array::{ArrayReference, CopiedArray, SharedArray};
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
 use crate::token::{JsObject, Packed};
@@ -207,6 +208,13 @@ impl<'a> Reader<'a> {
                 Ok(id) => Ok(Token::JsObjectReference(u32::from_le_bytes(id))),
                 Err(_) => JsObject::read(payload).map(Token::JsObject).ok_or(bad),
             },
+            // What goes to JavaScript has a longer head than what goes to Python, which a byte in front tells apart.
+            extension::ARRAY => match payload.split_first() {
+                Some((0, rest)) => SharedArray::read(rest).map(Token::SharedArray).ok_or(bad),
+                Some((1, rest)) => ArrayReference::read(rest).map(Token::ArrayReference).ok_or(bad),
+                _ => Err(bad),
+            },
+            extension::COPIED_ARRAY => CopiedArray::read(payload).map(Token::CopiedArray).ok_or(bad),
             // Whoever reads tells integers apart by their token, so a form that is longer than it need be must not matter.
             extension::BIG_INTEGER if !payload.is_empty() => Ok(match AnyInteger::from(payload) {
                 AnyInteger::Signed(value) => Token::Integer(value),

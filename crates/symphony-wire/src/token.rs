@@ -1,5 +1,7 @@
 //! What a reader gives: one token a value, where a container is the number of values that follow it.
 
+use crate::array::{ArrayReference, CopiedArray, SharedArray};
+
 /// One step of a message. Borrowed parts point into the message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Token<'a> {
@@ -93,6 +95,12 @@ pub enum Token<'a> {
     JsObject(JsObject<'a>),
     /// A JavaScript object on its way back: its id.
     JsObjectReference(u32),
+    /// An array of Python's, over its memory.
+    SharedArray(SharedArray<'a>),
+    /// An array of JavaScript's, over memory that is there already.
+    ArrayReference(ArrayReference<'a>),
+    /// An array of JavaScript's, copied.
+    CopiedArray(CopiedArray<'a>),
 }
 
 /// What Python is told of a JavaScript object that it is to hold.
@@ -225,6 +233,7 @@ impl Token<'_> {
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
             Self::JsObject(_) | Self::JsObjectReference(_) => "JavaScript object",
+            Self::SharedArray(_) | Self::ArrayReference(_) | Self::CopiedArray(_) => "array of numbers",
         }
     }
 }

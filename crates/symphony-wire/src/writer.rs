@@ -1,5 +1,6 @@
 //! Appends values to a growing message, always in the shortest form.
 
+use crate::array::{CopiedArray, SharedArray};
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
 use crate::{JsObject, WireError, WireErrorKind};
@@ -361,6 +362,53 @@ impl Writer {
     pub fn js_object_reference(&mut self, id: u32) {
         self.bytes.extend_from_slice(&[lead::FIXEXT4, extension::JS_OBJECT]);
         self.bytes.extend_from_slice(&id.to_le_bytes());
+    }
+
+    /// An array on its way to JavaScript, with the length of each dimension and the bytes between its items. More than 255 dimensions
+    /// there are not.
+    ///
+    /// # Errors
+    /// There are more.
+    pub fn shared_array(
+        &mut self,
+        array: &SharedArray<'_>,
+        dimensions: impl ExactSizeIterator<Item = (u64, i64)>,
+    ) -> Result<(), WireError> {
+        let count = u8::try_from(dimensions.len()).map_err(|_| WireError {
+            kind: WireErrorKind::TooLong,
+            offset: self.bytes.len(),
+        })?;
+        let head = array.head(count);
+        self.extension_header(extension::ARRAY, 1 + head.len() + 16 * dimensions.len())?;
+        self.bytes.push(0);
+        self.bytes.extend_from_slice(&head);
+        for (length, stride) in dimensions {
+            self.bytes.extend_from_slice(&length.to_le_bytes());
+            self.bytes.extend_from_slice(&stride.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// An array of JavaScript's, as that half writes it.
+    ///
+    /// # Errors
+    /// The payload is longer than 2^32 - 2 bytes.
+    pub fn array_reference(&mut self, payload: &[u8]) -> Result<(), WireError> {
+        self.extension_header(extension::ARRAY, 1 + payload.len())?;
+        self.bytes.push(1);
+        self.bytes.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// An array of JavaScript's, copied.
+    ///
+    /// # Errors
+    /// It is longer than 2^32 - 2 bytes.
+    pub fn copied_array(&mut self, array: CopiedArray<'_>) -> Result<(), WireError> {
+        self.extension_header(extension::COPIED_ARRAY, 1 + array.bytes.len())?;
+        self.bytes.push(array.element.code());
+        self.bytes.extend_from_slice(array.bytes);
+        Ok(())
     }
 
     /// Items of one size, padded so that they are aligned as far as the message is; `false`, and nothing, if one of them

@@ -28,15 +28,6 @@ class ArrowRefusal(Exception):
         self.message = message
 
 
-class BufferKeeper:
-    """The buffers of a table that JavaScript has, by their numbers."""
-
-    __slots__ = ("buffers",)
-
-    def __init__(self, buffers: list[Any]) -> None:
-        self.buffers = buffers
-
-
 def pyarrow_module(purpose: str) -> Any:
     """The module ``pyarrow``; raises ``ModuleNotFoundError`` with the remedy if it is not installed."""
     try:

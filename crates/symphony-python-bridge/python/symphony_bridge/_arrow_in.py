@@ -5,7 +5,7 @@ JavaScript may have built its table wrongly, and pyarrow believes what a buffer 
 
 from __future__ import annotations
 
-from symphony_bridge._arrow import RECORD_BATCH, TABLE, ArrowRefusal, BufferKeeper, field_path, pyarrow_module
+from symphony_bridge._arrow import RECORD_BATCH, TABLE, ArrowRefusal, field_path, pyarrow_module
 
 # For type checkers only: importing `typing` takes longer than starting the interpreter.
 TYPE_CHECKING = False
@@ -18,14 +18,14 @@ _ROOT = "table"
 def import_arrow(description: list[Any], target: str) -> Any:
     """A table, record batch or chunked array of pyarrow's, or what ``target`` (``"pandas"``, ``"polars"``) makes of it.
 
-    ``description``: ``[kind, schema as an IPC stream, record batches, dictionaries, keepers]``. A record batch is ``[length, nodes]``, a
-    node ``[length, buffers, children, number of its dictionary]``, a dictionary the list of the nodes of its chunks. A buffer is its
-    bytes, or ``[number of a keeper, number of a buffer, offset, size]``, if its memory is Python's.
+    ``description``: ``[kind, schema as an IPC stream, record batches, dictionaries]``. A record batch is ``[length, nodes]``, a node
+    ``[length, buffers, children, number of its dictionary]``, a dictionary the list of the nodes of its chunks. A buffer is a copy of the
+    bytes, or a view of memory that is Python's.
     """
     pa = pyarrow_module("`fromArrow`")
-    kind, schema_stream, batches, dictionaries, keepers = description
+    kind, schema_stream, batches, dictionaries = description
     schema = pa.ipc.open_stream(schema_stream).schema
-    arrays = _Arrays(pa, dictionaries, keepers)
+    arrays = _Arrays(pa, dictionaries)
     if kind in (TABLE, RECORD_BATCH):
         made = [arrays.batch(schema, length, nodes) for length, nodes in batches]
         data = made[0] if kind == RECORD_BATCH else pa.Table.from_batches(made, schema)
@@ -58,9 +58,8 @@ def _to_polars(data: Any) -> Any:
 class _Arrays:
     """Makes arrays of nodes."""
 
-    def __init__(self, pa: Any, dictionaries: list[list[Any]], keepers: list[BufferKeeper]) -> None:
+    def __init__(self, pa: Any, dictionaries: list[list[Any]]) -> None:
         self._pa = pa
-        self._keepers = keepers
         self._dictionary_nodes = dictionaries
         self._dictionaries: dict[tuple[int, Any], Any] = {}
 
@@ -92,7 +91,7 @@ class _Arrays:
             return pa.nulls(0, kind)
         if pa.types.is_null(kind):
             return pa.nulls(length)
-        buffers = [self._buffer(buffer) for buffer in own]
+        buffers = [None if buffer is None else pa.py_buffer(buffer) for buffer in own]
         if buffers[0] is not None and buffers[0].size * 8 < length:
             # Checked here, because pyarrow counts the nulls before it validates.
             raise ValueError(f"expected a validity bitmap of {length} bits, got {buffers[0].size} bytes")
@@ -106,14 +105,6 @@ class _Arrays:
             raise ValueError(f"expected {len(fields)} children, got {len(children)}")
         inner = [self._array(field.type, child) for field, child in zip(fields, children)]
         return pa.Array.from_buffers(kind, length, buffers, -1, 0, inner)
-
-    def _buffer(self, place: Any) -> Any:
-        if place is None:
-            return None
-        if isinstance(place, bytes):
-            return self._pa.py_buffer(place)
-        keeper, number, offset, size = place
-        return self._keepers[keeper].buffers[number].slice(offset, size)
 
     def _dictionary(self, number: int, kind: Any) -> Any:
         key = (number, kind)

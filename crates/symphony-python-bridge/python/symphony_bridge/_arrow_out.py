@@ -1,22 +1,14 @@
 """Tables of Python's to JavaScript: a description of their arrays, and the memory of these as it is.
 
-Nothing is serialized but the schema.
+Nothing is serialized but the schema, and nothing is copied but what has no type in JavaScript or lies where no typed array could.
 """
 
 from __future__ import annotations
 
 import sys
 
-from symphony_bridge._arrow import (
-    RECORD_BATCH,
-    TABLE,
-    VECTOR,
-    ArrowRefusal,
-    BufferKeeper,
-    field_path,
-    item_path,
-    pyarrow_module,
-)
+from symphony_bridge._arrays import SharedBuffer
+from symphony_bridge._arrow import RECORD_BATCH, TABLE, VECTOR, ArrowRefusal, field_path, item_path, pyarrow_module
 from symphony_bridge._arrow_types import PlainTypes
 
 # For type checkers only: importing `typing` takes longer than starting the interpreter.
@@ -34,8 +26,7 @@ def export_arrow(source: Any, lacking: list[str], preserve_index: bool | None) -
     """A description of a table, record batch or column.
 
     ``lacking``: types that this ``apache-arrow`` does not know, by their names there. Gives ``[kind, schema as an IPC stream,
-    record batches, dictionaries, buffers, keeper]``; a record batch is ``[length, nodes]``, and so is each chunk of a column. The keeper
-    stays an object of Python's: it knows the buffers by their numbers, for a table that comes back. Of copies there is none.
+    record batches, dictionaries, buffers]``; a record batch is ``[length, nodes]``, and so is each chunk of a column.
     """
     pa = pyarrow_module("`$toArrow()`")
     kind, data = _arrow_of(pa, source, "Utf8View" in lacking, preserve_index)
@@ -58,8 +49,7 @@ def export_arrow(source: Any, lacking: list[str], preserve_index: bool | None) -
         _schema_stream(pa, pa.schema(plain, schema.metadata)),
         batches,
         export.dictionaries,
-        [_shared(buffer) for buffer in export.buffers],
-        BufferKeeper(export.buffers) if SHARES else None,
+        [SharedBuffer(buffer) for buffer in export.buffers],
     ]
 
 
@@ -69,15 +59,6 @@ def _batches(pa: Any, table: Any) -> list[Any]:
     if batches or not table.schema.names:
         return batches
     return [pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in table.schema], schema=table.schema)]
-
-
-#: Whether what crosses for a buffer is its memory, and no copy.
-SHARES = True
-
-
-def _shared(buffer: Any) -> Any:
-    """What crosses for the memory of a buffer."""
-    return buffer.to_pybytes()
 
 
 def _schema_stream(pa: Any, schema: Any) -> bytes:

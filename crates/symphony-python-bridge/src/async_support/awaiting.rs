@@ -38,7 +38,7 @@ impl Awaitable {
     /// What a job gave, from now on to be awaited; and the jobs that need not wait for that. `context` is that of the job, left by now.
     fn of<'py>(job: Job, outcome: Outcome<'py>, context: Option<Bound<'py, PyAny>>, kind: Waits) -> (Self, Vec<Job>) {
         let (object, opening) = match outcome {
-            Outcome::Object(object) | Outcome::Description(object) => (object, None),
+            Outcome::Object(object) | Outcome::Buffer(object) | Outcome::Description(object) => (object, None),
             Outcome::Opened(object, opening) => (object, Some(opening)),
         };
         let shared = kind == Waits::Other;

@@ -16,6 +16,7 @@ use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
 use crate::gil::{self, Held};
 use crate::javascript::{Answer, Called, Objects, Question, Questions, Register, Settlements};
+use crate::memory::Blocks;
 use crate::operation::Header;
 use crate::{interpreter, releases, symbols};
 
@@ -114,6 +115,7 @@ pub struct Channel {
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
+    blocks: Blocks,
     questions: Questions,
     /// Whether questions are answered; the same is in them, behind a lock.
     answers: AtomicBool,
@@ -145,6 +147,7 @@ impl Channel {
             thread_ident: symbols::thread_ident(),
             calls: AtomicU32::new(0),
             objects: Objects::default(),
+            blocks: Blocks::default(),
             questions: Questions::default(),
             answers: AtomicBool::new(true),
             settlements: Settlements::default(),
@@ -158,6 +161,11 @@ impl Channel {
         });
         lock(&OPEN).push(Arc::downgrade(&channel));
         channel
+    }
+
+    /// The memory that messages of the environment may name.
+    pub fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
     /// The JavaScript objects that Python holds.
@@ -465,6 +473,7 @@ impl Channel {
         drop(requests);
         undelivered::give_back(undelivered::handles_in_completions(&completions));
         self.refuse_questions();
+        self.blocks.clear();
         for session in std::mem::take(&mut *lock(&self.sessions)) {
             super::queue::close_session(session);
         }

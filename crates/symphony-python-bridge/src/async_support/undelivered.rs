@@ -16,8 +16,10 @@ pub(super) fn handles_in(values: &[u8]) -> Vec<u32> {
     while !reader.is_at_end()
         && let Ok(token) = reader.token()
     {
-        if let Token::Handle { id, .. } = token {
-            handles.push(id);
+        match token {
+            Token::Handle { id, .. } => handles.push(id),
+            Token::SharedArray(array) => handles.extend(array.crossings()),
+            _ => {}
         }
     }
     handles

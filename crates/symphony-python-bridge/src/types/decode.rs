@@ -8,7 +8,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use symphony_wire::{Reader, Token};
 
 use super::value_classes::{self, Compound};
-use super::{ConversionError, References, build, integer, number, path, text};
+use super::{ConversionError, References, arrays, build, integer, number, path, text};
 
 /// How deep a dict key or an item of a set may nest. Python hashes tuples recursively in C without a check of its own,
 /// so that a key of a million nested tuples would overflow the thread's stack.
@@ -175,6 +175,14 @@ impl<'py> Decoder<'py, '_> {
                     ));
                 }
             },
+            Token::ArrayReference(array) => arrays::read(py, &array, self.references)?,
+            Token::CopiedArray(array) => arrays::read_copied(py, array)?,
+            Token::SharedArray(array) => {
+                return Err(Failure::Protocol(format!(
+                    "expected an array on its way to Python, got the crossing of handle {}",
+                    array.id
+                )));
+            }
             Token::Exception => {
                 return Err(Failure::Protocol(
                     "expected an exception as a handle on its way back, got its description".to_owned(),

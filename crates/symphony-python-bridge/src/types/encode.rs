@@ -14,7 +14,7 @@ use super::open::{Opening, Openings};
 use super::shapes::{Keys, Shape, Shapes};
 use super::text;
 use super::value_classes::{self, Written};
-use super::{ConversionError, References, Returns, numpy_scalar, packed, path, simple};
+use super::{ConversionError, References, Returns, arrays, numpy_scalar, packed, path, simple};
 
 /// Up to this depth a container is looked for among its ancestors one by one, deeper in a set.
 const SHALLOW: usize = 32;
@@ -49,6 +49,26 @@ pub fn encode_opened(
     references: &mut dyn References,
 ) -> Result<(), ConversionError> {
     Encoder::new(Returns::Value, Some(Openings::new(opening)), writer, references).run(object)
+}
+
+/// Writes the memory of an object as an array.
+///
+/// # Errors
+/// The object has no buffer, or JavaScript has no such elements.
+pub fn encode_buffer(
+    object: &Bound<'_, PyAny>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), ConversionError> {
+    match arrays::write_buffer(object, writer, references) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Value(format!(
+            "expected an object whose memory JavaScript has elements for, got a `{}`",
+            type_name(object)
+        ))
+        .at(String::new())),
+        Err(failure) => Err(failure.at(String::new())),
+    }
 }
 
 pub(super) struct Encoder<'py, 'a> {
@@ -163,6 +183,8 @@ impl<'py, 'a> Encoder<'py, 'a> {
             self.writer.js_object_reference(id);
         } else if super::is_exception(object) && self.references.write_exception(object, self.writer) {
             // Written as a whole.
+        } else if arrays::write(object, self.writer, self.references)? {
+            // So is this.
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.
             return self.value(&plain?);

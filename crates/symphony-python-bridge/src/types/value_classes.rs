@@ -31,13 +31,19 @@ enum Class {
     Imported(Imported),
 }
 
-/// Those of them that a module has to make first.
+/// Classes that a module has to make first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Imported {
+pub(super) enum Imported {
     Decimal,
     Fraction,
     Uuid,
     Path,
+    /// Not a value class: see [`super::arrays`].
+    NdArray,
+    /// Likewise.
+    Array,
+    /// Likewise.
+    SharedBuffer,
 }
 
 /// What [`write`] left to do.
@@ -106,6 +112,8 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
             writer.path();
             text::write(&text, writer)?;
         }
+        // No value classes, so `class_of` gives none of them.
+        Class::Imported(Imported::NdArray | Imported::Array | Imported::SharedBuffer) => return Ok(None),
     }
     Ok(Some(Written::Everything))
 }
@@ -130,33 +138,50 @@ fn class_of(object: &Bound<'_, PyAny>) -> Option<Class> {
     } else if object.is(object.py().Ellipsis()) {
         Some(Class::Ellipsis)
     } else {
-        imported_class(object, class).map(Class::Imported)
+        imported(object)
+            .filter(|found| !matches!(found, Imported::NdArray | Imported::Array | Imported::SharedBuffer))
+            .map(Class::Imported)
     }
 }
 
-/// Classes that turned out to be none of these, each at a place that its address gives. They are kept alive, so that no
-/// other class can come to their address. Few, since the look-ups that they save cost some fifty nanoseconds only.
-static OTHERS: GilCell<[Option<Held>; 16]> = GilCell::new([const { None }; 16]);
+/// What was found out about a class. It is kept alive, so that no other class can come to its address.
+struct Known {
+    class: Held,
+    found: Option<Imported>,
+}
 
-fn imported_class(object: &Bound<'_, PyAny>, class: *mut ffi::PyTypeObject) -> Option<Imported> {
+/// Classes that were looked at, each at a place that its address gives. Few, since the look-ups that they save cost some hundred
+/// nanoseconds only.
+static KNOWN: GilCell<[Option<Known>; 32]> = GilCell::new([const { None }; 32]);
+
+/// Which of the classes the object is an instance of.
+#[inline]
+pub(super) fn imported(object: &Bound<'_, PyAny>) -> Option<Imported> {
     let py = object.py();
+    // SAFETY: a live object.
+    let class = unsafe { ffi::Py_TYPE(object.as_ptr()) };
     // Type objects are some hundred bytes apart.
-    let place = (class as usize >> 6) % 16;
-    let is_other = OTHERS.with(py, |others| {
-        let other = others[place].as_ref();
-        other.is_some_and(|other| other.bind(py).as_ptr() == class.cast())
+    let place = (class as usize >> 6) % 32;
+    let known = KNOWN.with(py, |known| {
+        let known = known[place].as_ref().filter(|known| known.class.is(class.cast()))?;
+        Some(known.found)
     });
-    if is_other {
-        return None;
-    }
-    let found = [Imported::Decimal, Imported::Fraction, Imported::Uuid, Imported::Path]
+    known.unwrap_or_else(|| look_up(object, place))
+}
+
+#[cold]
+fn look_up(object: &Bound<'_, PyAny>, place: usize) -> Option<Imported> {
+    let py = object.py();
+    let class = object.get_type_ptr();
+    let found = Imported::ALL
         .into_iter()
         .find(|candidate| is_class(py, class, *candidate));
-    if found.is_none() {
-        let other = Held::new(object.get_type().into_any());
-        // What it takes the place of is given back outside, and by then by another thread: that may run Python code.
-        let _former = OTHERS.with(py, |others| others[place].replace(other));
-    }
+    let known = Known {
+        class: Held::new(object.get_type().into_any()),
+        found,
+    };
+    // What it takes the place of is given back outside, and by then by another thread: that may run Python code.
+    let _former = KNOWN.with(py, |all| all[place].replace(known));
     found
 }
 
@@ -167,6 +192,16 @@ fn is_class(py: Python<'_>, class: *mut ffi::PyTypeObject, candidate: Imported) 
 }
 
 impl Imported {
+    const ALL: [Self; 7] = [
+        Self::Decimal,
+        Self::Fraction,
+        Self::Uuid,
+        Self::Path,
+        Self::NdArray,
+        Self::Array,
+        Self::SharedBuffer,
+    ];
+
     /// The class, if its module has been imported: an object can only be a `Decimal` if somebody imported `decimal`.
     fn loaded(self, py: Python<'_>) -> Option<Bound<'_, PyAny>> {
         let (module, name) = self.names(py);
@@ -196,6 +231,9 @@ impl Imported {
             Self::Fraction => (intern!(py, "fractions"), intern!(py, "Fraction")),
             Self::Uuid => (intern!(py, "uuid"), intern!(py, "UUID")),
             Self::Path => (intern!(py, "pathlib"), intern!(py, PATH_CLASS)),
+            Self::NdArray => (intern!(py, "numpy"), intern!(py, "ndarray")),
+            Self::Array => (intern!(py, "array"), intern!(py, "array")),
+            Self::SharedBuffer => (intern!(py, "symphony_bridge._arrays"), intern!(py, "SharedBuffer")),
         }
     }
 }

@@ -95,7 +95,11 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         | OwnedToken::HandleReference(_)
         | OwnedToken::Request(_)
         | OwnedToken::JsObject(..)
-        | OwnedToken::JsObjectReference(_) => return None,
+        | OwnedToken::JsObjectReference(_)
+        // These have as many numbers as their heads say.
+        | OwnedToken::SharedArray(_)
+        | OwnedToken::ArrayReference(..)
+        | OwnedToken::CopiedArray(_) => return None,
     };
     Some(Spelled {
         token,

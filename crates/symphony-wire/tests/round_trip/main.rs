@@ -10,7 +10,7 @@ mod properties;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use owned_token::{Container, OwnedToken};
+use owned_token::{Container, OwnedToken, Shared};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use symphony_wire::{JsKind, Reader, Token, Writer};
 
@@ -72,7 +72,25 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
         1 => any::<u32>().prop_map(OwnedToken::Request),
         1 => (any::<u32>(), js_kind(), ".{0,20}").prop_map(|(id, kind, name)| OwnedToken::JsObject(id, kind, name)),
         1 => any::<u32>().prop_map(OwnedToken::JsObjectReference),
+        1 => shared_array().prop_map(OwnedToken::SharedArray),
+        1 => (any::<u32>(), prop::collection::vec(0..1000_u64, 0..4)).prop_map(|(id, shape)| OwnedToken::ArrayReference(id, shape)),
+        1 => prop::collection::vec(any::<[u8; 16]>(), 0..4).prop_map(OwnedToken::CopiedArray),
     ]
+}
+
+fn shared_array() -> impl Strategy<Value = Shared> {
+    let handles = any::<[u32; 3]>();
+    let place = any::<[u64; 3]>();
+    let dimensions = prop::collection::vec(any::<(u64, i64)>(), 0..4);
+    (handles, any::<bool>(), any::<bool>(), place, dimensions).prop_map(
+        |(handles, copied, big_endian, place, dimensions)| Shared {
+            handles,
+            copied,
+            big_endian,
+            place,
+            dimensions,
+        },
+    )
 }
 
 fn js_kind() -> impl Strategy<Value = JsKind> {

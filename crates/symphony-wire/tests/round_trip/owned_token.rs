@@ -1,5 +1,6 @@
 //! A token that owns its content: what property tests and fuzz targets generate, write and compare.
 
+use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
 use symphony_wire::{JsKind, JsObject, Reader, Token, WireError, Writer, fraction_parts, utf16_units};
 
 /// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
@@ -45,6 +46,21 @@ pub(crate) enum OwnedToken {
     /// Id, parameters of a function, name.
     JsObject(u32, JsKind, String),
     JsObjectReference(u32),
+    SharedArray(Shared),
+    /// The payload, of one block.
+    ArrayReference(u32, Vec<u64>),
+    CopiedArray(Vec<[u8; 16]>),
+}
+
+/// Of doubles.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+pub(crate) struct Shared {
+    pub(crate) handles: [u32; 3],
+    pub(crate) copied: bool,
+    pub(crate) big_endian: bool,
+    pub(crate) place: [u64; 3],
+    pub(crate) dimensions: Vec<(u64, i64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -118,6 +134,9 @@ names! {
     Self::Request(_) => "request",
     Self::JsObject(..) => "js object",
     Self::JsObjectReference(_) => "js object reference",
+    Self::SharedArray(_) => "shared array",
+    Self::ArrayReference(..) => "array reference",
+    Self::CopiedArray(_) => "copied array",
 }
 
 impl From<Token<'_>> for OwnedToken {
@@ -161,6 +180,15 @@ impl From<Token<'_>> for OwnedToken {
             Token::Request(id) => Self::Request(id),
             Token::JsObject(JsObject { id, kind, name }) => Self::JsObject(id, kind, name.to_owned()),
             Token::JsObjectReference(id) => Self::JsObjectReference(id),
+            Token::SharedArray(array) => Self::SharedArray(Shared {
+                handles: [array.id, array.type_key, array.memory],
+                copied: array.copied,
+                big_endian: array.big_endian,
+                place: [array.address, array.bytes, array.offset],
+                dimensions: array.dimensions().collect(),
+            }),
+            Token::ArrayReference(array) => Self::ArrayReference(array.id, array.shape().collect()),
+            Token::CopiedArray(array) => Self::CopiedArray(array.bytes.as_chunks().0.to_vec()),
         }
     }
 }
@@ -215,6 +243,26 @@ impl OwnedToken {
             Self::Request(id) => writer.request(id),
             Self::JsObject(id, kind, ref name) => writer.js_object(JsObject { id, kind, name })?,
             Self::JsObjectReference(id) => writer.js_object_reference(id),
+            Self::SharedArray(ref shared) => {
+                let [id, type_key, memory] = shared.handles;
+                let mut array = SharedArray::new(id, type_key, ArrayView::Shaped, Element::Float64);
+                array.memory = memory;
+                (array.copied, array.big_endian) = (shared.copied, shared.big_endian);
+                [array.address, array.bytes, array.offset] = shared.place;
+                writer.shared_array(&array, shared.dimensions.iter().copied())?;
+            }
+            Self::ArrayReference(id, ref shape) => writer.array_reference(&ArrayReference::payload(
+                MemorySource::Block,
+                id,
+                ArrayTarget::NdArray,
+                Element::Complex128,
+                7,
+                shape,
+            ))?,
+            Self::CopiedArray(ref items) => writer.copied_array(CopiedArray {
+                element: Element::Complex128,
+                bytes: items.as_flattened(),
+            })?,
         }
         Ok(())
     }
@@ -272,7 +320,20 @@ impl OwnedToken {
             | Self::HandleReference(_)
             | Self::Request(_)
             | Self::JsObject(..)
-            | Self::JsObjectReference(_) => 0,
+            | Self::JsObjectReference(_)
+            | Self::CopiedArray(_) => 0,
+            Self::SharedArray(shared) => {
+                shared.dimensions.truncate(255);
+                0
+            }
+            Self::ArrayReference(_, shape) => {
+                // Their product is a number of bytes.
+                shape.truncate(3);
+                for length in shape.iter_mut() {
+                    *length %= 1 << 16;
+                }
+                0
+            }
         }
     }
 

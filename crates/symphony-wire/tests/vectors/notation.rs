@@ -2,6 +2,7 @@
 
 use super::fixture::hex;
 use serde_json::{Value, json};
+use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
 use symphony_wire::{JsKind, JsObject, Reader, Token, WireError, Writer, utf16_units};
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -77,6 +78,7 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
             writer.js_object(object).unwrap();
         }
         "jsObjectReference" => writer.js_object_reference(id(content)),
+        "sharedArray" | "arrayReference" | "copiedArray" => write_array(&kind, content, writer),
         other => panic!("unknown notation {other}"),
     }
     match kind.as_str() {
@@ -98,6 +100,48 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
             write_value(&pair[1], writer);
         }),
         _ => {}
+    }
+}
+
+fn write_array(kind: &str, content: &Value, writer: &mut Writer) {
+    let number = |index: usize| usize::try_from(content[index].as_u64().unwrap()).unwrap();
+    let id = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+    match kind {
+        "sharedArray" => {
+            let element = Element::ALL[number(4)];
+            let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes][number(3)];
+            let mut array = SharedArray::new(id(&content[0]), id(&content[1]), view, element);
+            array.memory = id(&content[2]);
+            (array.copied, array.big_endian) = (number(5) & 1 != 0, number(5) & 2 != 0);
+            (array.address, array.bytes, array.offset) = (number(6) as u64, number(7) as u64, number(8) as u64);
+            let dimensions = content[9].as_array().unwrap().iter();
+            let dimensions: Vec<_> = dimensions
+                .map(|one| (one[0].as_u64().unwrap(), one[1].as_i64().unwrap()))
+                .collect();
+            writer.shared_array(&array, dimensions.into_iter()).unwrap();
+        }
+        "arrayReference" => {
+            let shape: Vec<u64> = content[5]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one.as_u64().unwrap())
+                .collect();
+            let payload = ArrayReference::payload(
+                [MemorySource::Object, MemorySource::Block][number(0)],
+                id(&content[1]),
+                [ArrayTarget::MemoryView, ArrayTarget::NdArray, ArrayTarget::Bytes][number(2)],
+                Element::ALL[number(3)],
+                content[4].as_u64().unwrap(),
+                &shape,
+            );
+            writer.array_reference(&payload).unwrap();
+        }
+        _ => {
+            let element = Element::ALL[number(0)];
+            let bytes = hex(content[1].as_str().unwrap());
+            writer.copied_array(CopiedArray { element, bytes: &bytes }).unwrap();
+        }
     }
 }
 
@@ -168,6 +212,25 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
             json!({ "jsObject": [id, kind, parameters, name] })
         }
         Token::JsObjectReference(id) => json!({ "jsObjectReference": id }),
+        Token::SharedArray(array) => {
+            let dimensions: Vec<_> = array.dimensions().collect();
+            let flags = u8::from(array.copied) | (u8::from(array.big_endian) << 1);
+            let head = (
+                array.id,
+                array.type_key,
+                array.memory,
+                array.view as u8,
+                array.element.code(),
+                flags,
+            );
+            json!({ "sharedArray": [head.0, head.1, head.2, head.3, head.4, head.5, array.address, array.bytes, array.offset, dimensions] })
+        }
+        Token::ArrayReference(array) => {
+            let shape: Vec<_> = array.shape().collect();
+            let (source, target) = (array.source as u8, array.target as u8);
+            json!({ "arrayReference": [source, array.id, target, array.element.code(), array.offset, shape] })
+        }
+        Token::CopiedArray(array) => json!({ "copiedArray": [array.element.code(), to_hex(array.bytes)] }),
     })
 }
 

@@ -1,0 +1,318 @@
+//! `ArrayBuffer`s over memory that Python uses at the same time.
+//!
+//! There is one for an address in an environment: whoever looks at the same memory finds the same buffer, as long as it is alive.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use napi::sys;
+use symphony_python_bridge::async_support::Channel;
+use symphony_python_bridge::errors::BridgeError;
+use symphony_python_bridge::memory::{Block, Lender};
+use symphony_python_bridge::releases;
+use symphony_wire::ErrorCode;
+
+use crate::backing_store;
+use crate::js::{self, Value};
+
+/// One environment's. Touched by its own thread only, but for what lenders say.
+#[derive(Default)]
+pub(crate) struct SharedMemory {
+    by_address: RefCell<HashMap<usize, Known>>,
+    /// What JavaScript lent, by the number of the block.
+    lent: RefCell<HashMap<u32, Lent>>,
+    given_back: Arc<Mutex<Vec<u32>>>,
+}
+
+/// A buffer that may be alive.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Weak, unless it was lent.
+    reference: sys::napi_ref,
+    bytes: usize,
+}
+
+/// A buffer of JavaScript's whose memory Python has.
+struct Lent {
+    /// Strong, and that of the entry by its address.
+    reference: sys::napi_ref,
+    address: usize,
+}
+
+/// What a buffer of ours holds until its memory is given up.
+struct Hold {
+    memory: *const SharedMemory,
+    address: usize,
+    reference: Cell<sys::napi_ref>,
+    of: Held,
+}
+
+enum Held {
+    /// A crossing of the handle with that memory.
+    Object(u32),
+    /// A number among the blocks of the environment.
+    Block(Arc<Channel>, u32),
+}
+
+impl Held {
+    fn let_go(&self) {
+        match self {
+            Self::Object(id) => releases::memory(*id),
+            Self::Block(channel, number) => drop(channel.blocks().take(*number)),
+        }
+    }
+}
+
+impl SharedMemory {
+    /// The buffer over the memory of a handle, which brings one crossing of it.
+    pub(crate) fn of_object(
+        &self,
+        env: sys::napi_env,
+        id: u32,
+        address: usize,
+        bytes: usize,
+    ) -> Result<Value, BridgeError> {
+        if let Some(buffer) = self.find(env, address, bytes) {
+            releases::memory(id);
+            return Ok(buffer);
+        }
+        self.make(env, address, bytes, Held::Object(id))
+    }
+
+    /// A copy of the memory of a handle, which brings one crossing of it.
+    pub(crate) fn copy_of_object(
+        env: sys::napi_env,
+        id: u32,
+        address: usize,
+        bytes: usize,
+    ) -> Result<Value, BridgeError> {
+        let copied = js::array_buffer(env, bytes);
+        if let Some((_, data)) = copied {
+            // SAFETY: two memories of that length; the crossing keeps that of Python where it is.
+            unsafe { ptr::copy_nonoverlapping(address as *const u8, data, bytes) };
+        }
+        releases::memory(id);
+        copied.map(|(buffer, _)| buffer).ok_or_else(|| not_shared(bytes))
+    }
+
+    /// Whether this runtime has buffers over memory that is not its own: those with a memory cage have not.
+    pub(crate) fn is_allowed(env: sys::napi_env) -> bool {
+        let probe = Box::into_raw(Box::new([0_u8; 8]));
+        let mut buffer = ptr::null_mut();
+        // SAFETY: eight bytes that the finalizer frees.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(
+                env,
+                probe.cast(),
+                8,
+                Some(probe_given_up),
+                ptr::null_mut(),
+                &raw mut buffer,
+            )
+        };
+        if status != sys::Status::napi_ok {
+            // SAFETY: not registered, so it is still ours.
+            drop(unsafe { Box::from_raw(probe) });
+        }
+        status == sys::Status::napi_ok
+    }
+
+    /// The buffer over a block that was entered under this number, which is forgotten with the buffer.
+    pub(crate) fn of_block(
+        &self,
+        env: sys::napi_env,
+        channel: &Arc<Channel>,
+        number: u32,
+    ) -> Result<Value, BridgeError> {
+        let block = channel.blocks().get(number).ok_or_else(|| no_block(number))?;
+        let (address, bytes) = (block.pointer().as_ptr() as usize, block.bytes());
+        self.make(env, address, bytes, Held::Block(Arc::clone(channel), number))
+    }
+
+    fn find(&self, env: sys::napi_env, address: usize, bytes: usize) -> Option<Value> {
+        let known = *self.by_address.borrow().get(&address)?;
+        let buffer = js::referenced(env, known.reference);
+        // One whose memory was transferred is empty: the memory then belongs to a buffer that nobody knows.
+        (!buffer.is_null() && known.bytes == bytes && !js::is_detached(env, buffer)).then_some(buffer)
+    }
+
+    fn make(&self, env: sys::napi_env, address: usize, bytes: usize, of: Held) -> Result<Value, BridgeError> {
+        let hold = Box::into_raw(Box::new(Hold {
+            memory: ptr::from_ref(self),
+            address,
+            reference: Cell::new(ptr::null_mut()),
+            of,
+        }));
+        let mut buffer = ptr::null_mut();
+        // SAFETY: the memory has so many bytes and stays until the finalizer lets go of it.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(
+                env,
+                address as *mut c_void,
+                bytes,
+                Some(memory_given_up),
+                hold.cast(),
+                &raw mut buffer,
+            )
+        };
+        if status != sys::Status::napi_ok {
+            // SAFETY: not registered, so it is still ours.
+            let hold = unsafe { Box::from_raw(hold) };
+            hold.of.let_go();
+            return Err(not_shared(bytes));
+        }
+        let reference = js::weak_reference(env, buffer);
+        // SAFETY: freed by the finalizer only, which runs in a later turn of the event loop.
+        unsafe { &*hold }.reference.set(reference);
+        self.by_address.borrow_mut().insert(address, Known { reference, bytes });
+        Ok(buffer)
+    }
+
+    /// Lends memory of JavaScript's to Python for as long as that wants it: `bytes` is a view of all of `buffer`, which cannot be
+    /// transferred. Gives the number of the block.
+    pub(crate) fn lend(
+        &self,
+        env: sys::napi_env,
+        channel: &Arc<Channel>,
+        buffer: Value,
+        bytes: Value,
+    ) -> Result<u32, BridgeError> {
+        self.take_back(env);
+        let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
+        let told = Arc::new(Mutex::new(0));
+        let lender = Returning {
+            given_back: Arc::clone(&self.given_back),
+            number: Arc::clone(&told),
+            channel: Arc::clone(channel),
+        };
+        // SAFETY: the reference below keeps the memory, which is never transferred, until the lender is told.
+        let block = unsafe { Block::lent(pointer, length, Box::new(lender)) };
+        let number = channel.blocks().enter(block);
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = number;
+        let address = pointer.as_ptr() as usize;
+        let reference = js::reference(env, buffer);
+        self.lent.borrow_mut().insert(number, Lent { reference, address });
+        let known = Known {
+            reference,
+            bytes: length,
+        };
+        self.by_address.borrow_mut().insert(address, known);
+        Ok(number)
+    }
+
+    /// Lets JavaScript have what Python gave back.
+    pub(crate) fn take_back(&self, env: sys::napi_env) {
+        let numbers = std::mem::take(&mut *self.given_back.lock().unwrap_or_else(PoisonError::into_inner));
+        for number in numbers {
+            let Some(lent) = self.lent.borrow_mut().remove(&number) else {
+                continue;
+            };
+            self.forget(lent.address, lent.reference);
+            // SAFETY: a reference of this environment, which is deleted once.
+            unsafe { sys::napi_delete_reference(env, lent.reference) };
+        }
+    }
+
+    /// Forgets which buffer is at an address, if it is still this one.
+    fn forget(&self, address: usize, reference: sys::napi_ref) {
+        let mut by_address = self.by_address.borrow_mut();
+        if by_address
+            .get(&address)
+            .is_some_and(|known| ptr::eq(known.reference, reference))
+        {
+            by_address.remove(&address);
+        }
+    }
+
+    /// Copies bytes into a block; gives its number.
+    pub(crate) fn copy_in(env: sys::napi_env, channel: &Arc<Channel>, bytes: Value) -> Result<u32, BridgeError> {
+        let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
+        let block = Block::uninitialized(length).ok_or_else(|| not_shared(length))?;
+        // SAFETY: two memories of that length, of which nobody knows the second one yet.
+        unsafe { ptr::copy_nonoverlapping(pointer.as_ptr(), block.pointer().as_ptr(), length) };
+        Ok(channel.blocks().enter(block))
+    }
+
+    /// Makes bytes of JavaScript's a block for the length of a synchronous call; gives its number.
+    pub(crate) fn borrow(env: sys::napi_env, channel: &Arc<Channel>, bytes: Value) -> Result<u32, BridgeError> {
+        let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
+        // SAFETY: JavaScript waits for the call, in which it runs no code of its own; and what is kept after its end is dealt with there.
+        let block = unsafe { Block::borrowed(pointer, length) };
+        Ok(channel.blocks().enter(block))
+    }
+
+    /// Ends that. Whether Python kept the memory, which then stays for ever, since nobody would say when it has let go.
+    pub(crate) fn end_borrow(env: sys::napi_env, channel: &Arc<Channel>, number: u32, buffer: Value) -> bool {
+        let Some(block) = channel.blocks().take(number) else {
+            return false;
+        };
+        let kept = block.end_borrow() > 0;
+        if kept {
+            backing_store::keep_for_ever(env, buffer);
+        }
+        kept
+    }
+
+    /// The environment ends. Memory that it lent and that Python still has must stay.
+    pub(crate) fn end(&self, env: sys::napi_env) {
+        self.take_back(env);
+        js::scope(env, || {
+            for lent in self.lent.take().into_values() {
+                backing_store::keep_for_ever(env, js::referenced(env, lent.reference));
+            }
+        });
+    }
+}
+
+unsafe extern "C" fn probe_given_up(_env: sys::napi_env, probe: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: the box of `is_allowed`; this runs once.
+    drop(unsafe { Box::from_raw(probe.cast::<[u8; 8]>()) });
+}
+
+unsafe extern "C" fn memory_given_up(env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
+    // SAFETY: the box that `make` made; this runs once.
+    let hold = unsafe { Box::from_raw(hold.cast::<Hold>()) };
+    // SAFETY: a part of a port, and ports are never freed.
+    let memory = unsafe { &*hold.memory };
+    let reference = hold.reference.get();
+    memory.forget(hold.address, reference);
+    // SAFETY: the reference made in `make`, deleted once.
+    unsafe { sys::napi_delete_reference(env, reference) };
+    hold.of.let_go();
+}
+
+/// Says in the environment that its memory is not needed any more.
+struct Returning {
+    given_back: Arc<Mutex<Vec<u32>>>,
+    number: Arc<Mutex<u32>>,
+    channel: Arc<Channel>,
+}
+
+impl Lender for Returning {
+    fn given_back(&self) {
+        let number = *self.number.lock().unwrap_or_else(PoisonError::into_inner);
+        self.given_back
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(number);
+        self.channel.wake();
+    }
+}
+
+fn no_block(number: u32) -> BridgeError {
+    BridgeError::new(ErrorCode::Protocol, format!("there is no block of memory {number}"))
+}
+
+fn not_bytes() -> BridgeError {
+    BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array")
+}
+
+fn not_shared(bytes: usize) -> BridgeError {
+    BridgeError::new(
+        ErrorCode::Conversion,
+        format!("JavaScript has no ArrayBuffer for {bytes} bytes of shared memory"),
+    )
+}

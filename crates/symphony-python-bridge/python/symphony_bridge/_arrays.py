@@ -1,0 +1,71 @@
+"""Arrays and views over memory that both languages use.
+
+Rust calls these functions with the object whose memory it is: one of the bridge's own, or one that JavaScript got before.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+_COMPLEX = {"Zf": "F", "Zd": "D"}
+
+
+class SharedBuffer:
+    """Has the memory of an object cross as bytes over that very memory, also if Python takes it for read-only."""
+
+    __slots__ = ("object",)
+
+    def __init__(self, object: Any) -> None:
+        self.object = object
+
+
+def view_over(owner: Any, offset: int, size: int, format: str) -> memoryview:
+    """A `memoryview` of a part of an object's memory."""
+    part = _bytes_of(owner)[offset : offset + size]
+    return part if format == "B" else part.cast(_memory_format(format))
+
+
+def array_over(memory: Any, format: str, shape: tuple[int, ...]) -> Any:
+    """A `numpy.ndarray` over the memory, or a `memoryview` of that shape where there is no NumPy."""
+    try:
+        import numpy
+    except ImportError:
+        if 0 in shape:
+            raise ValueError("expected NumPy for an array with a dimension of length 0") from None
+        return memoryview(memory).cast("B").cast(_memory_format(format), shape)
+    return numpy.ndarray(shape, _COMPLEX.get(format, format), memory)
+
+
+def buffer_of(object: Any) -> Any:
+    """What has the memory of the object: itself, or an array that looks at it."""
+    try:
+        memoryview(object).release()
+        return object
+    except (TypeError, BufferError, ValueError):
+        pass
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        if hasattr(object, "__array_interface__"):
+            return numpy.asarray(object)
+        if hasattr(object, "__dlpack__"):
+            return numpy.from_dlpack(object)
+    raise TypeError(
+        f"expected an object with the buffer protocol, got a {type(object).__qualname__!r} that has none"
+        + ("" if numpy is not None else "; some libraries share their memory through NumPy only, which is not imported")
+    )
+
+
+def _bytes_of(memory: Any) -> memoryview:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(memory) is numpy.ndarray:
+        # A view, since only arrays without gaps have their memory used: no element type and no order stands in the way then.
+        return memoryview(memory.ravel(order="K").view(numpy.uint8))
+    view = memoryview(memory)
+    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+
+
+def _memory_format(format: str) -> str:
+    if format in _COMPLEX:
+        raise TypeError("expected elements that a memoryview can have, got complex numbers; install NumPy")
+    return format

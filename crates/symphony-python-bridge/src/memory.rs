@@ -1,0 +1,13 @@
+//! Memory that both languages use at once.
+//!
+//! What Python owns is reached by JavaScript through an *export* of the buffer protocol, which an entry of the handle table keeps
+//! ([`view`]). What the bridge allocates, or JavaScript lends, is a [`Block`], which Python sees through an object of ours with the
+//! buffer protocol ([`exporter`]). Whichever side goes first, the memory stays until the other has let go of it.
+
+mod block;
+mod exporter;
+mod view;
+
+pub use block::{Block, Blocks, Lender};
+pub(crate) use exporter::{Part, block_of, exporter_of};
+pub(crate) use view::{Flags, Layout, View};

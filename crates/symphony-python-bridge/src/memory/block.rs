@@ -1,0 +1,248 @@
+//! Blocks of memory, and the numbers by which messages name them.
+
+use std::alloc;
+use std::collections::hash_map::Entry;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+/// Whose memory a block is, if it is not its own. Told when nobody needs the memory any more, from any thread.
+pub trait Lender: Send + Sync {
+    /// Nobody uses the memory any more.
+    fn given_back(&self);
+}
+
+/// A block of memory. It does not move, and lives as long as anybody has it.
+pub struct Block {
+    pointer: NonNull<u8>,
+    bytes: usize,
+    owner: Owner,
+}
+
+enum Owner {
+    Allocated,
+    Lent(Box<dyn Lender>),
+    /// For the length of one call.
+    Borrowed(Borrow),
+}
+
+#[derive(Default)]
+struct Borrow {
+    /// How many exports Python has.
+    exports: AtomicUsize,
+    over: AtomicBool,
+}
+
+// SAFETY: a block is an address and a length. Whoever reads or writes there answers for that, as with any memory that two languages share.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+/// What memory is aligned to: enough for any element, and for whatever copies many at once.
+const ALIGNMENT: usize = 16;
+/// How many bytes the blocks that were allocated have.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+impl Block {
+    /// Memory of zeros; nothing if there is not so much of it.
+    pub fn zeroed(bytes: usize) -> Option<Arc<Self>> {
+        Self::allocated(bytes, alloc::alloc_zeroed)
+    }
+
+    /// Memory with anything in it, which the caller fills.
+    pub fn uninitialized(bytes: usize) -> Option<Arc<Self>> {
+        Self::allocated(bytes, alloc::alloc)
+    }
+
+    fn allocated(bytes: usize, allocate: unsafe fn(alloc::Layout) -> *mut u8) -> Option<Arc<Self>> {
+        // SAFETY: the layout is that of at least one byte.
+        let pointer = NonNull::new(unsafe { allocate(layout(bytes)?) })?;
+        ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
+        Some(Arc::new(Self {
+            pointer,
+            bytes,
+            owner: Owner::Allocated,
+        }))
+    }
+
+    /// Memory of somebody else's.
+    ///
+    /// # Safety
+    /// It is there, with so many bytes, until the lender is told that it is given back.
+    pub unsafe fn lent(pointer: NonNull<u8>, bytes: usize, lender: Box<dyn Lender>) -> Arc<Self> {
+        Arc::new(Self {
+            pointer,
+            bytes,
+            owner: Owner::Lent(lender),
+        })
+    }
+
+    /// Memory of somebody else's, for the length of a call.
+    ///
+    /// # Safety
+    /// It is there, with so many bytes, until the end of the call, and from then on for as long as Python has exports of it ([`end_borrow`](Self::end_borrow)).
+    pub unsafe fn borrowed(pointer: NonNull<u8>, bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            pointer,
+            bytes,
+            owner: Owner::Borrowed(Borrow::default()),
+        })
+    }
+
+    /// Where it is. A block without bytes has an address too.
+    #[inline]
+    pub fn pointer(&self) -> NonNull<u8> {
+        self.pointer
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many bytes all blocks have that the bridge allocated.
+    pub fn allocated_bytes() -> usize {
+        ALLOCATED.load(Ordering::Relaxed)
+    }
+
+    /// The call is over for which the memory was borrowed: Python gets no more exports of it. Gives how many it still has.
+    pub fn end_borrow(&self) -> usize {
+        let Owner::Borrowed(borrow) = &self.owner else { return 0 };
+        borrow.over.store(true, Ordering::Release);
+        borrow.exports.load(Ordering::Acquire)
+    }
+
+    /// Counts an export of borrowed memory; whether there may be one.
+    pub(super) fn exported(&self) -> bool {
+        let Owner::Borrowed(borrow) = &self.owner else {
+            return true;
+        };
+        // Both this and the end of the call happen with the GIL held.
+        let may = !borrow.over.load(Ordering::Acquire);
+        borrow.exports.fetch_add(usize::from(may), Ordering::AcqRel);
+        may
+    }
+
+    /// The end of an export.
+    pub(super) fn released(&self) {
+        if let Owner::Borrowed(borrow) = &self.owner {
+            borrow.exports.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+fn layout(bytes: usize) -> Option<alloc::Layout> {
+    alloc::Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        match &self.owner {
+            Owner::Allocated => {
+                ALLOCATED.fetch_sub(self.bytes, Ordering::Relaxed);
+                if let Some(layout) = layout(self.bytes) {
+                    // SAFETY: allocated with this layout, and nobody has the block any more.
+                    unsafe { alloc::dealloc(self.pointer.as_ptr(), layout) };
+                }
+            }
+            Owner::Lent(lender) => lender.given_back(),
+            Owner::Borrowed(_) => {}
+        }
+    }
+}
+
+/// The blocks that messages of one environment can name. Each is known by its number until whoever entered it takes it out.
+#[derive(Default)]
+pub struct Blocks(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    by_number: FxHashMap<u32, Arc<Block>>,
+    last: u32,
+}
+
+impl Blocks {
+    /// Enters a block; gives its number.
+    pub fn enter(&self, block: Arc<Block>) -> u32 {
+        let mut state = self.lock();
+        loop {
+            state.last = state.last.wrapping_add(1).max(1);
+            let number = state.last;
+            if let Entry::Vacant(free) = state.by_number.entry(number) {
+                free.insert(block);
+                return number;
+            }
+        }
+    }
+
+    /// The block of a number.
+    pub fn get(&self, number: u32) -> Option<Arc<Block>> {
+        self.lock().by_number.get(&number).cloned()
+    }
+
+    /// Forgets a number. The block lives on where anybody else has it.
+    pub fn take(&self, number: u32) -> Option<Arc<Block>> {
+        self.lock().by_number.remove(&number)
+    }
+
+    /// Forgets all of them: the environment has ended.
+    pub(crate) fn clear(&self) {
+        // Freed outside of the lock, since a lender may be anybody.
+        let blocks = std::mem::take(&mut self.lock().by_number);
+        drop(blocks);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::{Block, Blocks, Lender};
+
+    struct Flag(Arc<AtomicBool>);
+
+    impl Lender for Flag {
+        fn given_back(&self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    #[test]
+    fn a_number_stands_for_its_block_until_it_is_taken() {
+        let blocks = Blocks::default();
+        let block = Block::zeroed(24).expect("24 bytes");
+        let number = blocks.enter(Arc::clone(&block));
+        assert!(Arc::ptr_eq(&blocks.get(number).expect("entered"), &block));
+        assert!(blocks.take(number).is_some());
+        assert!(blocks.get(number).is_none());
+        assert_eq!(Arc::strong_count(&block), 1);
+    }
+
+    #[test]
+    fn lent_memory_is_given_back_by_the_last_who_has_it() {
+        let told = Arc::new(AtomicBool::new(false));
+        let mut memory = [1_u8, 2, 3];
+        let pointer = std::ptr::NonNull::from(&mut memory).cast();
+        // SAFETY: `memory` outlives the block.
+        let block = unsafe { Block::lent(pointer, memory.len(), Box::new(Flag(Arc::clone(&told)))) };
+        let other = Arc::clone(&block);
+        drop(block);
+        assert!(!told.load(Ordering::Acquire));
+        drop(other);
+        assert!(told.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn there_is_memory_of_no_bytes_and_none_of_too_many() {
+        assert_eq!(Block::zeroed(0).expect("no bytes").bytes(), 0);
+        assert!(Block::uninitialized(usize::MAX).is_none());
+    }
+}

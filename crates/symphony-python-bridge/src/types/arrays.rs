@@ -1,0 +1,445 @@
+//! Arrays of numbers: NumPy's, those of `array`, and views of memory.
+//!
+//! To JavaScript they go without a copy, over the memory that they have, if that can be written and has no gaps; `conversions` in `docs/`
+//! says when it is copied. An array of a type that JavaScript has no elements for is no array here, but an object like any other.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use rustc_hash::FxHashMap;
+use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray, Writer};
+
+use super::decode::Failure as DecodeFailure;
+use super::encode_failure::Failure;
+use super::value_classes::{self, Imported};
+use super::{References, build};
+use crate::gil::GilCell;
+use crate::handles;
+use crate::memory::{Block, Flags, Layout, Part, View, block_of, exporter_of};
+use crate::runtime::{self, Function};
+
+/// Which kind of array an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    NdArray,
+    /// `array.array`
+    Array,
+    MemoryView,
+    /// A `SharedBuffer`: what it wraps is shared as bytes, also if it is read-only.
+    Bytes,
+}
+
+/// Whether the object is of one of the types that may cross as arrays.
+#[inline]
+pub fn is_array(object: &Bound<'_, PyAny>) -> bool {
+    kind_of(object).is_some()
+}
+
+#[inline]
+fn kind_of(object: &Bound<'_, PyAny>) -> Option<Kind> {
+    if object.is_exact_instance_of::<PyMemoryView>() {
+        return Some(Kind::MemoryView);
+    }
+    match value_classes::imported(object)? {
+        Imported::NdArray => Some(Kind::NdArray),
+        Imported::Array => Some(Kind::Array),
+        Imported::SharedBuffer => Some(Kind::Bytes),
+        _ => None,
+    }
+}
+
+/// Writes the object if it is an array that JavaScript can have.
+pub(super) fn write(
+    object: &Bound<'_, PyAny>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<bool, Failure> {
+    match kind_of(object) {
+        None => Ok(false),
+        Some(Kind::Bytes) => {
+            let wrapped = object.getattr(intern!(object.py(), "object"))?;
+            // Raises what the object says, since nobody wants a handle of it.
+            View::take(&wrapped, Flags::Bytes)?.release(object.py());
+            write_as(&wrapped, Kind::Bytes, writer, references)
+        }
+        Some(kind) => write_as(object, kind, writer, references),
+    }
+}
+
+/// Writes the memory of any object with a buffer as an array; `false` if JavaScript has no such elements.
+pub(super) fn write_buffer(
+    object: &Bound<'_, PyAny>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<bool, Failure> {
+    write_as(object, Kind::MemoryView, writer, references)
+}
+
+fn write_as(
+    object: &Bound<'_, PyAny>,
+    kind: Kind,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<bool, Failure> {
+    let py = object.py();
+    let flags = if kind == Kind::Bytes { Flags::Bytes } else { Flags::Any };
+    // Some arrays have none: those of dates, and views that were released.
+    let Ok(view) = View::take(object, flags) else {
+        return Ok(false);
+    };
+    let layout = if kind == Kind::Bytes {
+        Some(BYTES)
+    } else {
+        view.layout()
+    };
+    let Some(layout) = layout else {
+        view.release(py);
+        return Ok(false);
+    };
+    if kind == Kind::MemoryView && view.is_read_only() {
+        let copied = copy_bytes(py, &view, writer);
+        view.release(py);
+        return copied.map(|()| true);
+    }
+    let written = write_view(object, kind, view, layout, writer, references);
+    written.map(|()| true)
+}
+
+const BYTES: Layout = Layout {
+    element: Element::Uint8,
+    big_endian: false,
+};
+
+/// The bytes of a view that may not be written, as `bytes`.
+fn copy_bytes(py: Python<'_>, view: &View, writer: &mut Writer) -> Result<(), Failure> {
+    let mut bytes = vec![0_u8; view.bytes()];
+    if let Some(first) = std::ptr::NonNull::new(bytes.as_mut_ptr()) {
+        view.copy_to(py, first)?;
+    }
+    Ok(writer.bytes(&bytes)?)
+}
+
+fn write_view(
+    object: &Bound<'_, PyAny>,
+    kind: Kind,
+    view: View,
+    layout: Layout,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let py = object.py();
+    let one_dimension = view.dimensions().len() == 1;
+    let is_plain = view.is_contiguous() && !layout.big_endian;
+    let shape = match kind {
+        Kind::Bytes => ArrayView::Bytes,
+        Kind::Array | Kind::MemoryView if one_dimension && is_plain => ArrayView::Typed,
+        Kind::NdArray | Kind::Array | Kind::MemoryView => ArrayView::Shaped,
+    };
+    let (id, type_key) = references.export(object);
+    let mut array = SharedArray::new(id, type_key, shape, layout.element);
+    array.big_endian = layout.big_endian;
+    let dimensions: Vec<(u64, i64)> = if kind == Kind::Bytes {
+        vec![(view.bytes() as u64, 1)]
+    } else {
+        let dimensions = view.dimensions();
+        dimensions
+            .map(|(length, stride)| (length as u64, stride as i64))
+            .collect()
+    };
+    if view.bytes() == 0 {
+        view.release(py);
+        // Where there are no items, nobody can tell how far they are from each other.
+        return Ok(writer.shared_array(&array, dimensions.into_iter())?);
+    }
+    let is_shared = is_plain && (!view.is_read_only() || kind == Kind::Bytes);
+    if is_shared {
+        share(object, view, &mut array, references);
+        Ok(writer.shared_array(&array, dimensions.into_iter())?)
+    } else {
+        let copied = copy(object, &view, layout, &mut array, references);
+        view.release(py);
+        copied?;
+        let gapless = gapless_strides(&dimensions, layout);
+        Ok(writer.shared_array(&array, dimensions.iter().map(|(length, _)| *length).zip(gapless))?)
+    }
+}
+
+/// The strides of a copy, in which the last dimension is the inner one.
+fn gapless_strides(dimensions: &[(u64, i64)], layout: Layout) -> Vec<i64> {
+    let mut stride = layout.element.size() as u64;
+    let mut strides: Vec<i64> = dimensions
+        .iter()
+        .rev()
+        .map(|(length, _)| {
+            let this = stride;
+            stride = stride.saturating_mul(*length);
+            this.cast_signed()
+        })
+        .collect();
+    strides.reverse();
+    strides
+}
+
+/// The memory that an array is a part of: one `ArrayBuffer` in JavaScript serves everything that looks at it.
+fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, references: &mut dyn References) {
+    let py = object.py();
+    let start = view.pointer() as usize;
+    let end = start + view.bytes();
+    if let Some((owner, whole)) = owner(object, start, end) {
+        let (memory, _) = references.export(&owner);
+        let (first, bytes) = match block_of(&owner) {
+            // All of it, whichever part the object is.
+            Some(block) => (block.pointer().as_ptr() as usize, block.bytes()),
+            None => (whole.pointer() as usize, whole.bytes()),
+        };
+        array.memory = memory;
+        array.address = first as u64;
+        array.bytes = bytes as u64;
+        array.offset = (start - first) as u64;
+        handles::keep_view(py, memory, whole);
+        view.release(py);
+    } else {
+        array.memory = array.id;
+        array.address = start as u64;
+        array.bytes = view.bytes() as u64;
+        handles::keep_view(py, array.id, view);
+    }
+}
+
+/// The innermost object that an array or view says it looks at, if that has all of its memory.
+fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(Bound<'py, PyAny>, View)> {
+    let py = object.py();
+    let mut found: Option<(Bound<'py, PyAny>, View)> = None;
+    let mut current = object.clone();
+    loop {
+        let next = if current.is_exact_instance_of::<PyMemoryView>() {
+            current.getattr(intern!(py, "obj"))
+        } else if matches!(value_classes::imported(&current), Some(Imported::NdArray)) {
+            current.getattr(intern!(py, "base"))
+        } else {
+            break;
+        };
+        let Ok(next) = next else { break };
+        if next.is_none() {
+            break;
+        }
+        let Ok(view) = View::take(&next, Flags::Bytes) else {
+            break;
+        };
+        let first = view.pointer() as usize;
+        if view.is_read_only() || first > start || first + view.bytes() < end {
+            view.release(py);
+            break;
+        }
+        if let Some((_, outer)) = found.replace((next.clone(), view)) {
+            outer.release(py);
+        }
+        current = next;
+    }
+    found
+}
+
+fn copy(
+    object: &Bound<'_, PyAny>,
+    view: &View,
+    layout: Layout,
+    array: &mut SharedArray<'_>,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let py = object.py();
+    let block = Block::uninitialized(view.bytes()).ok_or_else(|| no_memory(view.bytes()))?;
+    view.copy_to(py, block.pointer())?;
+    if layout.big_endian {
+        // SAFETY: the whole block, which was filled just now and which nobody else knows.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(block.pointer().as_ptr(), block.bytes()) };
+        bytes
+            .chunks_exact_mut(layout.element.number_size())
+            .for_each(<[u8]>::reverse);
+    }
+    array.copied = true;
+    array.address = block.pointer().as_ptr() as u64;
+    array.bytes = block.bytes() as u64;
+    let exporter = whole(py, block, layout.element)?;
+    (array.memory, _) = references.export(&exporter);
+    Ok(())
+}
+
+fn no_memory(bytes: usize) -> PyErr {
+    PyMemoryError::new_err(format!("there is no memory for {bytes} bytes"))
+}
+
+/// The object of an array that JavaScript sends, over memory that is there already.
+pub(super) fn read<'py>(
+    py: Python<'py>,
+    array: &ArrayReference<'_>,
+    references: &dyn References,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    let id = array.id;
+    match array.source {
+        MemorySource::Object => {
+            let object = references
+                .import(py, id)
+                .ok_or_else(|| DecodeFailure::Protocol(format!("expected a live handle, got the unknown id {id}")))?;
+            over_object(&object, array)
+        }
+        MemorySource::Block => {
+            let block = references.block(id).ok_or_else(|| {
+                DecodeFailure::Protocol(format!("expected a block of memory, got the unknown number {id}"))
+            })?;
+            over_block(py, block, array)
+        }
+    }
+}
+
+/// A view of the memory of an object that JavaScript got before.
+fn over_object<'py>(
+    object: &Bound<'py, PyAny>,
+    array: &ArrayReference<'_>,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    let py = object.py();
+    let arguments = (object, array.offset, array.bytes, array.element.format());
+    Ok(runtime::function(py, Function::ViewOver)?.call1(arguments)?)
+}
+
+fn over_block<'py>(
+    py: Python<'py>,
+    block: Arc<Block>,
+    array: &ArrayReference<'_>,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    if array.target == ArrayTarget::Bytes {
+        return bytes_of(py, array, &block);
+    }
+    let part = Part {
+        offset: usize::try_from(array.offset).unwrap_or(usize::MAX),
+        bytes: usize::try_from(array.bytes).unwrap_or(usize::MAX),
+        element: array.element,
+    };
+    let key = (array.target == ArrayTarget::NdArray).then(|| Key {
+        block: Arc::as_ptr(&block) as usize,
+        part,
+        shape: array.shape().collect(),
+    });
+    if let Some(known) = key.as_ref().and_then(|key| key.find(py)) {
+        return Ok(known);
+    }
+    let whole = block.bytes();
+    let exporter = exporter_of(py, block, part)?.ok_or_else(|| {
+        DecodeFailure::Protocol(format!(
+            "expected a part of a block of {whole} bytes, got {} bytes from {} on",
+            array.bytes, array.offset
+        ))
+    })?;
+    let Some(key) = key else { return view_of(&exporter) };
+    let shape = PyTuple::new(py, &key.shape)?;
+    let arguments = (&exporter, array.element.format(), shape);
+    let made = runtime::function(py, Function::ArrayOver)?.call1(arguments)?;
+    key.remember(&made);
+    Ok(made)
+}
+
+fn view_of<'py>(exporter: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    Ok(PyMemoryView::from(exporter)?.into_any())
+}
+
+/// An array that JavaScript made: the same one each time that it comes, as long as Python has it.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    /// The address, which no other block has as long as the array lives.
+    block: usize,
+    part: Part,
+    shape: Vec<u64>,
+}
+
+/// The arrays that were made, as weak references.
+static MADE: GilCell<Option<Made>> = GilCell::new(None);
+
+#[derive(Default)]
+struct Made {
+    arrays: FxHashMap<Key, Py<PyWeakrefReference>>,
+    /// When to look for those that are gone.
+    limit: usize,
+}
+
+impl Key {
+    fn find<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let reference = MADE.with(py, |made| made.as_ref()?.arrays.get(self).map(|one| one.clone_ref(py)))?;
+        reference.bind(py).upgrade()
+    }
+
+    /// Not of an object that takes no weak references.
+    fn remember(self, array: &Bound<'_, PyAny>) {
+        let py = array.py();
+        let Ok(reference) = PyWeakrefReference::new(array) else {
+            return;
+        };
+        let former = MADE.with(py, |made| {
+            made.get_or_insert_default().arrays.insert(self, reference.unbind())
+        });
+        drop(former);
+        let is_full = MADE.with(py, |made| {
+            made.as_ref().is_some_and(|made| made.arrays.len() > made.limit)
+        });
+        if is_full {
+            Made::sweep(py);
+        }
+    }
+}
+
+impl Made {
+    /// Forgets the arrays that are gone.
+    fn sweep(py: Python<'_>) {
+        let all = MADE.with(py, |made| std::mem::take(&mut made.get_or_insert_default().arrays));
+        // Outside of the cell, for letting go of a reference may run code.
+        let alive: FxHashMap<_, _> = all
+            .into_iter()
+            .filter(|(_, reference)| reference.bind(py).upgrade().is_some())
+            .collect();
+        MADE.with(py, |made| {
+            let made = made.get_or_insert_default();
+            made.limit = 64.max(2 * alive.len());
+            made.arrays.extend(alive);
+        });
+    }
+}
+
+fn bytes_of<'py>(
+    py: Python<'py>,
+    array: &ArrayReference<'_>,
+    block: &Arc<Block>,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    let (offset, bytes) = (array.offset, array.bytes);
+    let end = offset.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
+    match (usize::try_from(offset), end) {
+        (Ok(start), Some(end)) if end <= block.bytes() => {
+            // SAFETY: within the block, which lives on. JavaScript is told to leave it alone, or waits.
+            let whole = unsafe { std::slice::from_raw_parts(block.pointer().as_ptr(), block.bytes()) };
+            Ok(build::bytes(py, &whole[start..end])?)
+        }
+        _ => Err(DecodeFailure::Protocol(format!(
+            "expected a part of a block of {} bytes, got {bytes} bytes from {offset} on",
+            block.bytes()
+        ))),
+    }
+}
+
+/// A `memoryview` of a copy.
+pub(super) fn read_copied<'py>(py: Python<'py>, array: CopiedArray<'_>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    let block = Block::uninitialized(array.bytes.len()).ok_or_else(|| no_memory(array.bytes.len()))?;
+    // SAFETY: as many bytes as the block has, which nobody else knows yet.
+    unsafe { std::ptr::copy_nonoverlapping(array.bytes.as_ptr(), block.pointer().as_ptr(), array.bytes.len()) };
+    let exporter = whole(py, block, array.element)?;
+    view_of(&exporter)
+}
+
+/// The object over all of a block.
+fn whole(py: Python<'_>, block: Arc<Block>, element: Element) -> PyResult<Bound<'_, PyAny>> {
+    let part = Part {
+        offset: 0,
+        bytes: block.bytes(),
+        element,
+    };
+    exporter_of(py, block, part)?.ok_or_else(|| PyValueError::new_err("the block is no whole number of elements"))
+}

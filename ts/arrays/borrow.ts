@@ -1,0 +1,87 @@
+/* Memory of JavaScript's that Python may use for the length of one synchronous call. */
+import { types } from 'node:util'
+import { BridgeError } from '../errors/bridge-error'
+import { environment } from '../native/environment'
+import type { Borrowed, TypedArray } from '../types/arrays'
+import { invalid } from '../values/value-class'
+
+class BorrowedArray implements Borrowed {
+  readonly #array: TypedArray
+
+  constructor(array: TypedArray) {
+    this.#array = array
+    Object.freeze(this)
+  }
+
+  get array(): TypedArray {
+    return this.#array
+  }
+
+  static of(value: object): TypedArray | undefined {
+    return #array in value ? value.#array : undefined
+  }
+}
+
+/** `python.borrow`. */
+export function borrow<A extends TypedArray>(array: A): Borrowed<A> {
+  if (!types.isTypedArray(array)) throw invalid('a typed array', array)
+  return new BorrowedArray(array) as Borrowed as Borrowed<A>
+}
+
+/** What is lent, if it is that. */
+export function borrowedArray(value: object): TypedArray | undefined {
+  return BorrowedArray.of(value)
+}
+
+/** How many borrows are under way. */
+let active = 0
+/** Why the last call failed, if it kept what it had borrowed. */
+let kept: BridgeError | undefined
+
+/** Whether Python has memory that no code of JavaScript's may touch now. */
+export function isBorrowing(): boolean {
+  return active > 0
+}
+
+/** What to throw instead of a result: Python kept memory that was lent for the call. */
+export function takeKept(): BridgeError | undefined {
+  const error = kept
+  kept = undefined
+  return error
+}
+
+/** What Python's calls of JavaScript functions throw meanwhile. */
+export function refuseWhileBorrowing(): void {
+  if (active === 0) return
+  throw new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    'Python cannot call JavaScript while it has borrowed memory, which JavaScript could free; pass `python.memoryview(…)` instead of `python.borrow(…)`',
+  )
+}
+
+/** One array that is lent. Ends with the call. */
+export class Borrow {
+  constructor(
+    readonly number: number,
+    readonly buffer: ArrayBufferLike,
+    readonly path: string,
+  ) {
+    active += 1
+    kept = undefined
+  }
+
+  hold(): void {
+    // It is held from the moment it is made.
+  }
+
+  letGo(): void {
+    active -= 1
+    if (!environment.port.endBlock(this.number, this.buffer)) return
+    kept = new BridgeError(
+      'ERR_CONVERSION',
+      `${this.path}: Python kept the memory that it borrowed for one call, in a view, an array or the frames of an exception; ` +
+        'copy it in Python, or pass `python.memoryview(…)`. Until the process ends the memory stays where it is',
+      { path: this.path },
+    )
+  }
+}

@@ -1,0 +1,217 @@
+/* Arrays on their way to Python: which memory Python gets, and what of it is copied. */
+import { types } from 'node:util'
+import type { ByteWriter } from '../codec/byte-writer'
+import { Extension } from '../codec/format'
+import { BridgeError } from '../errors/bridge-error'
+import { environment } from '../native/environment'
+import type { TypedArray } from '../types/arrays'
+import { NdArray } from '../values/ndarray'
+import { Borrow, borrowedArray } from './borrow'
+import { elementOfArray, elements, sizeOf, type Element } from './elements'
+import { HeldBlock, HeldBuffer, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
+
+/** What a request keeps until it is done. */
+export type Kept = HeldBlock | HeldBuffer | Borrow | ArrayOrigin
+
+/** Who writes. */
+export interface ArrayRequest {
+  readonly writer: ByteWriter
+  /** Whether JavaScript waits until Python has read the request, and for the outcome. */
+  readonly isSync: boolean
+  keep(kept: Kept): void
+  path(): string
+}
+
+const Source = { object: 0, block: 1 } as const
+/** What becomes of an array in Python. */
+const Target = { memoryView: 0, ndArray: 1, bytes: 2 } as const
+type Target = (typeof Target)[keyof typeof Target]
+
+/** From here on a copy of its own costs less than to copy the bytes from message to message. */
+const largeBytes = 32 * 1024
+const two32 = 2 ** 32
+const uint8 = elements[1]!
+
+/** Writes anything that is an array, or the memory of one; `false` if it is none. */
+export function writeArray(value: object, request: ArrayRequest): boolean {
+  if (NdArray.isOne(value)) {
+    writeNdArray(value, request)
+  } else if (types.isTypedArray(value)) {
+    writeTypedArray(value, request)
+  } else if (types.isAnyArrayBuffer(value)) {
+    writeMemory(value, 0, value.byteLength, uint8, request)
+  } else if (types.isDataView(value)) {
+    writeMemory(value.buffer, value.byteOffset, value.byteLength, uint8, request)
+  } else {
+    const borrowed = borrowedArray(value)
+    if (borrowed === undefined) return false
+    writeBorrowed(borrowed, request)
+  }
+  return true
+}
+
+/** Writes a `Uint8Array`: as `bytes`, unless its memory is one that Python may have. */
+export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
+  const origin = originOf(value)
+  if (origin !== undefined && isWhole(value, origin)) {
+    writeOrigin(origin, request)
+    return
+  }
+  const { buffer } = value
+  if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
+    writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
+  } else if (value.length < largeBytes) {
+    request.writer.binary(value)
+  } else {
+    writeBlock(copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
+  }
+}
+
+function writeNdArray(array: NdArray, request: ArrayRequest): void {
+  const { element, origin } = NdArray.parts(array)
+  if (origin !== undefined) {
+    writeOrigin(origin, request)
+    return
+  }
+  const { data, shape } = array
+  const memory = memoryOf(data.buffer)
+  if (memory === undefined || data.buffer.byteLength === 0) {
+    // Where the runtime forbids shared memory, or the program transferred it.
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    if (bytes.length !== shape.reduce((product, length) => product * length, sizeOf(element))) throw detached(request)
+    writeBlock(copyIn(bytes), bytes.length, element, Target.ndArray, shape, request)
+    return
+  }
+  request.keep(new HeldBuffer(data.buffer))
+  writeReference(memory, data.byteOffset, data.byteLength, element, Target.ndArray, shape, request.writer)
+}
+
+function writeTypedArray(array: TypedArray, request: ArrayRequest): void {
+  const element = elementOfArray(array)
+  if (element === undefined) {
+    throw failure(request, `expected a typed array that Python has elements for, got a ${array[Symbol.toStringTag]}`)
+  }
+  const origin = originOf(array)
+  if (origin !== undefined && isWhole(array, origin)) writeOrigin(origin, request)
+  else writeMemory(array.buffer, array.byteOffset, array.byteLength, element, request)
+}
+
+/** Not if its memory was transferred meanwhile: then it is empty, and Python's object is not. */
+function isWhole(array: TypedArray, { buffer }: ArrayOrigin): boolean {
+  return array.buffer === buffer && (buffer.byteLength > 0 || array.byteLength === 0)
+}
+
+function writeOrigin(origin: ArrayOrigin, request: ArrayRequest): void {
+  request.keep(origin)
+  request.writer.handle(origin.id)
+}
+
+function writeMemory(
+  buffer: ArrayBufferLike,
+  offset: number,
+  length: number,
+  element: Element,
+  request: ArrayRequest,
+): void {
+  const shape = [length / sizeOf(element)]
+  const memory = memoryOf(buffer)
+  if (memory !== undefined && buffer.byteLength > 0) {
+    request.keep(new HeldBuffer(buffer))
+    writeReference(memory, offset, length, element, Target.memoryView, shape, request.writer)
+    return
+  }
+  if (types.isSharedArrayBuffer(buffer)) {
+    const number = environment.port.lend(buffer, new Uint8Array(buffer))
+    if (number !== 0) {
+      request.keep(new HeldBlock(number))
+      writeReference({ source: 'block', id: number }, offset, length, element, Target.memoryView, shape, request.writer)
+      return
+    }
+  }
+  const bytes = new Uint8Array(buffer, offset, length)
+  if (length < largeBytes) writeCopy(bytes, element, request.writer)
+  else writeBlock(copyIn(bytes), length, element, Target.memoryView, shape, request)
+}
+
+function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
+  if (!request.isSync) {
+    throw failure(
+      request,
+      'memory can be borrowed for a synchronous call only; use `python.memoryview`, or pass the array for a copy',
+    )
+  }
+  const element = elementOfArray(array)
+  if (element === undefined) throw failure(request, 'expected a typed array that Python has elements for')
+  const { buffer, byteOffset, byteLength } = array
+  if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
+    writeMemory(buffer, byteOffset, byteLength, element, request)
+    return
+  }
+  if ((buffer as { resizable?: boolean }).resizable === true) {
+    throw failure(request, 'memory that can be resized cannot be borrowed; pass the array for a copy')
+  }
+  const number = environment.port.borrow(new Uint8Array(buffer, byteOffset, byteLength))
+  if (number === 0) throw failure(request, 'this runtime cannot lend memory; use `python.memoryview`')
+  request.keep(new Borrow(number, buffer, request.path()))
+  const shape = [byteLength / sizeOf(element)]
+  writeReference({ source: 'block', id: number }, 0, byteLength, element, Target.memoryView, shape, request.writer)
+}
+
+function copyIn(bytes: Uint8Array): number {
+  return environment.port.copyIn(bytes)
+}
+
+function writeBlock(
+  number: number,
+  length: number,
+  element: Element,
+  target: Target,
+  shape: readonly number[],
+  request: ArrayRequest,
+): void {
+  request.keep(new HeldBlock(number))
+  writeReference({ source: 'block', id: number }, 0, length, element, target, shape, request.writer)
+}
+
+function writeReference(
+  { source, id }: SharedMemory,
+  offset: number,
+  length: number,
+  element: Element,
+  target: Target,
+  shape: readonly number[],
+  writer: ByteWriter,
+): void {
+  const payload = new DataView(new ArrayBuffer(25 + 8 * shape.length))
+  payload.setUint8(0, 1)
+  payload.setUint32(1, id, true)
+  payload.setUint8(5, Source[source])
+  payload.setUint8(6, element.code)
+  payload.setUint8(7, target)
+  payload.setUint8(8, shape.length)
+  putWord(payload, 9, offset)
+  putWord(payload, 17, length)
+  shape.forEach((size, index) => putWord(payload, 25 + 8 * index, size))
+  writer.extension(Extension.array, new Uint8Array(payload.buffer))
+}
+
+function putWord(payload: DataView, at: number, value: number): void {
+  payload.setUint32(at, value % two32, true)
+  payload.setUint32(at + 4, Math.floor(value / two32), true)
+}
+
+function writeCopy(bytes: Uint8Array, element: Element, writer: ByteWriter): void {
+  const payload = new Uint8Array(1 + bytes.length)
+  payload[0] = element.code
+  payload.set(bytes, 1)
+  writer.extension(Extension.copiedArray, payload)
+}
+
+function detached(request: ArrayRequest): BridgeError {
+  return failure(request, 'expected an array with its memory, got one whose memory was transferred')
+}
+
+function failure(request: ArrayRequest, message: string): BridgeError {
+  const path = request.path()
+  return new BridgeError('ERR_CONVERSION', `${path}: ${message}`, { path })
+}

@@ -1,0 +1,73 @@
+/* Arrays over memory that the bridge allocates, which Python uses without a copy. */
+import { types } from 'node:util'
+import { poolContext } from '../call/scope'
+import { checkedOptions, referenceRules } from '../call/options'
+import { Operation } from '../call/operation'
+import { operateSync } from '../call/sync-call'
+import { interpreter } from '../host/interpreter'
+import { environment } from '../native/environment'
+import type { ArrayType, ArrayTypes, TypedArray } from '../types/arrays'
+import { makeViewsWith, type NdArray, ndArrayOf } from '../values/ndarray'
+import { invalid } from '../values/value-class'
+import { elementOfDtype, sizeOf } from './elements'
+import { rememberMemory } from './memory'
+
+makeViewsWith({
+  sync: (array) => operateSync(undefined, Operation.eval, ['array', { array }], undefined, referenceRules) as object,
+  async: (array) => {
+    const context = poolContext.with(checkedOptions({ returns: 'ref' }))
+    return context.start(Operation.eval, undefined, [], ['array', { array }]).proxy
+  },
+})
+
+/** `python.ndarray`. */
+export function ndarray<D extends ArrayType>(
+  shape: number | readonly number[],
+  dtype: D = 'float64' as D,
+): NdArray<ArrayTypes[D]> {
+  const lengths = typeof shape === 'number' ? [shape] : [...shape]
+  if (!lengths.every((length) => Number.isSafeInteger(length) && length >= 0)) {
+    throw invalid('a length, or an array of lengths that are whole and not negative', shape)
+  }
+  if (lengths.length > 64) throw invalid('at most 64 dimensions', lengths.length)
+  const element = elementOfDtype(dtype)
+  if (element === undefined) throw invalid('the name of an element type, such as `float64`,', dtype)
+  const count = lengths.reduce((product, length) => product * length, 1)
+  const buffer = memory(count * sizeOf(element))
+  const data = new element.array(buffer, 0, count * element.items)
+  let stride = element.items
+  const strides: number[] = []
+  for (const length of lengths.toReversed()) {
+    strides.unshift(stride)
+    stride *= length
+  }
+  return ndArrayOf({ data, shape: lengths, strides, dtype, copied: false, element }, undefined) as NdArray<
+    ArrayTypes[D]
+  >
+}
+
+/** `python.memoryview`. */
+export function memoryview(source: number | TypedArray | ArrayBufferLike): TypedArray {
+  if (typeof source === 'number') {
+    if (!Number.isSafeInteger(source) || source < 0) throw invalid('a number of bytes', source)
+    return new Uint8Array(memory(source))
+  }
+  const array: unknown = types.isAnyArrayBuffer(source) ? new Uint8Array(source) : source
+  if (!types.isTypedArray(array)) throw invalid('a number of bytes, a typed array or an ArrayBuffer', source)
+  const copy = new Uint8Array(memory(array.byteLength))
+  copy.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
+  // A `Buffer` is made by a function of its own, and is a `Uint8Array` like any other here.
+  const Kind = (types.isUint8Array(array) ? Uint8Array : array.constructor) as new (buffer: ArrayBuffer) => TypedArray
+  return new Kind(copy.buffer)
+}
+
+/** Memory of zeros. Where this runtime forbids shared memory it is JavaScript's own, which is copied at each crossing. */
+function memory(bytes: number): ArrayBuffer {
+  interpreter.readySync()
+  const { port, sharesMemory } = environment
+  if (bytes === 0 || !sharesMemory) return new ArrayBuffer(bytes)
+  const block = port.allocate(bytes)
+  const buffer = port.bufferOf(block)
+  rememberMemory(buffer, { source: 'block', id: block })
+  return buffer
+}

@@ -1,0 +1,130 @@
+/* Memory that Python uses too: which buffers are such, and what JavaScript's arrays over them stand for in Python. */
+import { stateOf, type HandleState } from '../handle/state'
+import { environment } from '../native/environment'
+
+/** Gives a constructor another object than a new one, so that private fields can be put on any object. They are invisible and cost next to nothing. */
+const Stamped = function (object: object): object {
+  return object
+} as unknown as new (object: object) => object
+
+/** Whose memory a buffer is over. */
+export interface SharedMemory {
+  /** `object`: of a Python object. `block`: of the bridge, known by a number. */
+  readonly source: 'object' | 'block'
+  /** The handle id, or the number of the block. */
+  readonly id: number
+  /** The array that stands for the whole of it, if there is one. */
+  array?: object | undefined
+}
+
+class MemoryStamp extends Stamped {
+  readonly #memory: SharedMemory
+
+  constructor(buffer: object, memory: SharedMemory) {
+    super(buffer)
+    this.#memory = memory
+  }
+
+  static of(buffer: object): SharedMemory | undefined {
+    return #memory in buffer ? (buffer).#memory : undefined
+  }
+}
+
+/** Whose memory a buffer is over, if it is not JavaScript's own. */
+export function memoryOf(buffer: object): SharedMemory | undefined {
+  return MemoryStamp.of(buffer)
+}
+
+/** Remembers whose memory a buffer is over. */
+export function rememberMemory(buffer: object, memory: SharedMemory): SharedMemory {
+  const known = MemoryStamp.of(buffer)
+  if (known !== undefined) return known
+  new MemoryStamp(buffer, memory)
+  return memory
+}
+
+/** The Python object that an array goes back as. */
+export class ArrayOrigin {
+  #state: HandleState | undefined
+
+  /**
+   * @param buffer keeps the memory, and, where there is no state, the object
+   * @param state counts the object; without it the buffer does
+   */
+  constructor(
+    readonly buffer: ArrayBufferLike,
+    readonly id: number,
+    readonly typeKey: number,
+    state?: HandleState,
+  ) {
+    this.#state = state
+  }
+
+  /** The handle of the object. */
+  get state(): HandleState {
+    if (this.#state === undefined) {
+      environment.port.cross(this.id)
+      this.#state = stateOf(this.id, this.typeKey)
+    }
+    return this.#state
+  }
+
+  /** For a request that names it: whoever holds this keeps it. */
+  hold(): void {
+    // Nothing to count.
+  }
+
+  letGo(): void {
+    // Nothing to count.
+  }
+}
+
+class OriginStamp extends Stamped {
+  readonly #origin: ArrayOrigin
+
+  constructor(array: object, origin: ArrayOrigin) {
+    super(array)
+    this.#origin = origin
+  }
+
+  static of(array: object): ArrayOrigin | undefined {
+    return #origin in array ? (array).#origin : undefined
+  }
+}
+
+/** The Python object that an array of ours stands for. Not of one whose memory was transferred: what is there now is no part of it. */
+export function originOf(array: object): ArrayOrigin | undefined {
+  return OriginStamp.of(array)
+}
+
+/** Says which object an array stands for. */
+export function rememberOrigin<T extends object>(array: T, origin: ArrayOrigin): T {
+  new OriginStamp(array, origin)
+  return array
+}
+
+/** Keeps a block until the request that names it is done. */
+export class HeldBlock {
+  constructor(readonly number: number) {}
+
+  hold(): void {
+    // It was held when it was made.
+  }
+
+  letGo(): void {
+    environment.port.endBlock(this.number)
+  }
+}
+
+/** Keeps a buffer until the request that names its memory is done. */
+export class HeldBuffer {
+  constructor(readonly buffer: ArrayBufferLike) {}
+
+  hold(): void {
+    // Being reachable is enough.
+  }
+
+  letGo(): void {
+    // As above.
+  }
+}

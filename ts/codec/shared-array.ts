@@ -1,0 +1,64 @@
+/* The payload of an array over memory of Python's. */
+
+const two32 = 2 ** 32
+/** Where the numbers begin, behind the byte that tells the directions apart. */
+const head = 1
+const dimensionsStart = head + 40
+const views = 3
+const elementKinds = 14
+
+/** An array on its way to JavaScript; docs/internal/wire-format.md describes each part. */
+export interface SharedArray {
+  readonly id: number
+  readonly typeKey: number
+  /** The handle of the object whose memory it is; 0 if there is none. */
+  readonly memory: number
+  /** 0 typed array, 1 array with a shape, 2 bytes. */
+  readonly view: number
+  /** The number of its element type. */
+  readonly element: number
+  readonly copied: boolean
+  readonly bigEndian: boolean
+  readonly address: number
+  readonly bytes: number
+  readonly offset: number
+  readonly shape: readonly number[]
+  /** In bytes. */
+  readonly strides: readonly number[]
+}
+
+/** Reads a payload; nothing if it is none. */
+export function readSharedArray(bytes: Uint8Array, start: number, length: number): SharedArray | undefined {
+  if (length < dimensionsStart || bytes[start] !== 0) return undefined
+  const payload = new DataView(bytes.buffer, bytes.byteOffset + start, length)
+  const word = (at: number): number => payload.getUint32(at, true) + two32 * payload.getUint32(at + 4, true)
+  const [view, element, flags, dimensions] = [12, 13, 14, 15].map((at) => payload.getUint8(head + at)) as [
+    number,
+    number,
+    number,
+    number,
+  ]
+  if (view >= views || element >= elementKinds || flags > 3 || length !== dimensionsStart + 16 * dimensions) {
+    return undefined
+  }
+  const shape: number[] = []
+  const strides: number[] = []
+  for (let at = dimensionsStart; at < length; at += 16) {
+    shape.push(word(at))
+    strides.push(payload.getUint32(at + 8, true) + two32 * payload.getInt32(at + 12, true))
+  }
+  return {
+    id: payload.getUint32(head, true),
+    typeKey: payload.getUint32(head + 4, true),
+    memory: payload.getUint32(head + 8, true),
+    view,
+    element,
+    copied: (flags & 1) !== 0,
+    bigEndian: (flags & 2) !== 0,
+    address: word(head + 16),
+    bytes: word(head + 24),
+    offset: word(head + 32),
+    shape,
+    strides,
+  }
+}
