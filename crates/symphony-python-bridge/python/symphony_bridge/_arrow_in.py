@@ -99,7 +99,7 @@ class _Arrays:
             indices = pa.Array.from_buffers(kind.index_type, length, buffers)
             indices.validate()
             values = self._dictionary(dictionary, kind.value_type)
-            return pa.DictionaryArray.from_arrays(indices, values, ordered=kind.ordered)
+            return pa.DictionaryArray.from_arrays(indices, values, ordered=kind.ordered, safe=False)
         fields = [kind.field(index) for index in range(kind.num_fields)]
         if len(fields) != len(children):
             raise ValueError(f"expected {len(fields)} children, got {len(children)}")
