@@ -66,7 +66,7 @@ test('arguments of `fromArrow`', () => {
   )
   expect(() => python.fromArrow(new arrow.Table(), { index: true } as never)).toThrow('there is no option `index`')
   expect(() => python.fromArrow(new arrow.Table(), { arrow: {} as never })).toThrow(
-    'expected the module apache-arrow, version 21 or newer, got an object without `Data`',
+    'expected the module apache-arrow, version 15 or newer, got an object without `Data`',
   )
 })
 

@@ -1,7 +1,7 @@
 /* Every type of Arrow crosses in both directions: whole, in slices, and as JavaScript slices it. */
 import { join } from 'node:path'
 import * as arrow from 'apache-arrow'
-import { python, type SyncHandle } from 'symphony-python-bridge'
+import { python, type ArrowModule, type SyncHandle } from 'symphony-python-bridge'
 
 let tables: SyncHandle
 let samples: Record<string, SyncHandle>
@@ -83,6 +83,28 @@ test('a decimal is its digits, in 32-bit words of the two’s complement', () =>
     const integers = [...vector].map((words) => words && signed([...words]))
     expect([name, vector.type.scale, integers]).toEqual([name, 2, [123n, null, -456n, 0n, 1_234_567n]])
   }
+})
+
+test('an older `apache-arrow` gets the nearest types that it has', () => {
+  const lacking = ['LargeUtf8', 'LargeBinary', 'LargeList', 'Utf8View', 'BinaryView', 'IntervalMonthDayNano']
+  const Type = Object.fromEntries(Object.entries(arrow.Type).filter(([name]) => !lacking.includes(name)))
+  const older = { ...arrow, Type } as unknown as ArrowModule
+  const vectors = ['large string', 'string view', 'large binary', 'binary view', 'large list', 'large list view'].map(
+    (name) => [name, samples[name]!.$toArrow<arrow.Vector>({ arrow: older })] as const,
+  )
+  expect(vectors.map(([, { type }]) => String(type))).toEqual([
+    'Utf8',
+    'Utf8',
+    'Binary',
+    'Binary',
+    'List<Utf8>',
+    'List<Utf8>',
+  ])
+  for (const [name, vector] of vectors)
+    expect([...vector].map(plain)).toEqual([...samples[name]!.$toArrow<arrow.Vector>()].map(plain))
+  expect(() => samples['month day nano']!.$toArrow({ arrow: older })).toThrow(
+    'this version of apache-arrow has no type `IntervalMonthDayNano`',
+  )
 })
 
 test('an extension type is its storage, and says in the metadata of its field what it is', () => {

@@ -4,7 +4,7 @@ import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import type { ArrowModule } from '../types/arrow'
 
-const oldest = 21
+const oldest = 15
 /** What is used of it. */
 const members = [
   'Data',
