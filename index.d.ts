@@ -79,7 +79,7 @@ export type ArrowTable = apacheArrow.Table
 export interface ToArrowOptions {
   /**
    * The copy of `apache-arrow` whose classes the result has.
-   * @default what `require('apache-arrow')` gives where this package is installed
+   * @default the installed one: what `import`, or in a program that requires this package `require`, gives of it
    */
   readonly arrow?: ArrowModule | undefined
   /**
@@ -1219,6 +1219,8 @@ declare class HandleState {
   id: number
   /** Late-bound methods by name, made on first use. */
   methods: Map<string, object> | undefined
+  /** The array over the object's memory that JavaScript has, if the object is one that looks at another's memory. */
+  array: object | undefined
   constructor(id: number, typeKey: number)
   get type(): TypeDescription
   /** The synchronous view; one a state, so that identity in JavaScript is identity in Python. */

@@ -6,6 +6,7 @@ python[Symbol.for('symphony-python-bridge.resolveImportsWith')]((name) => import
 
 export {
   BridgeError,
+  NdArray,
   PyComplex,
   PyDecimal,
   PyEllipsis,

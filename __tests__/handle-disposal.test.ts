@@ -138,6 +138,22 @@ test('a synchronous request holds what it names no longer than it runs', async (
   await aliveAre(0)
 })
 
+test('a callback that disposes what its own call was given does not end that call', async () => {
+  const counted = handles.$sync.Counted<SyncHandle>()
+  const calls = await python.eval<(callback: () => void) => Promise<Handle>>(
+    'lambda callback: lambda value: [callback(), value][1]',
+  )
+  const { $sync: call } = await calls(() => {
+    counted.$dispose()
+    call.$dispose()
+  })
+  const same = call(counted) as SyncHandle
+  expect(same.$type).toBe('handles.Counted')
+  expect(() => call(same)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
+  same.$dispose()
+  await aliveAre(0)
+})
+
 test('a disposed handle can be printed however many types there are', async () => {
   const space = await python.exec("def make(i): return type('T%d' % i, (), {})()")
   const handles = await Promise.all(Array.from({ length: 700 }, (_, index) => space.make<Handle>(index)))

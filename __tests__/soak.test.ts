@@ -33,6 +33,7 @@ test.each([1, 2])(
     const { counts, figures } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, Record<string, number>>
     expect(figures).toEqual({
       handles: 1,
+      handle_faults: 0,
       requests: 1,
       sessions: 0,
       shares: 0,

@@ -211,7 +211,11 @@ class Manager:
     def __exit__(self, *error): state.append('out')
 `)
   const manager = await space.Manager<Handle>()
-  await python.with(manager, () => manager.$dispose())
+  // The second time does nothing, as everywhere.
+  await python.with(manager, () => {
+    manager.$dispose()
+    manager.$dispose()
+  })
   const second = (space.$sync as unknown as { Manager(): SyncHandle }).Manager()
   python.withSync(second, () => second.$dispose())
   expect(await space.state).toEqual(['in', 'out', 'in', 'out'])

@@ -9,7 +9,7 @@ const { python } = require('symphony-python-bridge')
 `
 
 const code = `
-import contextlib, threading, time
+import contextlib, gc, threading, time
 from symphony_bridge import get_system_info
 kept = {}
 def keep(name, value): kept[name] = value
@@ -33,6 +33,12 @@ def fail_late():
 def ask(name, *args):
     try:
         return kept[name](*args)
+    except BaseException as error:
+        return str(error)
+def collect(): gc.collect()
+def outcome(name):
+    try:
+        return kept[name].result(timeout=60)
     except BaseException as error:
         return str(error)
 asked = []
@@ -59,6 +65,8 @@ def acquired(): return lock.acquire(timeout=30)
 def figures():
     info = get_system_info()
     return {name: info[name] for name in ('handles', 'requests', 'sessions', 'shares', 'js_objects', 'tasks', 'environments')}
+def environments(): return get_system_info()['environments']
+def faults(): return get_system_info()['handle_faults']
 `
 
 interface Scene {
@@ -106,6 +114,7 @@ async function play({ worker, before = '', meanwhile = '', after = '' }: Scene):
         print(await python.eval('1 + 1'))
         // What the executor was still doing for the worker ends by itself, and handles are given back in turns of the event loop.
         while (JSON.stringify(await figures()) !== baseline) await collected()
+        if (await ns.faults() !== 0) throw new Error('handles were counted wrongly')
       }
       console.log(JSON.stringify(printed))
     }
@@ -197,8 +206,10 @@ test('with Python threads that wait for a callback: each gets an error that says
 
 test('in a callback of a Python thread', async () => {
   const printed = await play({
+    // A thread that is about to ask keeps no worker alive.
     worker: `await ns.keep('callback', (thing) => { ready(); for (;;); })
-             await ns.ask_from_threads('callback', 1)`,
+             await ns.ask_from_threads('callback', 1)
+             setInterval(() => {}, 1000)`,
     after: `print(await ns.answers()); await ns.drop('callback')`,
   })
   expect(printed).toEqual(thrice([[ended], 1], 2))
@@ -220,6 +231,28 @@ test('callbacks that Python keeps fail from then on', async () => {
     after: `print(await ns.ask('callback')); await ns.drop('callback')`,
   })
   expect(printed).toEqual(thrice(ended, 2))
+})
+
+test('promises that settled keep their plain values; a Python object is as gone as the handle that was its name', async () => {
+  const printed = await play({
+    worker: `
+      const thing = await ns.Thing()
+      await ns.keep('plain', Promise.resolve({ value: 7 }))
+      await ns.keep('object', Promise.resolve([thing]))
+      // They settle in microtasks.
+      await new Promise(setImmediate)
+      ready()
+      setInterval(() => thing, 1000)`,
+    after: `
+      while (await ns.environments() > 1) await collected()
+      const things = await ns.things(20)
+      print(await ns.outcome('plain'), await ns.outcome('object'))
+      for (const thing of things) thing.$dispose()
+      for (const name of ['plain', 'object']) await ns.drop(name)
+      // What was raised refers to the frames that asked, and they to the promise.
+      await ns.collect()`,
+  })
+  expect(printed).toEqual(thrice({ value: 7 }, ended, 2))
 })
 
 test('with sessions open, idle and busy', async () => {
@@ -297,6 +330,28 @@ test('in the middle of iterating', async () => {
       for await (const item of generator) if (++count === 10) ready()`,
   })
   expect(printed).toEqual(thrice(2))
+})
+
+test('with a stream that rests: its end takes nothing from others', async () => {
+  const printed = await play({
+    worker: `
+      const numbers = (await python.eval('iter(range(1000))')).$iter()
+      await numbers.next()
+      ready()
+      setInterval(() => {}, 1000)`,
+    // The thread that made these is the one on which the stream ends.
+    before: `const things = await ns.things(20)`,
+    after: `
+      while (await ns.environments() > 1) await collected()
+      print(await Promise.all(things.map((thing) => thing.$isInstance(ns.Thing))))
+      for (const thing of things) thing.$dispose()`,
+  })
+  expect(printed).toEqual(
+    thrice(
+      Array.from({ length: 20 }, () => true),
+      2,
+    ),
+  )
 })
 
 test('during the start of Python in a worker, and before anything was started', async () => {

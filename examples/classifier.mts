@@ -1,6 +1,6 @@
 // Trains a scikit-learn classifier on two real data sets, then scores each test set from TypeScript: one row at a time on
 // the synchronous view, and all rows at once on the asynchronous one. All three ways must agree.
-import { kw, python, type Handle, type SyncHandle } from 'symphony-python-bridge'
+import { kw, python, type Handle, type NdArray } from 'symphony-python-bridge'
 import { duration, percent, printTable, progress, rate } from './output.mts'
 
 const [datasets, selection, linear, pipeline, preprocessing, metrics] = await progress('importing scikit-learn', () =>
@@ -23,24 +23,23 @@ async function evaluate(title: string, loader: string): Promise<void> {
   console.log(`\n  ── ${title} ──`)
   const data = await datasets.$get(loader)<Handle>()
   const [trainRows, testRows, trainLabels, testLabels] = await selection.train_test_split<
-    [Handle, Handle, Handle, Handle]
+    [NdArray, NdArray, NdArray, NdArray]
   >(data.data, data.target, kw({ test_size: 0.25, random_state: 0 }))
 
   const model = await pipeline.make_pipeline<Handle>(
     preprocessing.StandardScaler(),
     linear.LogisticRegression(kw({ max_iter: 2000 })),
   )
-  const trained = await trainLabels.$len()
-  await progress(`training on ${trained} rows`, () => model.fit(trainRows, trainLabels))
+  await progress(`training on ${trainLabels.size} rows`, () => model.fit(trainRows, trainLabels))
 
   // What Python says of the whole test set in one call; the argument stays in Python.
   const whole = await model.predict(testRows).tolist<number[]>()
-  const labels = await testLabels.tolist<number[]>()
-  const rows = await testRows.tolist<number[][]>()
+  const labels = testLabels.toArray<bigint[]>().map(Number)
+  const rows = testRows.toArray<number[][]>()
 
   const predict = model.$sync.predict
   const oneByOne = await measure('scoring one row at a time (sync)', () =>
-    rows.map((row) => predict<SyncHandle>([row]).item<number>()),
+    rows.map((row) => Number(predict<NdArray>([row]).data[0])),
   )
   const concurrent = await measure('scoring all rows at once (async)', () =>
     Promise.all(rows.map((row) => model.predict([row]).item<number>())),

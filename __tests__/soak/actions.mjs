@@ -223,7 +223,7 @@ export const actions = {
   async streams(ns, random) {
     const leave = random.integer(20)
     let seen = 0
-    for await (const thing of ns.stream(10)) {
+    for await (const thing of random.chance(0.5) ? ns.stream(10) : ns.generated(10)) {
       assert.equal(await thing.value, 10 - seen++)
       if (seen === leave) break
     }

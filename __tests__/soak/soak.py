@@ -132,6 +132,13 @@ async def stream(start):
         await asyncio.sleep(0)
 
 
+def generated(start):
+    """The same on a thread."""
+    while start > 0:
+        yield Thing(start)
+        start -= 1
+
+
 def stubborn(count):
     """Counts up, and survives what is thrown into it, unless that is a ValueError."""
     for number in range(count):
@@ -303,5 +310,5 @@ def rust_futures(count, cancelled):
 
 def figures():
     info = symphony_bridge.get_system_info()
-    names = "handles", "requests", "sessions", "shares", "js_objects", "futures", "tasks", "environments"
+    names = "handles", "handle_faults", "requests", "sessions", "shares", "js_objects", "futures", "tasks", "environments"
     return {name: info[name] for name in names}

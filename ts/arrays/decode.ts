@@ -1,11 +1,12 @@
 /* Arrays that come from Python. */
 import type { SharedArray } from '../codec/shared-array'
 import type { TypedArray } from '../types/arrays'
+import { types } from 'node:util'
 import { stateOf } from '../handle/state'
 import { environment } from '../native/environment'
 import { NdArray, ndArrayOf } from '../values/ndarray'
 import { elements, sizeOf, typeLetters } from './elements'
-import { ArrayOrigin, memoryOf, rememberMemory, rememberOrigin } from './memory'
+import { ArrayOrigin, rememberMemory, rememberOrigin } from './memory'
 
 /** What becomes of an array. */
 const View = { typed: 0, shaped: 1, bytes: 2 } as const
@@ -26,12 +27,17 @@ export function arrayOf(message: SharedArray): object {
     return arrayOver({ ...message, copied: true }, buffer, new ArrayOrigin(buffer, id, typeKey, state), offset)
   }
   const buffer = port.memoryOf(memory, address, bytes, false)
-  const shared = memoryOf(buffer) ?? rememberMemory(buffer, { source: 'object', id: memory })
   if (memory !== id) {
-    return arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, stateOf(id, typeKey)), offset)
+    // Memory that JavaScript lent comes back as what it is.
+    if (!types.isSharedArrayBuffer(buffer)) rememberMemory(buffer, { source: 'object', id: memory })
+    const state = stateOf(id, typeKey)
+    // A copy is of its moment.
+    if (!message.copied && state.array !== undefined && isSame(state.array, buffer, message)) return state.array
+    return (state.array = arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, state), offset))
   }
+  const shared = rememberMemory(buffer, { source: 'object', id: memory })
   const known = shared.array
-  if (known !== undefined && isSame(known, message)) return known
+  if (known !== undefined && isSame(known, buffer, message)) return known
   const counted = shared.source === 'object' && shared.id === id
   // Memory that another object brought here is not what counts this one.
   if (!counted) port.cross(id)
@@ -52,16 +58,19 @@ function arrayOver(message: SharedArray, buffer: ArrayBufferLike, origin: ArrayO
 }
 
 /** Whether an array still looks as it does in Python, where its shape may change. */
-function isSame(array: object, { view, element: code, shape, strides }: SharedArray): boolean {
+function isSame(
+  array: object,
+  buffer: ArrayBufferLike,
+  { view, element: code, offset, shape, strides }: SharedArray,
+): boolean {
   const element = elements[code]!
-  if (!NdArray.isOne(array)) {
-    const { length } = array as TypedArray
-    return view === View.typed && length === shape[0] && array instanceof element.array
-  }
+  const data = NdArray.isOne(array) ? array.data : (array as TypedArray)
+  const bytes = shape.reduce((product, length) => product * length, sizeOf(element))
+  if (data.buffer !== buffer || data.byteOffset !== offset || data.byteLength !== bytes) return false
+  if (!NdArray.isOne(array)) return view === View.typed && array instanceof element.array
   return (
     view === View.shaped &&
     array.dtype === element.dtype &&
-    (array.data).byteLength === shape.reduce((product, length) => product * length, sizeOf(element)) &&
     array.shape.length === shape.length &&
     array.shape.every((length, index) => length === shape[index]) &&
     array.strides.every((stride, index) => stride * element.itemSize === strides[index])

@@ -43,6 +43,8 @@ class RequestQueue implements CallQueue {
   /** Requests that were started while another one was being written. */
   #before: { readonly call: Call; readonly bytes: Uint8Array }[] = []
   readonly #apart: RequestWriter[] = []
+  /** What requests named when Python was stopped. A thread may still begin with one of them, until Python has come to its end. */
+  readonly #unread: Named[] = []
 
   /** Starts a request. Never throws: what goes wrong rejects the call. */
   start(
@@ -138,6 +140,7 @@ class RequestQueue implements CallQueue {
     this.#batch = []
     this.#writer.clear()
     for (const call of calls) {
+      this.#unread.push(call.named)
       this.#letGo(call)
       if (call.status === 'queued') callOutputs.close(call.id)
       if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(), boundary))

@@ -142,9 +142,9 @@ export function callMethodLong(state: HandleState, name: string, number: number,
 
 /** Reads an attribute; a method becomes a function that looks it up again when it is called. */
 export function getAttribute(state: HandleState, name: string, number: number): unknown {
+  if (environment.sendRequests !== undefined) environment.sendRequests()
   const { id } = state
   if (id === 0) return failWithNew(state.disposedError())
-  if (environment.sendRequests !== undefined) environment.sendRequests()
   const { port, words, direct } = environment
   if (!direct) return operate(state, Operation.value, [], undefined, noOptions, [name])
   words[targetWord] = id
@@ -329,11 +329,16 @@ function callIndirectly(
   }
   const { port } = environment
   const target = state.use() + direct.mask * two32
-  const result =
-    method === itself ? port.call(target, ...direct.values) : port.callMethod(target, method, ...direct.values)
-  // The states of the arguments must live until the core has taken the objects; reading them here keeps them reachable.
-  for (const held of direct.states) held.use()
-  state.use()
+  // They must live until the core has taken the objects. What is still to be done with them keeps them reachable.
+  state.hold()
+  for (const named of direct.states) named.hold()
+  let result: NativeResult
+  try {
+    result = method === itself ? port.call(target, ...direct.values) : port.callMethod(target, method, ...direct.values)
+  } finally {
+    for (const named of direct.states) named.letGo()
+    state.letGo()
+  }
   return resultOf(result)
 }
 

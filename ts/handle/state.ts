@@ -29,6 +29,8 @@ export class HandleState {
   readonly #typeKey: number
   #type: TypeDescription | undefined
   #crossings = 1
+  /** How many of those are uses that `endUse` ends. */
+  #uses = 0
   #pending = 0
   #owed = 0
   #syncView: object | undefined
@@ -36,6 +38,8 @@ export class HandleState {
   #promise: Promise<unknown> | undefined
   /** Late-bound methods by name, made on first use. */
   methods: Map<string, object> | undefined = undefined
+  /** The array over the object's memory that JavaScript has, if the object is one that looks at another's memory. */
+  array: object | undefined = undefined
 
   constructor(id: number, typeKey: number) {
     this.id = id
@@ -106,10 +110,12 @@ export class HandleState {
   beginUse(): void {
     this.use()
     this.#crossings += 1
+    this.#uses += 1
     this.hold()
   }
 
   endUse(): void {
+    this.#uses -= 1
     this.#countDown()
     this.letGo()
   }
@@ -121,7 +127,7 @@ export class HandleState {
 
   /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */
   dispose(): void {
-    if (this.#crossings === 0) return
+    if (this.#crossings === this.#uses) return
     this.#countDown()
     if (this.#pending > 0) this.#owed += 1
     else environment.port.release(this.#entry)

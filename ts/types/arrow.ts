@@ -16,7 +16,7 @@ export type ArrowTable = apacheArrow.Table
 export interface ToArrowOptions {
   /**
    * The copy of `apache-arrow` whose classes the result has.
-   * @default what `require('apache-arrow')` gives where this package is installed
+   * @default the installed one: what `import`, or in a program that requires this package `require`, gives of it
    */
   readonly arrow?: ArrowModule | undefined
   /**

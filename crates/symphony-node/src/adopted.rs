@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use napi::sys;
 use symphony_python_bridge::async_support::Channel;
-use symphony_python_bridge::releases;
+use symphony_python_bridge::{handles, releases};
 
 use crate::js::{self, Value};
 
@@ -69,6 +69,7 @@ impl Adopted {
         if status != sys::Status::napi_ok {
             // SAFETY: no finalizer was registered, so the box is still ours.
             drop(unsafe { Box::from_raw(adoption.as_ptr()) });
+            self.arrived(id);
             releases::crossings(id, 1);
             return;
         }
@@ -168,7 +169,11 @@ impl Adopted {
 
     /// Gives back one crossing before the state is collected.
     pub(crate) fn release(&self, id: u32) {
-        let Some(adoption) = self.get(id) else { return };
+        let Some(adoption) = self.get(id) else {
+            // No state has the crossing that this one gives back.
+            handles::note_fault();
+            return;
+        };
         // SAFETY: as in `find`.
         let adoption = unsafe { adoption.as_ref() };
         let absorbed = adoption.absorbed.get().saturating_sub(1);

@@ -315,6 +315,9 @@ fn report(
     interruptible: Option<&Interruptible>,
 ) -> (Status, channel::Stage) {
     let header = &job.header;
+    // It still has what it was used for last: an item of the stream, or the outcome of another job, perhaps of another environment. If
+    // this one has ended, the handles in its message are given back, and they must be its own.
+    writer.clear();
     let failed = |failure: Failure, writer: &mut Writer| {
         // An interruption may also come while the result is converted.
         let failure = match interruptible {
@@ -454,7 +457,10 @@ impl References for Crossings<'_> {
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
-        handles::get(py, id)
+        match self.channel {
+            Some(channel) => channel.named(py, id),
+            None => handles::get(py, id),
+        }
     }
 
     fn request<'py>(&self, _py: Python<'py>, _id: u32) -> Option<Bound<'py, PyAny>> {
@@ -496,7 +502,7 @@ impl References for JobReferences<'_> {
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
-        handles::get(py, id)
+        self.channel.named(py, id)
     }
 
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {

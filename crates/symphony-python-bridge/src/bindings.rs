@@ -56,6 +56,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// What runs this Python: versions and paths; how many Python objects JavaScript holds (`handles`), how many of those are shared and not
 /// adopted (`shares`), how many JavaScript objects Python holds (`js_objects`); Rust futures that are awaited (`futures`); environments, requests, sessions and threads.
+/// `handle_faults` says how often the bridge itself found that it had counted handles wrongly, and is 0.
 #[pyfunction]
 fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let values = PyDict::new(py);
@@ -72,6 +73,7 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     values.set_item("environments", statistics.environments)?;
     values.set_item("requests", statistics.requests)?;
     values.set_item("handles", crate::handles::count(py))?;
+    values.set_item("handle_faults", crate::handles::faults())?;
     values.set_item("shares", crate::shares::count())?;
     values.set_item("js_objects", javascript::held_count())?;
     values.set_item("futures", async_support::futures::count())?;

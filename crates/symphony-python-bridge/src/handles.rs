@@ -3,8 +3,12 @@
 //! One entry an object, whatever the number of environments that hold it. An entry counts *crossings*: each time the
 //! object reaches JavaScript as a handle the count goes up, and the JavaScript side gives every crossing back. An id
 //! that is on its way in a message therefore stays valid even if the collector frees an older view meanwhile.
+//!
+//! Whoever gives back a crossing that it has not takes it from somebody else, to whom the object is gone then, or another one by the
+//! same number. That would show late and far away, so each thing that cannot be right is counted where it is seen: [`faults`].
 
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -36,6 +40,20 @@ struct Table {
 }
 
 static TABLE: GilCell<Option<Table>> = GilCell::new(None);
+
+static FAULTS: AtomicUsize = AtomicUsize::new(0);
+
+/// How often a handle was used, shared or given back that there was not, or given back more often than it had crossed. Any other number
+/// than 0 is a mistake of the bridge's.
+pub fn faults() -> usize {
+    FAULTS.load(Ordering::Relaxed)
+}
+
+/// Something that cannot be right was seen. Needs no GIL.
+#[cold]
+pub fn note_fault() {
+    FAULTS.fetch_add(1, Ordering::Relaxed);
+}
 
 fn with_table<R>(py: Python<'_>, body: impl FnOnce(&mut Table) -> R) -> R {
     TABLE.with(py, |table| {
@@ -120,6 +138,10 @@ pub fn callable(py: Python<'_>, id: u32) -> Option<(Bound<'_, PyAny>, bool)> {
     let (pointer, may_want_floats) = with_table(py, |table| {
         let entry = table.entries.get(id as usize)?;
         Some((entry.object?, entry.may_want_floats))
+    })
+    .or_else(|| {
+        note_fault();
+        None
     })?;
     // A reference of its own: Python may call JavaScript, which may give back its handle in the middle of a call.
     // SAFETY: the table owns a reference, and nothing ran since it was read that could have released it.
@@ -181,18 +203,23 @@ pub fn release_memory(py: Python<'_>, id: u32) {
 
 /// Counts one crossing more of a handle that is in use.
 pub(crate) fn add_crossing(py: Python<'_>, id: u32) {
-    with_table(py, |table| {
-        if let Some(entry) = table.entries.get_mut(id as usize) {
-            entry.crossings += 1;
-        }
+    with_table(py, |table| match table.entries.get_mut(id as usize) {
+        Some(entry) if entry.object.is_some() => entry.crossings += 1,
+        _ => note_fault(),
     });
 }
 
 /// Takes back crossings; at zero the reference is dropped, which may run Python code.
 pub fn release(py: Python<'_>, id: u32, count: u32) {
     let freed = with_table(py, |table| {
-        let entry = table.entries.get_mut(id as usize)?;
-        let pointer = entry.object?;
+        let found = table.entries.get_mut(id as usize);
+        let Some((entry, pointer)) = found.and_then(|entry| entry.object.map(|pointer| (entry, pointer))) else {
+            note_fault();
+            return None;
+        };
+        if entry.crossings < count {
+            note_fault();
+        }
         entry.crossings = entry.crossings.saturating_sub(count);
         if entry.crossings > 0 {
             return None;

@@ -140,8 +140,15 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     }
     let is_coroutine = !own && subject.as_ptr().cast() == symbols().coroutine_type;
     let text = describe(object, own);
-    let pointer = NonNull::new(subject.into_ptr()).expect("a bound object is never null");
-    let key = with_kinds(py, |kinds| {
+    let pointer = NonNull::new(subject.clone().into_ptr()).expect("a bound object is never null");
+    let (key, is_new) = with_kinds(py, |kinds| {
+        // Another thread may have described it meanwhile.
+        if let Some(&key) = kinds.by_subject.get(&address)
+            && let Some(kind) = kinds.by_key.get_mut(&key)
+        {
+            kind.handles += 1;
+            return (key, false);
+        }
         let key = if is_coroutine {
             COROUTINE_KEY
         } else {
@@ -157,9 +164,14 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
             },
         );
         kinds.by_subject.insert(address, key);
-        key
+        (key, true)
     });
-    descriptions().insert(key, text.into());
+    if is_new {
+        descriptions().insert(key, text.into());
+    } else {
+        // SAFETY: the reference taken above, which nobody kept; `subject` has another one.
+        unsafe { ffi::Py_DecRef(pointer.as_ptr()) };
+    }
     key
 }
 

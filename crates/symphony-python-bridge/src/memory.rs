@@ -9,5 +9,5 @@ mod exporter;
 mod view;
 
 pub use block::{Block, Blocks, Lender};
-pub(crate) use exporter::{Part, block_of, exporter_of};
+pub(crate) use exporter::{Part, exporter_of, part_of};
 pub(crate) use view::{Flags, Layout, View};

@@ -23,6 +23,8 @@ class SharedBuffer:
 def view_over(owner: Any, offset: int, size: int, format: str) -> memoryview:
     """A `memoryview` of a part of an object's memory."""
     part = _bytes_of(owner)[offset : offset + size]
+    if len(part) != size:
+        raise ValueError(f"expected {size} bytes of memory from {offset} on, got {len(part)}: the object was resized")
     return part if format == "B" else part.cast(_memory_format(format))
 
 

@@ -18,7 +18,7 @@ use crate::gil::{self, Held};
 use crate::javascript::{Answer, Called, Objects, Question, Questions, Register, Settlements};
 use crate::memory::Blocks;
 use crate::operation::Header;
-use crate::{interpreter, releases, symbols};
+use crate::{handles, interpreter, releases, symbols};
 
 /// Tells an environment's thread that there is something to take. Called from any thread, possibly attached, and once
 /// for any number of things until they are taken.
@@ -454,8 +454,19 @@ impl Channel {
     }
 
     /// Whether the environment has ended.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// The object of a handle that a message from this environment names.
+    ///
+    /// Nothing once the environment has ended: its states went, and with them what kept the handle, whose number may be that of another
+    /// object by now. It says that it ends before it gives them back, and giving back takes the GIL.
+    pub(super) fn named<'py>(&self, py: Python<'py>, handle: u32) -> Option<Bound<'py, PyAny>> {
+        if self.is_closed() {
+            return None;
+        }
+        handles::get(py, handle)
     }
 
     /// The environment ends: nothing is delivered any more, queued requests do not run and its sessions end. Idempotent; whether it was

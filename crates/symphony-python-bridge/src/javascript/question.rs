@@ -412,6 +412,8 @@ pub(super) fn read_answer<'py>(py: Python<'py>, channel: &Arc<Channel>, bytes: &
     let decoded = types::decode(py, &mut reader, &|| "result".to_owned(), &references);
     let value = decoded.map_err(|error| match error.exception() {
         Some(exception) => exception.clone_ref(py),
+        // What it names is gone with the environment.
+        None if channel.is_closed() => ended(),
         None => PyTypeError::new_err(error.to_string()),
     })?;
     match status {

@@ -33,6 +33,7 @@ struct Exported {
     format: *const c_char,
     length: ffi::Py_ssize_t,
     item_bytes: ffi::Py_ssize_t,
+    element: Element,
 }
 
 /// Which part of a block, and of what it consists.
@@ -102,6 +103,7 @@ pub(crate) fn exporter_of(py: Python<'_>, block: Arc<Block>, part: Part) -> PyRe
         format: format_of(part.element).as_ptr(),
         length: (part.bytes / size).cast_signed(),
         item_bytes: size.cast_signed(),
+        element: part.element,
         block: Arc::into_raw(block),
     };
     let place = object
@@ -132,14 +134,26 @@ fn format_of(element: Element) -> &'static CStr {
     }
 }
 
-/// The block that such an object is over; nothing for any other object.
-pub(crate) fn block_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Block> {
+/// The block that such an object is over, and which part of it; nothing for any other object.
+pub(crate) fn part_of(object: &Bound<'_, PyAny>) -> Option<(Arc<Block>, Part)> {
     let py = object.py();
     // SAFETY: a live object.
     let class = unsafe { ffi::Py_TYPE(object.as_ptr()) };
-    let is_ours = CLASS.with(py, |ours| ours.as_ref().is_some_and(|ours| ours.is(class.cast())));
+    if !CLASS.with(py, |ours| ours.as_ref().is_some_and(|ours| ours.is(class.cast()))) {
+        return None;
+    }
     // SAFETY: an instance.
-    is_ours.then(|| unsafe { exported(object.as_ptr()) }.block())
+    let exported = unsafe { exported(object.as_ptr()) };
+    let block = exported.block();
+    let part = Part {
+        offset: exported.first as usize - block.pointer().as_ptr() as usize,
+        bytes: exported.bytes.cast_unsigned(),
+        element: exported.element,
+    };
+    // SAFETY: the instance has a reference from `Arc::into_raw`; this takes another one.
+    unsafe { Arc::increment_strong_count(exported.block) };
+    // SAFETY: the reference taken just now.
+    Some((unsafe { Arc::from_raw(exported.block) }, part))
 }
 
 /// What an instance exports. It does not change once anybody knows the instance.

@@ -18,7 +18,7 @@ use super::value_classes::{self, Imported};
 use super::{References, build};
 use crate::gil::GilCell;
 use crate::handles;
-use crate::memory::{Block, Flags, Layout, Part, View, block_of, exporter_of};
+use crate::memory::{Block, Flags, Layout, Part, View, exporter_of, part_of};
 use crate::runtime::{self, Function};
 
 /// Which kind of array an object is.
@@ -189,15 +189,11 @@ fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, ref
     let start = view.pointer() as usize;
     let end = start + view.bytes();
     if let Some((owner, whole)) = owner(object, start, end) {
+        let first = whole.pointer() as usize;
         let (memory, _) = references.export(&owner);
-        let (first, bytes) = match block_of(&owner) {
-            // All of it, whichever part the object is.
-            Some(block) => (block.pointer().as_ptr() as usize, block.bytes()),
-            None => (whole.pointer() as usize, whole.bytes()),
-        };
         array.memory = memory;
         array.address = first as u64;
-        array.bytes = bytes as u64;
+        array.bytes = whole.bytes() as u64;
         array.offset = (start - first) as u64;
         handles::keep_view(py, memory, whole);
         view.release(py);
@@ -226,6 +222,8 @@ fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(B
         if next.is_none() {
             break;
         }
+        // All of a block, whichever part of it this object is.
+        let Ok(next) = whole_of(next) else { break };
         let Ok(view) = View::take(&next, Flags::Bytes) else {
             break;
         };
@@ -240,6 +238,14 @@ fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(B
         current = next;
     }
     found
+}
+
+/// The object itself, unless it is one over a part of a block: then one over all of it.
+fn whole_of(object: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    match part_of(&object) {
+        Some((block, part)) if part.bytes < block.bytes() => whole(object.py(), block, Element::Uint8),
+        _ => Ok(object),
+    }
 }
 
 fn copy(

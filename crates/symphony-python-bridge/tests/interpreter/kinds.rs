@@ -68,9 +68,16 @@ fn an_object_that_many_hold_has_one_entry_that_lasts_until_the_last_crossing() {
         assert_eq!(handles::export(&object), (id, kind));
         handles::release(py, id, 1);
         assert!(handles::get(py, id).unwrap().is(&object));
+        let faults = handles::faults();
         handles::release(py, id, 1);
+        assert_eq!(handles::faults(), faults);
+        // What is not there can be neither used nor given back, and whoever tries has counted wrongly.
         assert!(handles::get(py, id).is_none());
         handles::release(py, id, 1);
+        assert_eq!(handles::faults(), faults + 2);
+        let again = handles::export(&object).0;
+        handles::release(py, again, 2);
+        assert_eq!(handles::faults(), faults + 3);
     });
 }
 

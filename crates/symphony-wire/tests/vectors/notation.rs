@@ -78,7 +78,7 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
             writer.js_object(object).unwrap();
         }
         "jsObjectReference" => writer.js_object_reference(id(content)),
-        "sharedArray" | "arrayReference" | "copiedArray" => write_array(&kind, content, writer),
+        "sharedArray" | "arrayReference" | "copiedArray" => write_array(kind, content, writer),
         other => panic!("unknown notation {other}"),
     }
     match kind.as_str() {
