@@ -1,5 +1,8 @@
 /* What symphony-python-bridge exports. Generated from ts/ by scripts/generate-declarations.mjs; every change of it is reviewed. */
 
+// @ts-ignore `any` where the package is not installed
+import type * as apacheArrow from 'apache-arrow'
+
 import type { Readable } from 'node:stream'
 
 /** Any of JavaScript's typed arrays. */
@@ -276,6 +279,40 @@ export type DefaultTemporal = typeof globalThis extends {
 /** The instances of a class of a `Temporal`. */
 export type Produced<T extends TemporalNamespace, K extends keyof TemporalNamespace> = InstanceType<T[K]>
 
+/** The module `apache-arrow`, as `import * as arrow from 'apache-arrow'` gives it. */
+export type ArrowModule = typeof apacheArrow
+
+/** What `$toArrow` gives and `fromArrow` takes. */
+export type ArrowData = apacheArrow.Table | apacheArrow.RecordBatch | apacheArrow.Vector
+
+/** The table that `$toArrow` gives unless it is told another type. */
+export type ArrowTable = apacheArrow.Table
+
+/** Options of `$toArrow`. */
+export interface ToArrowOptions {
+  /**
+   * The copy of `apache-arrow` whose classes the result has.
+   * @default the installed one: what `import`, or in a program that requires this package `require`, gives of it
+   */
+  readonly arrow?: ArrowModule | undefined
+  /**
+   * Of a pandas DataFrame: whether its index becomes a column.
+   * @default as pyarrow does: an index that only counts the rows is remembered in the metadata, any other becomes a column
+   */
+  readonly preserveIndex?: boolean | undefined
+}
+
+/** Options of `fromArrow`. */
+export interface FromArrowOptions {
+  /**
+   * Of which library the result is.
+   * @default 'pyarrow': a `pyarrow.Table`, `pyarrow.RecordBatch`, or for a vector a `pyarrow.ChunkedArray`
+   */
+  readonly to?: 'pyarrow' | 'pandas' | 'polars' | undefined
+  /** The copy of `apache-arrow` that made the table. @default as that of `$toArrow` */
+  readonly arrow?: ArrowModule | undefined
+}
+
 /** The names of Python's own levels. */
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
 
@@ -503,6 +540,8 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */
   $iter<T = Untyped>(): IterableIterator<T, void, undefined>
+  /** The object as a table of `apache-arrow`; see `$toArrow` of the asynchronous handle. */
+  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): T
   /** Iterates over the object. Leaving the loop closes a generator. */
   [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
   /** The same view with options for the calls and attributes read through it. */
@@ -1070,6 +1109,18 @@ export interface Host {
   eval<T = Untyped>(code: string, scope?: object | Handle, options?: CallOptions): Call<T>
   /** Runs Python statements and gives their namespace. An object as `scope` is copied in; a handle of a dict is used as it is. */
   exec(code: string, scope?: object | Handle, options?: CallOptions): Promise<Handle>
+  /**
+   * A Python table of one of `apache-arrow`: a `pyarrow.Table`, `pyarrow.RecordBatch` or, of a vector, `pyarrow.ChunkedArray`, or what
+   * the option `to` says. Its memory is copied before this returns, column by column and without going through rows. Like any call it
+   * can be passed on before it has settled. Rejects with `ERR_CONVERSION` and the path of the column whose data is not valid, and with a
+   * `PythonError` of type `ModuleNotFoundError` if Python lacks pyarrow; throws `ERR_INVALID_ARGUMENT` for what is no table, and
+   * `ERR_ARROW_NOT_FOUND`.
+   *
+   * ```ts
+   * await frame.merge(python.fromArrow(table, { to: 'pandas' }))
+   * ```
+   */
+  fromArrow(data: ArrowData, options?: FromArrowOptions): Call<Handle>
 }
 
 /**
@@ -1120,6 +1171,8 @@ export interface Python extends Host, ValueMakers {
   evalSync<T = Untyped>(code: string, scope?: object | SyncHandle): T
   /** `exec` on the JavaScript thread. */
   execSync(code: string, scope?: object | SyncHandle): SyncHandle
+  /** `fromArrow` on the JavaScript thread. */
+  fromArrowSync(data: ArrowData, options?: FromArrowOptions): SyncHandle
   /**
    * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context: those
    * of the session that the context manager belongs to, or else of a session for this one block, which `body` gets as `session`.
@@ -1340,6 +1393,10 @@ declare const errorCodes: {
   readonly ERR_CONVERSION: {
     readonly meaning: 'A value cannot cross between JavaScript and Python without loss'
     readonly action: 'Change the value at `path`, or use the option that the message names'
+  }
+  readonly ERR_ARROW_NOT_FOUND: {
+    readonly meaning: 'An Arrow table was asked for, and the npm package `apache-arrow` is not installed, or too old'
+    readonly action: 'Run `npm install apache-arrow`, or give the module as the option `arrow`'
   }
   readonly ERR_INVALID_ARGUMENT: {
     readonly meaning: 'A function of this package was called with an argument it does not accept'
@@ -1647,6 +1704,16 @@ export interface CommonMembers {
    * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
    */
   $readable(options?: ReadableOptions): Readable
+  /**
+   * The object as a table of `apache-arrow`, over the memory of Python's: nothing is copied that need not be converted. Tables and data
+   * frames of pandas, polars and pyarrow, and whatever speaks the Arrow PyCapsule interface, are a `Table`; a `RecordBatch` is one;
+   * series and arrays are a `Vector`. Rejects with `ERR_CONVERSION` and the path of the column where one cannot cross, with
+   * `ERR_ARROW_NOT_FOUND` if the npm package `apache-arrow` is missing, and with a `PythonError` of type `ModuleNotFoundError` if
+   * Python lacks pyarrow.
+   *
+   * Arrow data does not change: what writes to the table's memory, in either language, changes what the other one sees.
+   */
+  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): Promise<T>
   /** Iterates over the object, as `$iter`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
 }

@@ -1,4 +1,9 @@
 // The ECMAScript-module face: the same objects as the CommonJS build, so that a process has one copy of the state.
+import { python } from './dist/index.js'
+
+// A program that imports this package imports others as well, and gets objects of their ECMAScript copies.
+python[Symbol.for('symphony-python-bridge.resolveImportsWith')]((name) => import.meta.resolve(name))
+
 export {
   BridgeError,
   NdArray,

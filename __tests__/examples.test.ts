@@ -17,6 +17,12 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /malignant +\d\.\d\d/,
   ],
   'data-frame': [/\[Python pandas[\w.]*DataFrame\]: 569 rows, 31 columns/, /count +569\.000/, /malignant/],
+  report: [
+    /100,000 orders, 12 months, 4 regions/,
+    /time +north +west +south +east/,
+    /January +169166\.50 +85060\.01/,
+    /chart: PNG, 900 x 450 pixels in a Buffer/,
+  ],
   traceback: [
     /type +builtins\.ValueError/,
     /Traceback \(most recent call last\):/,

@@ -24,7 +24,7 @@ await run(async () => {
     },
     outdir: 'dist',
     bundle: true,
-    external: ['../index.js'],
+    external: ['../index.js', 'apache-arrow'],
     platform: 'node',
     format: 'cjs',
     target: 'node20.17',

@@ -8,6 +8,7 @@ import { setUp } from './set-up.mjs'
 const examples = {
   classifier: 'Train a scikit-learn classifier; score its test set from TypeScript',
   'data-frame': 'Describe a pandas DataFrame',
+  report: 'A pandas report of an Arrow table, with a matplotlib chart as a PNG',
   traceback: 'A Python exception, with its traceback, in TypeScript',
   'streaming-server': 'An HTTP server that streams what a Python generator makes',
   latency: 'What calls cost',

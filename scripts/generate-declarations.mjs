@@ -6,6 +6,7 @@ import { format, resolveConfig } from 'prettier'
 import typescript from 'typescript'
 import { root } from './project.mjs'
 
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const entry = join(root, 'ts', 'index.ts')
 const output = join(root, 'index.d.ts')
 const note =
@@ -58,7 +59,7 @@ function bundled() {
     for (const source of sources(path)) visit(source)
     for (const statement of file.statements) {
       if (typescript.isImportDeclaration(statement)) {
-        if (!isRelative(statement)) imports.add(statement.getText(file))
+        if (!isRelative(statement)) imports.add(importText(statement, file))
       } else if (!typescript.isExportDeclaration(statement)) {
         for (const name of names(statement)) {
           if (statements.has(name) && statements.get(name).path !== path) {
@@ -95,6 +96,13 @@ function needed(statements, exported) {
     }
   }
   return texts
+}
+
+/** Where an optional package is not installed, its types are `any` and no error of whoever uses this one. */
+function importText(statement, file) {
+  const text = statement.getText(file)
+  const isOptional = manifest.peerDependenciesMeta?.[statement.moduleSpecifier.text]?.optional === true
+  return isOptional ? `// @ts-ignore \`any\` where the package is not installed\n${text}` : text
 }
 
 function declarationText(statement, file, isExported) {

@@ -1,5 +1,8 @@
 /* The host object `python`: Python in this process. */
+import { resolveImportsWith } from './arrow/arrow-module'
+import { tableArguments } from './arrow/from-arrow'
 import { Operation } from './call/operation'
+import { referenceRules } from './call/options'
 import { poolContext } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
@@ -12,6 +15,7 @@ import { valueMakers } from './host/value-makers'
 import { rules } from './rules/registry'
 import { openSession } from './host/session-scopes'
 import { PythonSession } from './session'
+import type { FromArrowOptions } from './types/arrow'
 import type { Handle } from './types/handle'
 import type { Info, Python, StartOptions } from './types/python'
 import type { SyncHandle } from './types/sync-handle'
@@ -48,6 +52,12 @@ class PythonHost extends HostCalls {
     return operateSync(undefined, Operation.exec, [code, scope ?? null])
   }
 
+  fromArrowSync(data: unknown, options?: FromArrowOptions): unknown {
+    const args = tableArguments(data, options)
+    interpreter.readySync()
+    return operateSync(undefined, Operation.fromArrow, args, undefined, referenceRules)
+  }
+
   async with(context: unknown, body: Body<PythonSession>): Promise<unknown> {
     return await withContext(context, body, PythonSession.over)
   }
@@ -82,6 +92,11 @@ class PythonHost extends HostCalls {
 
   register(rule: unknown): void {
     rules.register(rule)
+  }
+
+  /** For the ECMAScript face of this package. */
+  [Symbol.for('symphony-python-bridge.resolveImportsWith')](resolve: (name: string) => string): void {
+    resolveImportsWith(resolve)
   }
 
   isHandle(value: unknown): value is Handle | SyncHandle {

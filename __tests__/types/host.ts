@@ -1,5 +1,6 @@
 /* Types of the host, of options and of errors. Compiled, never run: an unused `@ts-expect-error` is an error. */
 /* eslint-disable @typescript-eslint/no-unused-vars -- the variables are here for their types */
+import * as arrow from 'apache-arrow'
 import {
   isBridgeError,
   isPythonError,
@@ -91,4 +92,21 @@ export function errors(error: unknown): void {
   if (isBridgeError(error)) expectType<Equal<typeof error.code, BridgeErrorCode>>()
   // @ts-expect-error no such code
   isBridgeError(error, 'ERR_NOTHING')
+}
+
+export async function tables(handle: Handle, sync: SyncHandle, table: arrow.Table): Promise<void> {
+  const given = await handle.$toArrow()
+  expectType<Equal<typeof given, arrow.Table>>()
+  const vector = await handle.column('price').$toArrow<arrow.Vector<arrow.Float64>>({ arrow })
+  expectType<Equal<typeof vector, arrow.Vector<arrow.Float64>>>()
+  const rows = sync.$toArrow({ preserveIndex: false }).numRows
+  expectType<Equal<typeof rows, number>>()
+  // @ts-expect-error a number is no Arrow data
+  await handle.$toArrow<number>()
+  const call = python.fromArrow(table, { to: 'pandas' })
+  expectType<Equal<typeof call, Call<Handle>>>()
+  expectType<Equal<ReturnType<typeof python.fromArrowSync>, SyncHandle>>()
+  python.fromArrowSync(vector)
+  // @ts-expect-error there is no such library
+  await python.fromArrow(table, { to: 'numpy' })
 }

@@ -33,6 +33,8 @@ export const Operation = {
   stream: 25,
   throw: 26,
   buffer: 27,
+  toArrow: 30,
+  fromArrow: 31,
 } as const
 
 /** The number of an operation. */

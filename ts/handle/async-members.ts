@@ -5,6 +5,8 @@ import { readableOver } from '../call/readable'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
 import { checkedOptions, checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
+import { tableRequest } from '../arrow/to-arrow'
+import type { ArrowData, ToArrowOptions } from '../types/arrow'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { CallOptions, ReadableOptions, ValueOptions } from '../types/options'
 import type { SharedHandle } from '../types/shared-handle'
@@ -87,6 +89,10 @@ export const asyncMembers = Object.setPrototypeOf(
     },
     $readable(this: object, options?: ReadableOptions): Readable {
       return readableOver(proxyOf(this), options)
+    },
+    async $toArrow(this: object, options?: ToArrowOptions): Promise<ArrowData> {
+      const { args, build } = tableRequest(options)
+      return build(await proxyOf(this).start(Operation.toArrow, args).promise)
     },
     [Symbol.asyncIterator](this: object): AsyncItems {
       return new AsyncItems(proxyOf(this))

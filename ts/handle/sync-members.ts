@@ -2,6 +2,8 @@
 import { Operation } from '../call/operation'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { operateSync } from '../call/sync-call'
+import { tableRequest } from '../arrow/to-arrow'
+import type { ArrowData, ToArrowOptions } from '../types/arrow'
 import type { AnyKw, Arguments } from '../types/keywords'
 import type { SyncCallOptions, ValueOptions } from '../types/options'
 import type { SharedHandle } from '../types/shared-handle'
@@ -91,6 +93,10 @@ export const syncMembers = Object.setPrototypeOf(
     },
     $iter(this: object): SyncIterator {
       return new SyncIterator(viewOf(this).state, viewOf(this).rules)
+    },
+    $toArrow(this: object, options?: ToArrowOptions): ArrowData {
+      const { args, build } = tableRequest(options)
+      return build(operateSync(viewOf(this).state, Operation.toArrow, args))
     },
     $with(this: object, options: SyncCallOptions): object {
       return SyncView.with(viewOf(this).state, checkedSyncOptions(options, viewOf(this).rules))

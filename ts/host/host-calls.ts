@@ -1,12 +1,17 @@
 /* Importing and evaluating, asynchronously: what a host and its sessions have in common. */
+import { tableArguments } from '../arrow/from-arrow'
 import type { Call } from '../call/call'
 import { Operation } from '../call/operation'
-import { checkedOptions, checkNames, runOptionNames } from '../call/options'
+import { checkedOptions, checkNames, noOptions, referenceRules, runOptionNames } from '../call/options'
 import type { CallContext } from '../call/scope'
+import type { FromArrowOptions } from '../types/arrow'
 import type { CallOptions, RunOptions } from '../types/options'
 import { checkedCode, importRequest } from './host-arguments'
 
-/** `import`, `eval` and `exec` in one scope. */
+/** A table stays an object of Python's, whatever rules there are for its class. */
+const inReference = { ...noOptions, ...referenceRules }
+
+/** `import`, `eval`, `exec` and `fromArrow` in one scope. */
 export class HostCalls {
   readonly #context: CallContext
 
@@ -27,6 +32,11 @@ export class HostCalls {
 
   async exec(code: string, scope?: object, options?: CallOptions): Promise<unknown> {
     return await this.#run(Operation.exec, code, scope, options).promise
+  }
+
+  fromArrow(data: unknown, options?: FromArrowOptions): object {
+    const args = tableArguments(data, options)
+    return this.#context.with(inReference).start(Operation.fromArrow, undefined, [], args).proxy
   }
 
   #run(

@@ -2,6 +2,7 @@
 import type { NdArray } from '../values/ndarray'
 import type { TypedArray } from './arrays'
 import type { Readable } from 'node:stream'
+import type { ArrowData, ArrowTable, ToArrowOptions } from './arrow'
 import type { AnyKw, Arguments } from './keywords'
 import type { CallOptions, ReadableOptions, ValueOptions } from './options'
 import type { SharedHandle } from './shared-handle'
@@ -95,6 +96,16 @@ export interface CommonMembers {
    * read in chunks, and closed at the end or when the stream is destroyed. A failure in Python is the stream's `error`.
    */
   $readable(options?: ReadableOptions): Readable
+  /**
+   * The object as a table of `apache-arrow`, over the memory of Python's: nothing is copied that need not be converted. Tables and data
+   * frames of pandas, polars and pyarrow, and whatever speaks the Arrow PyCapsule interface, are a `Table`; a `RecordBatch` is one;
+   * series and arrays are a `Vector`. Rejects with `ERR_CONVERSION` and the path of the column where one cannot cross, with
+   * `ERR_ARROW_NOT_FOUND` if the npm package `apache-arrow` is missing, and with a `PythonError` of type `ModuleNotFoundError` if
+   * Python lacks pyarrow.
+   *
+   * Arrow data does not change: what writes to the table's memory, in either language, changes what the other one sees.
+   */
+  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): Promise<T>
   /** Iterates over the object, as `$iter`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Untyped, void, undefined>
 }

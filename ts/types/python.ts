@@ -1,4 +1,5 @@
 /* The host object `python` and what it takes and gives. */
+import type { ArrowData, FromArrowOptions } from './arrow'
 import type { Call, Handle } from './handle'
 import type { CallOptions, ConvertOptions, RunOptions } from './options'
 import type { LoggingOptions, LogRecord } from './logging'
@@ -95,6 +96,18 @@ export interface Host {
   eval<T = Untyped>(code: string, scope?: object | Handle, options?: CallOptions): Call<T>
   /** Runs Python statements and gives their namespace. An object as `scope` is copied in; a handle of a dict is used as it is. */
   exec(code: string, scope?: object | Handle, options?: CallOptions): Promise<Handle>
+  /**
+   * A Python table of one of `apache-arrow`: a `pyarrow.Table`, `pyarrow.RecordBatch` or, of a vector, `pyarrow.ChunkedArray`, or what
+   * the option `to` says. Its memory is copied before this returns, column by column and without going through rows. Like any call it
+   * can be passed on before it has settled. Rejects with `ERR_CONVERSION` and the path of the column whose data is not valid, and with a
+   * `PythonError` of type `ModuleNotFoundError` if Python lacks pyarrow; throws `ERR_INVALID_ARGUMENT` for what is no table, and
+   * `ERR_ARROW_NOT_FOUND`.
+   *
+   * ```ts
+   * await frame.merge(python.fromArrow(table, { to: 'pandas' }))
+   * ```
+   */
+  fromArrow(data: ArrowData, options?: FromArrowOptions): Call<Handle>
 }
 
 /**
@@ -145,6 +158,8 @@ export interface Python extends Host, ValueMakers {
   evalSync<T = Untyped>(code: string, scope?: object | SyncHandle): T
   /** `exec` on the JavaScript thread. */
   execSync(code: string, scope?: object | SyncHandle): SyncHandle
+  /** `fromArrow` on the JavaScript thread. */
+  fromArrowSync(data: ArrowData, options?: FromArrowOptions): SyncHandle
   /**
    * Enters a Python context manager, runs `body` with the entered value, and exits, all on one Python thread and in one context: those
    * of the session that the context manager belongs to, or else of a session for this one block, which `body` gets as `session`.

@@ -2,6 +2,7 @@
 import type { NdArray } from '../values/ndarray'
 import type { TypedArray } from './arrays'
 import type { FunctionNames, Handle } from './handle'
+import type { ArrowData, ArrowTable, ToArrowOptions } from './arrow'
 import type { AnyKw, Arguments } from './keywords'
 import type { SyncCallOptions, ValueOptions } from './options'
 import type { SharedHandle } from './shared-handle'
@@ -93,6 +94,8 @@ export interface SyncMembers extends Disposable, Iterable<Untyped> {
   $ref(): SyncHandle
   /** Iterates over the object. Leaving the loop closes a generator. */
   $iter<T = Untyped>(): IterableIterator<T, void, undefined>
+  /** The object as a table of `apache-arrow`; see `$toArrow` of the asynchronous handle. */
+  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): T
   /** Iterates over the object. Leaving the loop closes a generator. */
   [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
   /** The same view with options for the calls and attributes read through it. */

@@ -137,6 +137,11 @@ impl Failure {
         Self::Python(RaisedException(Held::new(exception)))
     }
 
+    /// A refusal of the bridge because of this exception object.
+    pub fn caused(error: BridgeError, cause: Bound<'_, PyAny>) -> Self {
+        Self::Caused(error, RaisedException(Held::new(cause)))
+    }
+
     /// The same failure once more, for another request that depends on it.
     #[must_use]
     pub fn again(&self, py: Python<'_>) -> Self {

@@ -4,6 +4,7 @@
 //! is attached. `docs/internal/native-interface.md` has the table of operations and the layout of a request.
 
 mod arguments;
+mod tables;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
@@ -348,6 +349,7 @@ fn perform<'py>(
         19 => return Ok(helper(Function::ImportFile)?.call1((argument(0)?,))?),
         20 => return Ok(helper(Function::Evaluate)?.call1((argument(0)?, argument(1)?))?),
         21 => return Ok(helper(Function::Execute)?.call1((argument(0)?, argument(1)?))?),
+        31 => return tables::import(py, argument(0)?, argument(1)?),
         _ => {}
     }
     let object = subject.object(py)?;
@@ -377,6 +379,7 @@ fn perform<'py>(
             helper(Function::Enter)?.call1((object, asynchronous))?
         }
         23 => helper(Function::Leave)?.call1((object, argument(0)?))?,
+        30 => tables::export(py, &object, argument(0)?, argument(1)?)?,
         other => return Err(malformed(&format!("unknown operation {other}"))),
     })
 }

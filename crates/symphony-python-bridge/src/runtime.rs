@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 22] = [
+const SOURCES: [(&str, &str, bool); 26] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -22,6 +22,26 @@ const SOURCES: [(&str, &str, bool); 22] = [
     (
         "symphony_bridge._arrays",
         include_str!("../python/symphony_bridge/_arrays.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow",
+        include_str!("../python/symphony_bridge/_arrow.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow_in",
+        include_str!("../python/symphony_bridge/_arrow_in.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow_out",
+        include_str!("../python/symphony_bridge/_arrow_out.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._arrow_types",
+        include_str!("../python/symphony_bridge/_arrow_types.py"),
         false,
     ),
     (
@@ -160,9 +180,12 @@ pub(crate) enum Function {
     ArrayOver,
     ViewOver,
     BufferOf,
+    ExportArrow,
+    ImportArrow,
+    ArrowRefusal,
 }
 
-const FUNCTIONS: [(&str, &str); 27] = [
+const FUNCTIONS: [(&str, &str); 30] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -190,6 +213,9 @@ const FUNCTIONS: [(&str, &str); 27] = [
     ("symphony_bridge._arrays", "array_over"),
     ("symphony_bridge._arrays", "view_over"),
     ("symphony_bridge._arrays", "buffer_of"),
+    ("symphony_bridge._arrow_out", "export_arrow"),
+    ("symphony_bridge._arrow_in", "import_arrow"),
+    ("symphony_bridge._arrow", "ArrowRefusal"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

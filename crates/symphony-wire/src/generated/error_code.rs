@@ -49,6 +49,10 @@ pub enum ErrorCode {
     ///
     /// What the caller may do: change the value at `path`, or use the option that the message names.
     Conversion,
+    /// `ERR_ARROW_NOT_FOUND`: An Arrow table was asked for, and the npm package `apache-arrow` is not installed, or too old.
+    ///
+    /// What the caller may do: run `npm install apache-arrow`, or give the module as the option `arrow`.
+    ArrowNotFound,
     /// `ERR_INVALID_ARGUMENT`: A function of this package was called with an argument it does not accept.
     ///
     /// What the caller may do: correct the call; the message says what was expected and what was got.
@@ -96,6 +100,7 @@ impl ErrorCode {
         Self::LibpythonLoad,
         Self::PlatformUnsupported,
         Self::Conversion,
+        Self::ArrowNotFound,
         Self::InvalidArgument,
         Self::HandleAsData,
         Self::HandleDisposed,
@@ -119,6 +124,7 @@ impl ErrorCode {
             Self::LibpythonLoad => "ERR_LIBPYTHON_LOAD",
             Self::PlatformUnsupported => "ERR_PLATFORM_UNSUPPORTED",
             Self::Conversion => "ERR_CONVERSION",
+            Self::ArrowNotFound => "ERR_ARROW_NOT_FOUND",
             Self::InvalidArgument => "ERR_INVALID_ARGUMENT",
             Self::HandleAsData => "ERR_HANDLE_AS_DATA",
             Self::HandleDisposed => "ERR_HANDLE_DISPOSED",
@@ -149,6 +155,9 @@ impl ErrorCode {
                 "There is no native binary for this operating system, architecture and C library"
             }
             Self::Conversion => "A value cannot cross between JavaScript and Python without loss",
+            Self::ArrowNotFound => {
+                "An Arrow table was asked for, and the npm package `apache-arrow` is not installed, or too old"
+            }
             Self::InvalidArgument => "A function of this package was called with an argument it does not accept",
             Self::HandleAsData => "A Python handle was used where JavaScript expects plain data",
             Self::HandleDisposed => {
@@ -200,6 +209,7 @@ impl FromStr for ErrorCode {
             "ERR_LIBPYTHON_LOAD" => Ok(Self::LibpythonLoad),
             "ERR_PLATFORM_UNSUPPORTED" => Ok(Self::PlatformUnsupported),
             "ERR_CONVERSION" => Ok(Self::Conversion),
+            "ERR_ARROW_NOT_FOUND" => Ok(Self::ArrowNotFound),
             "ERR_INVALID_ARGUMENT" => Ok(Self::InvalidArgument),
             "ERR_HANDLE_AS_DATA" => Ok(Self::HandleAsData),
             "ERR_HANDLE_DISPOSED" => Ok(Self::HandleDisposed),

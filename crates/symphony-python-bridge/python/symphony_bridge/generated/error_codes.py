@@ -56,6 +56,10 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         meaning="A value cannot cross between JavaScript and Python without loss",
         action="Change the value at `path`, or use the option that the message names",
     ),
+    "ERR_ARROW_NOT_FOUND": ErrorCode(
+        meaning="An Arrow table was asked for, and the npm package `apache-arrow` is not installed, or too old",
+        action="Run `npm install apache-arrow`, or give the module as the option `arrow`",
+    ),
     "ERR_INVALID_ARGUMENT": ErrorCode(
         meaning="A function of this package was called with an argument it does not accept",
         action="Correct the call; the message says what was expected and what was got",
