@@ -9,7 +9,7 @@ import { elements, sizeOf, typeLetters } from './elements'
 import { ArrayOrigin, rememberMemory, rememberOrigin } from './memory'
 
 /** What becomes of an array. */
-const View = { typed: 0, shaped: 1, bytes: 2 } as const
+const View = { typed: 0, shaped: 1, bytes: 2, copy: 3 } as const
 
 /** The array that a message describes. Takes over the crossings in it. */
 export function arrayOf(message: SharedArray): object {
@@ -19,6 +19,12 @@ export function arrayOf(message: SharedArray): object {
     return arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, stateOf(id, typeKey)), 0)
   }
   const { port, sharesMemory } = environment
+  if (message.view === View.copy) {
+    // Memory of V8's, which the collector frees also in the middle of a long job.
+    const copy = Buffer.allocUnsafeSlow(bytes)
+    port.copyOut(id, address, copy)
+    return copy
+  }
   if (!sharesMemory) {
     // The crossing of the memory ends with the copy; the object needs one of its own.
     if (memory === id) port.cross(id)

@@ -8,10 +8,10 @@ import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
 import { Borrow, borrowedArray } from './borrow'
 import { elementOfArray, elements, sizeOf, type Element } from './elements'
-import { HeldBlock, HeldBuffer, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
+import { HeldBlock, HeldBuffer, HeldObjectId, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
 
 /** What a request keeps until it is done. */
-export type Kept = HeldBlock | HeldBuffer | Borrow | ArrayOrigin
+export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin
 
 /** Who writes. */
 export interface ArrayRequest {
@@ -63,8 +63,19 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
   } else if (value.length < largeBytes) {
     request.writer.binary(value)
   } else {
-    writeBlock(copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
+    writeLargeBytes(value, request)
   }
+}
+
+/** Copied once, where JavaScript waits for Python anyway; else to a block first, so that the program can go on to change them. */
+function writeLargeBytes(value: Uint8Array, request: ArrayRequest): void {
+  if (!request.isSync) {
+    writeBlock(copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
+    return
+  }
+  const id = environment.port.bytesObject(value)
+  request.keep(new HeldObjectId(id))
+  request.writer.handle(id)
 }
 
 function writeNdArray(array: NdArray, request: ArrayRequest): void {

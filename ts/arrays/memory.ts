@@ -116,6 +116,19 @@ export class HeldBlock {
   }
 }
 
+/** Has one crossing of a Python object until the request that names it is done. */
+export class HeldObjectId {
+  constructor(readonly id: number) {}
+
+  hold(): void {
+    // It was held when it was made.
+  }
+
+  letGo(): void {
+    environment.port.giveBack(this.id)
+  }
+}
+
 /** Keeps a buffer until the request that names its memory is done. */
 export class HeldBuffer {
   constructor(readonly buffer: ArrayBufferLike) {}

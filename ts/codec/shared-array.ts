@@ -4,7 +4,7 @@ const two32 = 2 ** 32
 /** Where the numbers begin, behind the byte that tells the directions apart. */
 const head = 1
 const dimensionsStart = head + 40
-const views = 3
+const views = 4
 const elementKinds = 14
 
 /** An array on its way to JavaScript; docs/internal/wire-format.md describes each part. */
@@ -13,7 +13,7 @@ export interface SharedArray {
   readonly typeKey: number
   /** The handle of the object whose memory it is; 0 if there is none. */
   readonly memory: number
-  /** 0 typed array, 1 array with a shape, 2 bytes. */
+  /** 0 typed array, 1 array with a shape, 2 bytes, 3 a copy of bytes. */
   readonly view: number
   /** The number of its element type. */
   readonly element: number

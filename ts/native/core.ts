@@ -72,6 +72,11 @@ export interface Port {
   copyIn(bytes: Uint8Array): number
   lend(buffer: SharedArrayBuffer, bytes: Uint8Array): number
   borrow(bytes: Uint8Array): number
+  /** GIL */
+  giveBack(id: number): void
+  copyOut(id: number, address: number, target: Uint8Array): void
+  /** GIL */
+  bytesObject(bytes: Uint8Array): number
   endBlock(block: number, borrowed?: ArrayBufferLike): boolean
   readonly sharesMemory: boolean
   share(id: number, typeKey: number): string

@@ -6,7 +6,7 @@ use std::ptr;
 use napi::sys;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
+use pyo3::types::{PyBytes, PyModule};
 use symphony_python_bridge::async_support::{self, Cancellation, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
 use symphony_python_bridge::memory::Block;
@@ -26,7 +26,7 @@ use crate::{adopted, backing_store, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 45] = [
+    let functions: [(&str, Callback); 48] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -45,6 +45,9 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("lend", lend),
         ("borrow", borrow),
         ("endBlock", end_block),
+        ("giveBack", give_back),
+        ("copyOut", copy_out),
+        ("bytesObject", bytes_object),
         ("share", share),
         ("takeShare", take_share),
         ("keepAlive", keep_alive),
@@ -478,6 +481,50 @@ unsafe extern "C" fn borrow(env: sys::napi_env, info: sys::napi_callback_info) -
         }
         let number = SharedMemory::borrow(arguments.env, port.channel(), arguments.values[0])?;
         Ok(js::number(arguments.env, number))
+    })
+}
+
+/// Gives back what `bytesObject` gave. At once, so that the memory serves the next one; waits for the GIL.
+unsafe extern "C" fn give_back(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let id = arguments.u32(0);
+        port.adopted().arrived(id);
+        match port.attach() {
+            Ok(in_call) => handles::release(in_call.python(), id, 1),
+            Err(_) => releases::crossings(id, 1),
+        }
+        Ok(UNDEFINED)
+    })
+}
+
+/// Copies the memory of a handle, which brings one crossing of it, to a `Uint8Array` of that length.
+unsafe extern "C" fn copy_out(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<3>(env, info, |port, arguments| {
+        let id = arguments.u32(0);
+        port.adopted().arrived(id);
+        SharedMemory::copy_out(arguments.env, id, arguments.size(1), arguments.values[2])?;
+        Ok(UNDEFINED)
+    })
+}
+
+/// Copies a `Uint8Array` to a new `bytes`; gives its handle id, of which the caller has one crossing. Waits for the GIL.
+unsafe extern "C" fn bytes_object(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |port, arguments| {
+        let in_call = port.attach()?;
+        let py = in_call.python();
+        let (pointer, length) = js::bytes_of(arguments.env, arguments.values[0])
+            .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array"))?;
+        // SAFETY: the memory of a live array, which nobody changes while this thread is here.
+        let data = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
+        let bytes = PyBytes::new_with(py, length, |copy| {
+            copy.copy_from_slice(data);
+            Ok(())
+        })
+        .map_err(|error| BridgeError::new(ErrorCode::Conversion, error.to_string()))?;
+        let (id, _) = handles::export(bytes.as_any());
+        // Given back by the environment's end, if JavaScript does not come to it.
+        port.adopted().expect(id);
+        Ok(js::number(arguments.env, id))
     })
 }
 

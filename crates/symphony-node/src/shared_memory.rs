@@ -98,6 +98,17 @@ impl SharedMemory {
         copied.map(|(buffer, _)| buffer).ok_or_else(|| not_shared(bytes))
     }
 
+    /// Copies the memory of a handle, which brings one crossing of it, to bytes of JavaScript's.
+    pub(crate) fn copy_out(env: sys::napi_env, id: u32, address: usize, target: Value) -> Result<(), BridgeError> {
+        let target = js::bytes_of(env, target);
+        if let Some((pointer, length)) = target {
+            // SAFETY: two memories of that length; the crossing keeps that of Python where it is.
+            unsafe { ptr::copy_nonoverlapping(address as *const u8, pointer.as_ptr(), length) };
+        }
+        releases::crossings(id, 1);
+        target.map(|_| ()).ok_or_else(not_bytes)
+    }
+
     /// Whether this runtime has buffers over memory that is not its own: those with a memory cage have not.
     pub(crate) fn is_allowed(env: sys::napi_env) -> bool {
         let probe = Box::into_raw(Box::new([0_u8; 8]));

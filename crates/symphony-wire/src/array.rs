@@ -112,6 +112,8 @@ pub enum ArrayView {
     Shaped,
     /// Bytes, whatever the elements are.
     Bytes,
+    /// A copy of `bytes`, which JavaScript makes; the memory belongs to Python alone.
+    Copy,
 }
 
 /// An array on its way to JavaScript, over memory that stays where it is.
@@ -174,6 +176,7 @@ impl<'a> SharedArray<'a> {
                 0 => ArrayView::Typed,
                 1 => ArrayView::Shaped,
                 2 => ArrayView::Bytes,
+                3 => ArrayView::Copy,
                 _ => return None,
             },
             element: Element::of(head[13])?,
@@ -212,6 +215,7 @@ impl<'a> SharedArray<'a> {
             ArrayView::Typed => 0,
             ArrayView::Shaped => 1,
             ArrayView::Bytes => 2,
+            ArrayView::Copy => 3,
         };
         head[13] = self.element.code();
         head[14] = u8::from(self.copied) | (u8::from(self.big_endian) << 1);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyBytes, PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray, Writer};
 
@@ -112,6 +112,24 @@ const BYTES: Layout = Layout {
     element: Element::Uint8,
     big_endian: false,
 };
+
+/// From here on it costs less to copy bytes out of Python's memory than to copy them from message to message.
+pub(super) const LARGE: usize = 32 * 1024;
+
+/// Writes where the bytes are, of which JavaScript makes its copy. They do not change meanwhile.
+pub(super) fn write_large_bytes(
+    bytes: &Bound<'_, PyBytes>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let data = bytes.as_bytes();
+    let (id, type_key) = references.export(bytes.as_any());
+    let mut array = SharedArray::new(id, type_key, ArrayView::Copy, Element::Uint8);
+    array.memory = id;
+    array.address = data.as_ptr() as u64;
+    array.bytes = data.len() as u64;
+    Ok(writer.shared_array(&array, std::iter::once((array.bytes, 1)))?)
+}
 
 /// The bytes of a view that may not be written, as `bytes`.
 fn copy_bytes(py: Python<'_>, view: &View, writer: &mut Writer) -> Result<(), Failure> {

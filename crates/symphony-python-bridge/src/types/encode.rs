@@ -165,7 +165,11 @@ impl<'py, 'a> Encoder<'py, 'a> {
             self.writer.tuple(value.len())?;
             self.enter(object, value.len(), Items::Tuple(value.clone()))?;
         } else if let Some(value) = exactly::<PyBytes>(object) {
-            self.writer.bytes(value.as_bytes())?;
+            if value.as_bytes().len() < arrays::LARGE {
+                self.writer.bytes(value.as_bytes())?;
+            } else {
+                arrays::write_large_bytes(value, self.writer, self.references)?;
+            }
         } else if let Some(value) = exactly::<PySet>(object) {
             self.writer.set(value.len())?;
             self.enter(object, value.len(), Items::Set(object.try_iter()?))?;

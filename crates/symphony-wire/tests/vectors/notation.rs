@@ -119,7 +119,7 @@ fn write_array(kind: &str, content: &Value, writer: &mut Writer) {
     match kind {
         "sharedArray" => {
             let element = Element::ALL[number(4)];
-            let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes][number(3)];
+            let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes, ArrayView::Copy][number(3)];
             let mut array = SharedArray::new(id(&content[0]), id(&content[1]), view, element);
             array.memory = id(&content[2]);
             (array.copied, array.big_endian) = (number(5) & 1 != 0, number(5) & 2 != 0);
