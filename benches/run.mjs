@@ -17,6 +17,7 @@ const subjects = [
   'streams',
   'values',
   'value-sizes',
+  'arrays',
   'tables',
   'errors',
   'callbacks',

@@ -32,12 +32,10 @@ export function readSharedArray(bytes: Uint8Array, start: number, length: number
   if (length < dimensionsStart || bytes[start] !== 0) return undefined
   const payload = new DataView(bytes.buffer, bytes.byteOffset + start, length)
   const word = (at: number): number => payload.getUint32(at, true) + two32 * payload.getUint32(at + 4, true)
-  const [view, element, flags, dimensions] = [12, 13, 14, 15].map((at) => payload.getUint8(head + at)) as [
-    number,
-    number,
-    number,
-    number,
-  ]
+  const view = bytes[start + head + 12]!
+  const element = bytes[start + head + 13]!
+  const flags = bytes[start + head + 14]!
+  const dimensions = bytes[start + head + 15]!
   if (view >= views || element >= elementKinds || flags > 3 || length !== dimensionsStart + 16 * dimensions) {
     return undefined
   }

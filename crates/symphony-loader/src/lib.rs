@@ -7,6 +7,8 @@
 //! interpreter for its [`answer`] (remembered by [`cache`]), [`verdict`] and [`libpython`] judge that answer, [`remedy`] names
 //! the command that would help, [`malloc`] decides on `RTLD_DEEPBIND`, [`open`] opens the library, [`node`] is what JavaScript calls.
 
+#[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+mod copied_data;
 pub mod request;
 
 pub mod locate;

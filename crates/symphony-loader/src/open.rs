@@ -89,6 +89,10 @@ mod system {
     pub(super) fn open(library: &Path, deepbind: bool) -> Result<(), Refusal> {
         let path = CString::new(library.as_os_str().as_bytes()).map_err(|error| Refusal::Linker(error.to_string()))?;
         let binding = libc::RTLD_NOW | if deepbind { DEEPBIND } else { 0 };
+        #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+        if deepbind {
+            crate::copied_data::mirror();
+        }
         // First for this function alone, to look into it: a library that is refused must leave no symbols behind.
         let handle = dlopen(&path, binding | libc::RTLD_LOCAL)?;
         let verdict = inspect(handle);

@@ -15,7 +15,7 @@ use symphony_python_bridge::async_support::{Channel, Printed, handles_in_complet
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::gil::{self, Attached, ThreadState};
 use symphony_python_bridge::javascript::{Answer, Called, Question, Register};
-use symphony_python_bridge::{interpreter, shares};
+use symphony_python_bridge::{interpreter, scheduling, shares};
 use symphony_wire::Writer;
 
 use crate::adopted::Adopted;
@@ -125,6 +125,7 @@ impl Port {
             Self::forget_first();
         }
         port.waker.connect(env, port.as_data());
+        scheduling::prefer_short_turns();
         // SAFETY: the port is never freed.
         unsafe { sys::napi_add_env_cleanup_hook(env, Some(environment_ends), port.as_data()) };
         Ok(port)

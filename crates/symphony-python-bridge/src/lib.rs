@@ -24,6 +24,7 @@ pub mod operation;
 pub mod pit_api;
 pub mod releases;
 mod runtime;
+pub mod scheduling;
 pub mod shares;
 pub mod subprocess;
 pub mod symbols;
