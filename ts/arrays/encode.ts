@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import { Extension } from '../codec/format'
 import { BridgeError } from '../errors/bridge-error'
+import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
@@ -11,7 +12,7 @@ import { elementOfArray, elements, sizeOf, type Element } from './elements'
 import { HeldBlock, HeldBuffer, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
 
 /** What a request keeps until it is done. */
-export type Kept = HeldBlock | HeldBuffer | Borrow | ArrayOrigin
+export type Kept = HeldBlock | HeldBuffer | Borrow | ArrayOrigin | HandleState
 
 /** Who writes. */
 export interface ArrayRequest {
@@ -60,7 +61,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
   const { buffer } = value
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
-  } else if (value.length < largeBytes) {
+  } else if (goesInline(value.length)) {
     request.writer.binary(value)
   } else {
     writeBlock(copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
@@ -102,8 +103,11 @@ function isWhole(array: TypedArray, { buffer }: ArrayOrigin): boolean {
 }
 
 function writeOrigin(origin: ArrayOrigin, request: ArrayRequest): void {
-  request.keep(origin)
-  request.writer.handle(origin.id)
+  const { counting } = origin
+  // Its handle may have been disposed, and then the number is another object's.
+  const id = counting === undefined ? origin.id : counting.use()
+  request.keep(counting ?? origin)
+  request.writer.handle(id)
 }
 
 function writeMemory(
@@ -120,7 +124,9 @@ function writeMemory(
     writeReference(memory, offset, length, element, Target.memoryView, shape, request.writer)
     return
   }
-  if (types.isSharedArrayBuffer(buffer)) {
+  if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0) {
+    // The first call of all may have it.
+    if (!environment.attached) environment.startNow?.()
     const number = environment.port.lend(buffer, new Uint8Array(buffer))
     if (number !== 0) {
       request.keep(new HeldBlock(number))
@@ -129,7 +135,7 @@ function writeMemory(
     }
   }
   const bytes = new Uint8Array(buffer, offset, length)
-  if (length < largeBytes) writeCopy(bytes, element, request.writer)
+  if (goesInline(length)) writeCopy(bytes, element, request.writer)
   else writeBlock(copyIn(bytes), length, element, Target.memoryView, shape, request)
 }
 
@@ -155,6 +161,11 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   request.keep(new Borrow(number, buffer, request.path()))
   const shape = [byteLength / sizeOf(element)]
   writeReference({ source: 'block', id: number }, 0, byteLength, element, Target.memoryView, shape, request.writer)
+}
+
+/** Whether so many bytes are copied into the message. All are, as long as Python is not there to have memory for them. */
+function goesInline(bytes: number): boolean {
+  return bytes < largeBytes || !environment.attached
 }
 
 function copyIn(bytes: Uint8Array): number {

@@ -22,24 +22,19 @@ use crate::js::{self, Value};
 #[derive(Default)]
 pub(crate) struct SharedMemory {
     by_address: RefCell<HashMap<usize, Known>>,
-    /// What JavaScript lent, by the number of the block.
-    lent: RefCell<HashMap<u32, Lent>>,
+    /// The addresses of what JavaScript lent, by the number of the block.
+    lent: RefCell<HashMap<u32, usize>>,
     given_back: Arc<Mutex<Vec<u32>>>,
 }
 
 /// A buffer that may be alive.
 #[derive(Clone, Copy)]
 struct Known {
-    /// Weak, unless it was lent.
+    /// Weak, unless it is lent.
     reference: sys::napi_ref,
     bytes: usize,
-}
-
-/// A buffer of JavaScript's whose memory Python has.
-struct Lent {
-    /// Strong, and that of the entry by its address.
-    reference: sys::napi_ref,
-    address: usize,
+    /// How many blocks it is lent as.
+    lent: usize,
 }
 
 /// What a buffer of ours holds until its memory is given up.
@@ -135,8 +130,10 @@ impl SharedMemory {
     fn find(&self, env: sys::napi_env, address: usize, bytes: usize) -> Option<Value> {
         let known = *self.by_address.borrow().get(&address)?;
         let buffer = js::referenced(env, known.reference);
+        // One that is lent may have grown since the block was made.
+        let fits = known.bytes == bytes || (known.lent > 0 && known.bytes > bytes);
         // One whose memory was transferred is empty: the memory then belongs to a buffer that nobody knows.
-        (!buffer.is_null() && known.bytes == bytes && !js::is_detached(env, buffer)).then_some(buffer)
+        (!buffer.is_null() && fits && !js::is_detached(env, buffer)).then_some(buffer)
     }
 
     fn make(&self, env: sys::napi_env, address: usize, bytes: usize, of: Held) -> Result<Value, BridgeError> {
@@ -167,7 +164,12 @@ impl SharedMemory {
         let reference = js::weak_reference(env, buffer);
         // SAFETY: freed by the finalizer only, which runs in a later turn of the event loop.
         unsafe { &*hold }.reference.set(reference);
-        self.by_address.borrow_mut().insert(address, Known { reference, bytes });
+        let known = Known {
+            reference,
+            bytes,
+            lent: 0,
+        };
+        self.by_address.borrow_mut().insert(address, known);
         Ok(buffer)
     }
 
@@ -193,30 +195,48 @@ impl SharedMemory {
         let number = channel.blocks().enter(block);
         *told.lock().unwrap_or_else(PoisonError::into_inner) = number;
         let address = pointer.as_ptr() as usize;
-        let reference = js::reference(env, buffer);
-        self.lent.borrow_mut().insert(number, Lent { reference, address });
-        let known = Known {
-            reference,
-            bytes: length,
-        };
-        self.by_address.borrow_mut().insert(address, known);
+        self.lent.borrow_mut().insert(number, address);
+        let mut by_address = self.by_address.borrow_mut();
+        match by_address.get_mut(&address) {
+            // Two at one address are one, or two faces of the same memory.
+            Some(known) if known.lent > 0 => {
+                known.lent += 1;
+                known.bytes = known.bytes.max(length);
+            }
+            _ => {
+                let known = Known {
+                    reference: js::reference(env, buffer),
+                    bytes: length,
+                    lent: 1,
+                };
+                by_address.insert(address, known);
+            }
+        }
         Ok(number)
     }
 
     /// Lets JavaScript have what Python gave back.
     pub(crate) fn take_back(&self, env: sys::napi_env) {
         let numbers = std::mem::take(&mut *self.given_back.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut by_address = self.by_address.borrow_mut();
         for number in numbers {
-            let Some(lent) = self.lent.borrow_mut().remove(&number) else {
+            let Some(address) = self.lent.borrow_mut().remove(&number) else {
                 continue;
             };
-            self.forget(lent.address, lent.reference);
-            // SAFETY: a reference of this environment, which is deleted once.
-            unsafe { sys::napi_delete_reference(env, lent.reference) };
+            let Some(known) = by_address.get_mut(&address) else {
+                continue;
+            };
+            known.lent -= 1;
+            if known.lent == 0 {
+                let reference = known.reference;
+                by_address.remove(&address);
+                // SAFETY: a reference of this environment, which is deleted once.
+                unsafe { sys::napi_delete_reference(env, reference) };
+            }
         }
     }
 
-    /// Forgets which buffer is at an address, if it is still this one.
+    /// Forgets which buffer is at an address, if it is still this one: one that is not lent.
     fn forget(&self, address: usize, reference: sys::napi_ref) {
         let mut by_address = self.by_address.borrow_mut();
         if by_address
@@ -260,8 +280,9 @@ impl SharedMemory {
     pub(crate) fn end(&self, env: sys::napi_env) {
         self.take_back(env);
         js::scope(env, || {
-            for lent in self.lent.take().into_values() {
-                backing_store::keep_for_ever(env, js::referenced(env, lent.reference));
+            self.lent.take();
+            for known in self.by_address.borrow().values().filter(|known| known.lent > 0) {
+                backing_store::keep_for_ever(env, js::referenced(env, known.reference));
             }
         });
     }

@@ -51,11 +51,22 @@ def buffer_of(object: Any) -> Any:
         if hasattr(object, "__array_interface__"):
             return numpy.asarray(object)
         if hasattr(object, "__dlpack__"):
-            return numpy.from_dlpack(object)
+            return _array_of_tensor(numpy, object)
     raise TypeError(
         f"expected an object with the buffer protocol, got a {type(object).__qualname__!r} that has none"
         + ("" if numpy is not None else "; some libraries share their memory through NumPy only, which is not imported")
     )
+
+
+def _array_of_tensor(numpy: Any, tensor: Any) -> Any:
+    array = numpy.from_dlpack(tensor)
+    if array.flags.writeable or not hasattr(tensor, "__array__"):
+        return array
+    # NumPy takes memory for read-only if the exporter says nothing about it, as before version 1 of DLPack. The tensor's own array may know better.
+    own = numpy.asarray(tensor)
+    layout = ("shape", "strides", "dtype")
+    is_same = own.ctypes.data == array.ctypes.data and all(getattr(own, name) == getattr(array, name) for name in layout)
+    return own if is_same else array
 
 
 def _bytes_of(memory: Any) -> memoryview:
