@@ -63,6 +63,219 @@ interface Element {
   readonly items: number
 }
 
+/** The parts of a date, by Python's names. */
+export interface DateFields {
+  /** From 1 to 9999. */
+  readonly year: number
+  /** From 1 to 12: other than in a `Date`, January is 1. */
+  readonly month: number
+  /** From 1. */
+  readonly day: number
+}
+
+/**
+ * A Python `datetime.date`: a day of the calendar, without a time and so without a time zone.
+ *
+ * Made from year, month and day, from an object of them, or from text such as `2025-03-14`. Throws `ERR_INVALID_ARGUMENT` for what is no
+ * day from year 1 to year 9999. Using it as a number throws a `TypeError`.
+ */
+export declare class PyDate implements DateFields {
+  readonly year: number
+  readonly month: number
+  readonly day: number
+  constructor(year: number, month: number, day: number)
+  constructor(value: DateFields | string)
+  /** The same with other parts. */
+  replace(parts: Partial<DateFields>): PyDate
+  /** Whether it is the same day. */
+  equals(other: unknown): boolean
+  /** As a `Temporal.PlainDate`, of the runtime or of the polyfill that is given. Throws `ERR_INVALID_ARGUMENT` if there is neither. */
+  toTemporal<T extends TemporalNamespace = DefaultTemporal>(temporal?: T): Produced<T, 'PlainDate'>
+  /** `2025-03-14` */
+  toString(): string
+  /** The text of `toString()`. */
+  toJSON(): string
+  /** Throws a `TypeError` unless text is asked for. */
+  [Symbol.toPrimitive](hint: string): string
+}
+
+/** What a clock shows, and what it is set by. */
+export interface Clock {
+  /** From 0 to 23. */
+  readonly hour: number
+  /** From 0 to 59. */
+  readonly minute: number
+  /** From 0 to 59. */
+  readonly second: number
+  /** From 0 to 999,999. */
+  readonly microsecond: number
+  /** 1 for the second of two times of a day that look the same, as when clocks are set back; else 0. */
+  readonly fold: 0 | 1
+  /** How far the clock is ahead of UTC, in seconds, with a fraction if it has one; `null` if that is not known. */
+  readonly offset: number | null
+  /** The name that a `datetime.timezone` was given beside its offset; `null` if it has none. */
+  readonly offsetName: string | null
+  /** The key of a `zoneinfo.ZoneInfo`, such as `Europe/Berlin`; `null` for any other time zone and for none. */
+  readonly zone: string | null
+}
+
+/** The parts of a `datetime`, by the names of the properties of `PyDateTime`. What is left out is 0, or `null`. */
+export type DateTimeFields = DateFields & {
+  readonly [K in keyof Clock]?: Clock[K] | undefined
+}
+
+/**
+ * A Python `datetime.datetime`, naive or aware, exact to the microsecond. It is a `Date` of the same instant, down to the millisecond, so
+ * whatever takes a `Date` takes it. Its own properties say what the clock showed where it was set: `hour` is Python's, `getHours()` that
+ * of this computer. A naive one is a local time, in JavaScript as in Python. What would change it throws a `TypeError`; `new Date(it)` is a
+ * copy that can be changed, and `replace()` makes another one.
+ *
+ * Made from year, month, day, hour, minute, second and microsecond; from an object of the names of its properties; or from text such as
+ * `2025-03-14T15:09:26.535897+01:00`, perhaps with the key of a zone behind it: `[Europe/Berlin]`. In a zone the offset can be left out, if
+ * the runtime knows the zone. Throws `ERR_INVALID_ARGUMENT` for what is no time from year 1 to year 9999, and for an offset that the
+ * zone has not then.
+ */
+export declare class PyDateTime extends Date implements DateFields, Clock {
+  readonly year: number
+  readonly month: number
+  readonly day: number
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  readonly microsecond: number
+  readonly fold: 0 | 1
+  readonly offset: number | null
+  readonly offsetName: string | null
+  readonly zone: string | null
+  constructor(
+    year: number,
+    month: number,
+    day: number,
+    hour?: number,
+    minute?: number,
+    second?: number,
+    microsecond?: number,
+  )
+  constructor(value: DateTimeFields | string, more?: Partial<DateTimeFields>)
+  /** Whether it is naive: whether its distance from UTC is not known. */
+  get isNaive(): boolean
+  /** The same with other parts. In a zone the offset follows, unless it is given. */
+  replace(parts: Partial<DateTimeFields>): PyDateTime
+  /**
+   * Whether Python's `==` holds: both naive, or both in one zone, and their clocks show the same; or neither naive, and they are the same
+   * instant. (Python counts a time that its zone has twice, or never, unequal to any time in another zone; this does not.)
+   */
+  equals(other: unknown): boolean
+  /**
+   * As a `Temporal.PlainDateTime` if it is naive, else as a `Temporal.ZonedDateTime` in its zone or at its offset; of the runtime, or of the
+   * polyfill that is given. Throws `ERR_INVALID_ARGUMENT` if there is neither, and `ERR_CONVERSION` for what they cannot hold: a naive fold,
+   * an offset that is no whole minute, a zone that the runtime does not know or has another offset for.
+   */
+  toTemporal<T extends TemporalNamespace = DefaultTemporal>(
+    temporal?: T,
+  ): Produced<T, 'PlainDateTime'> | Produced<T, 'ZonedDateTime'>
+  /** As Python's `isoformat()` writes it: with the microseconds, if there are any, and the offset, if it has one. */
+  toJSON(): string
+  /** As Python's `str()`: like `toJSON()` with a space in the middle. `toISOString()` is that of any `Date`: in UTC, and in milliseconds. */
+  toString(): string
+  setDate(): never
+  setFullYear(): never
+  setHours(): never
+  setMilliseconds(): never
+  setMinutes(): never
+  setMonth(): never
+  setSeconds(): never
+  setTime(): never
+  setUTCDate(): never
+  setUTCFullYear(): never
+  setUTCHours(): never
+  setUTCMilliseconds(): never
+  setUTCMinutes(): never
+  setUTCMonth(): never
+  setUTCSeconds(): never
+}
+
+/**
+ * A Python `datetime.time`: what a clock shows, naive or with a time zone.
+ *
+ * Made from hour, minute, second and microsecond, from an object of the names of its properties, or from text such as
+ * `15:09:26.535897`, with an offset or without. Throws `ERR_INVALID_ARGUMENT` for what is no time of a day. Using it as a number throws a
+ * `TypeError`.
+ */
+export declare class PyTime implements Clock {
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  readonly microsecond: number
+  readonly fold: 0 | 1
+  readonly offset: number | null
+  readonly offsetName: string | null
+  readonly zone: string | null
+  constructor(hour: number, minute?: number, second?: number, microsecond?: number)
+  constructor(value: Partial<Clock> | string, more?: Partial<Clock>)
+  /** Whether it is naive: whether its distance from UTC is not known. A time in a zone mostly is, since that depends on the day. */
+  get isNaive(): boolean
+  /** The same with other parts. A new `zone` comes without an offset, unless that is given too. */
+  replace(parts: Partial<Clock>): PyTime
+  /** Whether Python's `==` holds: both show the same, or, if neither is naive, mean the same time. */
+  equals(other: unknown): boolean
+  /**
+   * As a `Temporal.PlainTime`, of the runtime or of the polyfill that is given. Throws `ERR_INVALID_ARGUMENT` if there is neither, and
+   * `ERR_CONVERSION` for a time with an offset, a zone or a fold, which that cannot have.
+   */
+  toTemporal<T extends TemporalNamespace = DefaultTemporal>(temporal?: T): Produced<T, 'PlainTime'>
+  /** As Python writes it: `15:09:26.535897+01:00`. */
+  toString(): string
+  /** The text of `toString()`. */
+  toJSON(): string
+  /** Throws a `TypeError` unless text is asked for. */
+  [Symbol.toPrimitive](hint: string): string
+}
+
+/** What is asked of a `Temporal`: the one of the runtime, or a polyfill such as `temporal-polyfill` or `@js-temporal/polyfill`. */
+export interface TemporalNamespace {
+  readonly PlainDate: new (year: number, month: number, day: number) => object
+  readonly PlainTime: new (
+    hour?: number,
+    minute?: number,
+    second?: number,
+    millisecond?: number,
+    microsecond?: number,
+  ) => object
+  readonly PlainDateTime: new (
+    year: number,
+    month: number,
+    day: number,
+    hour?: number,
+    minute?: number,
+    second?: number,
+    millisecond?: number,
+    microsecond?: number,
+  ) => object
+  readonly ZonedDateTime: new (epochNanoseconds: bigint, timeZone: string) => object
+  readonly Duration: new (
+    years?: number,
+    months?: number,
+    weeks?: number,
+    days?: number,
+    hours?: number,
+    minutes?: number,
+    seconds?: number,
+    milliseconds?: number,
+    microseconds?: number,
+  ) => object
+}
+
+/** The type of the runtime's own `Temporal`, where TypeScript knows it. */
+export type DefaultTemporal = typeof globalThis extends {
+  readonly Temporal: infer T extends TemporalNamespace
+}
+  ? T
+  : TemporalNamespace
+
+/** The instances of a class of a `Temporal`. */
+export type Produced<T extends TemporalNamespace, K extends keyof TemporalNamespace> = InstanceType<T[K]>
+
 /** The names of Python's own levels. */
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
 
@@ -601,6 +814,49 @@ export declare class PySlice {
   }
 }
 
+/** What a duration is made of, by Python's names: any finite numbers, also with fractions and below zero. What is left out is 0. */
+export interface TimeDeltaFields {
+  readonly weeks?: number | undefined
+  readonly days?: number | undefined
+  readonly hours?: number | undefined
+  readonly minutes?: number | undefined
+  readonly seconds?: number | undefined
+  readonly milliseconds?: number | undefined
+  readonly microseconds?: number | undefined
+}
+
+/**
+ * A Python `datetime.timedelta`, exact to the microsecond. As in Python a negative one has negative `days` and nothing else below zero: a
+ * microsecond less than nothing is -1 days, 86,399 seconds and 999,999 microseconds. Using it as a number throws a `TypeError`;
+ * `toSeconds()` and `toMilliseconds()` are explicit.
+ *
+ * Made from an object of Python's names, the sum of which is rounded to microseconds, or from days, seconds and microseconds. Throws
+ * `ERR_INVALID_ARGUMENT` for what is no finite number, and beyond 999,999,999 days.
+ */
+export declare class PyTimeDelta {
+  readonly days: number
+  /** From 0 to 86,399. */
+  readonly seconds: number
+  /** From 0 to 999,999. */
+  readonly microseconds: number
+  constructor(days: number, seconds?: number, microseconds?: number)
+  constructor(value: TimeDeltaFields)
+  /** Whether it is the same duration. */
+  equals(other: unknown): boolean
+  /** The number of seconds, as Python's `total_seconds()`: the nearest one, with a fraction. */
+  toSeconds(): number
+  /** The number of milliseconds, which is what JavaScript counts in: the nearest one, with a fraction. */
+  toMilliseconds(): number
+  /** As a `Temporal.Duration` of days, seconds and less, of the runtime or of the polyfill that is given. Throws `ERR_INVALID_ARGUMENT` if there is neither. */
+  toTemporal<T extends TemporalNamespace = DefaultTemporal>(temporal?: T): Produced<T, 'Duration'>
+  /** As Python writes it: `-1 day, 23:59:59.999999`. */
+  toString(): string
+  /** As a duration of ISO 8601: `P1DT2.000003S`, `-PT0.000001S`. */
+  toJSON(): string
+  /** Throws a `TypeError` unless text is asked for. */
+  [Symbol.toPrimitive](hint: string): string
+}
+
 /**
  * A Python `tuple`. It reads like any array; what would change it throws a `TypeError`. Methods that make a new array, such
  * as `map` and `slice`, give plain arrays; `[...tuple]` is a copy that can be changed.
@@ -700,6 +956,30 @@ export interface ValueMakers {
    * throws `ERR_CONVERSION`, and the memory stays where it is until the process ends. An asynchronous call refuses what is lent.
    */
   borrow<A extends TypedArray>(array: A): Borrowed<A>
+  /** A `datetime.datetime` of the parts that are given; the others are 0. It is naive. */
+  datetime(
+    year: number,
+    month: number,
+    day: number,
+    hour?: number,
+    minute?: number,
+    second?: number,
+    microsecond?: number,
+  ): PyDateTime
+  /** A `datetime.datetime` of parts by name, naive or with an `offset` in seconds or a `zone`; or of text such as `2025-03-14T15:09+01:00`. */
+  datetime(value: DateTimeFields | string, more?: Partial<DateTimeFields>): PyDateTime
+  /** A `datetime.date`. */
+  date(year: number, month: number, day: number): PyDate
+  /** A `datetime.date` of parts by name, or of text such as `2025-03-14`. */
+  date(value: DateFields | string): PyDate
+  /** A `datetime.time` of the parts that are given; the others are 0. It is naive. */
+  time(hour: number, minute?: number, second?: number, microsecond?: number): PyTime
+  /** A `datetime.time` of parts by name, or of text such as `15:09:26`. */
+  time(value: Partial<Clock> | string, more?: Partial<Clock>): PyTime
+  /** A `datetime.timedelta` of the sum of parts by name. */
+  timedelta(value: TimeDeltaFields): PyTimeDelta
+  /** A `datetime.timedelta`. @default 0 */
+  timedelta(days: number, seconds?: number, microseconds?: number): PyTimeDelta
   /** Python's `...`. */
   readonly ellipsis: PyEllipsis
 }
@@ -931,6 +1211,13 @@ export interface ConvertOptions {
    * @default 'auto'
    */
   readonly dict?: 'auto' | 'object' | 'map' | undefined
+  /**
+   * What the types of Python's module `datetime` are in JavaScript. `'auto'`: `PyDateTime`, `PyDate`, `PyTime` and `PyTimeDelta`; a
+   * `Temporal`, that of the runtime or of a polyfill: its `PlainDateTime` or `ZonedDateTime`, `PlainDate`, `PlainTime` and `Duration`, and
+   * what these cannot hold is refused with `ERR_CONVERSION` and its path. Arguments may be of either kind in any case.
+   * @default 'auto'
+   */
+  readonly datetime?: 'auto' | TemporalNamespace | undefined
 }
 
 /** Options of what runs in Python asynchronously, whatever it gives back. */

@@ -22,7 +22,7 @@ const describedAs = (value: unknown): unknown => sync.described(value)
 
 describe('an array of NumPy', () => {
   test('is its memory: what one language writes the other one reads', async () => {
-    const array = sync.owned as NdArray<Float64Array>
+    const array = sync.owned as unknown as NdArray<Float64Array>
     expect(array).toBeInstanceOf(NdArray)
     expect(array).toMatchObject({ shape: [3, 4], strides: [4, 1], dtype: 'float64', copied: false, size: 12 })
     expect(array.toArray()).toEqual([
@@ -38,7 +38,7 @@ describe('an array of NumPy', () => {
   })
 
   test('goes back as the very same object, from everywhere', async () => {
-    const array = sync.owned as NdArray
+    const array = sync.owned as unknown as NdArray
     expect(sync.same(array, sync.$with({ returns: 'ref' }).$get('owned'))).toBe(true)
     expect(await handle.same(array, handle.owned)).toBe(true)
     expect(sync.same(array.$sync, array)).toBe(true)
@@ -52,15 +52,15 @@ describe('an array of NumPy', () => {
     const row = python.evalSync('a[1]', { a: sync.owned }) as NdArray
     row.$sync.$dispose()
     expect(() => sync.give(row)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
-    expect([...(row.data as Float64Array)]).toEqual([...(sync.owned as NdArray<Float64Array>).data.subarray(4, 8)])
+    expect([...(row.data as Float64Array)]).toEqual([...(sync.owned as unknown as NdArray<Float64Array>).data.subarray(4, 8)])
   })
 
   test('shares one ArrayBuffer with its views, in the right place', () => {
-    const array = sync.owned as NdArray
+    const array = sync.owned as unknown as NdArray
     const row = sync.element(array, 1) as NdArray<Float64Array>
     expect(row.data.buffer).toBe(array.data.buffer)
     expect([...row.data]).toEqual([4, 5, 6, 7])
-    const turned = array.$sync.T as NdArray
+    const turned = array.$sync.T as unknown as NdArray
     expect(turned).toMatchObject({ shape: [4, 3], strides: [1, 4], copied: false })
     expect(turned.data.buffer).toBe(array.data.buffer)
     expect(turned.toArray()).toEqual(python.evalSync('a.T.tolist()', { a: array }))
@@ -116,9 +116,9 @@ describe('an array of NumPy', () => {
 
   test('whose shape was changed in place is seen with its new shape', () => {
     const scope = python.execSync('import numpy as np\na = np.arange(6)')
-    const before = scope.a as NdArray
+    const before = scope.a as unknown as NdArray
     python.execSync('a.shape = (2, 3)', scope)
-    const after = scope.a as NdArray
+    const after = scope.a as unknown as NdArray
     expect(after.shape).toEqual([2, 3])
     expect(before.shape).toEqual([6])
     expect(after.data.buffer).toBe(before.data.buffer)
@@ -182,7 +182,7 @@ describe('any dtype, shape, strides and order', () => {
         expect([...array.shape]).toEqual(original.shape)
         expect(bits(array)).toBe(sync.text(original))
         expect(sync.same(array, original)).toBe(true)
-        const { c_contiguous: c, f_contiguous: f, writeable } = original.flags as Record<string, boolean>
+        const { c_contiguous: c, f_contiguous: f, writeable } = original.flags as unknown as Record<string, boolean>
         const shared = array.size === 0 || ((c! || f!) && writeable! && !dtype.startsWith('>'))
         expect(array.copied).toBe(!shared)
       }),
@@ -203,7 +203,7 @@ describe('any dtype, shape, strides and order', () => {
 
 describe('other Python memory', () => {
   test('array.array is a typed array over its memory, and goes back as itself', () => {
-    const numbers = sync.numbers as Int32Array
+    const numbers = sync.numbers as unknown as Int32Array
     expect(numbers).toEqual(Int32Array.of(1, -2, 3))
     expect(sync.numbers).toBe(numbers)
     numbers[1] = 20
@@ -213,17 +213,17 @@ describe('other Python memory', () => {
   })
 
   test('a part of such an array is a view of the same memory', () => {
-    const numbers = sync.numbers as Int32Array
+    const numbers = sync.numbers as unknown as Int32Array
     expect(describedAs(numbers.subarray(1))).toEqual(['memoryview', 'i', [2], true, [...numbers.subarray(1)]])
     sync.put(numbers.subarray(1), 1, 33)
     expect(numbers[2]).toBe(33)
     expect(describedAs(new Uint16Array(numbers.buffer, 4, 1))).toEqual(['memoryview', 'H', [1], true, [numbers[1]]])
-    const part = (sync.owned as NdArray).data.subarray(4, 6)
+    const part = (sync.owned as unknown as NdArray).data.subarray(4, 6)
     expect(describedAs(part)).toEqual(['memoryview', 'd', [2], true, [4, 5]])
   })
 
   test('a writable memoryview is a typed array; a read-only one is bytes', () => {
-    const view = sync.view as Uint8Array
+    const view = sync.view as unknown as Uint8Array
     expect(Buffer.from(view).toString()).toBe('2345')
     expect(view.buffer.byteLength).toBe(10)
     expect(sync.same(view, view)).toBe(true)
@@ -235,7 +235,7 @@ describe('other Python memory', () => {
 
   test('bytearray is a copy, and `$buffer` its memory', async () => {
     const text = (name: string): string => (sync.$with({ returns: 'ref' }).$get(name) as SyncHandle).$repr()
-    const copy = sync.data as Uint8Array
+    const copy = sync.data as unknown as Uint8Array
     copy[0] = 0
     expect(text('data')).toBe("bytearray(b'hello')")
     const data = sync.$with({ returns: 'ref' }).$get('data') as SyncHandle
@@ -249,14 +249,14 @@ describe('other Python memory', () => {
 
   test('`$buffer` of other objects', async () => {
     expect(sync.points).not.toBeInstanceOf(Float64Array)
-    expect((sync.points as SyncHandle).$buffer()).toEqual(Float64Array.of(1.5, 2.5, 3.5))
-    const tensor = sync.tensor as SyncHandle
+    expect((sync.points as unknown as SyncHandle).$buffer()).toEqual(Float64Array.of(1.5, 2.5, 3.5))
+    const tensor = sync.tensor as unknown as SyncHandle
     const shared = tensor.$buffer<NdArray<Float32Array>>()
     expect(shared).toMatchObject({ shape: [2, 3], dtype: 'float32', copied: false })
     shared.data[4] = -1
     expect(python.evalSync('tensor.values[1, 1]', { tensor })).toBe(-1)
     // Nothing says that this one may be written to.
-    const copy = (sync.old_tensor as SyncHandle).$buffer()
+    const copy = (sync.old_tensor as unknown as SyncHandle).$buffer()
     expect(copy).toMatchObject({ shape: [3], dtype: 'float64', copied: true, data: Float64Array.of(0, 1, 2) })
     const column = python.evalSync('pa.array([1, 2])', { pa: python.importSync('pyarrow') }) as SyncHandle
     expect(column.$buffer()).toMatchObject({ dtype: 'int64', copied: true, data: BigInt64Array.of(1n, 2n) })
@@ -358,7 +358,7 @@ describe('arrays that JavaScript makes', () => {
     ;(scope.keep as unknown as (value: unknown) => void)(buffer)
     buffer.grow(16)
     sync.give(buffer)
-    const kept = scope.kept as Uint8Array
+    const kept = scope.kept as unknown as Uint8Array
     expect(kept.buffer).toBe(buffer)
     expect(kept.length).toBe(4)
   })
@@ -457,7 +457,7 @@ describe('memory lives as long as anybody has it', () => {
 
   test('an array whose memory was transferred is still the object in Python', () => {
     const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
-    const { buffer } = array.data
+    const buffer = array.data.buffer as ArrayBuffer
     const { transfer } = buffer as { transfer?: () => ArrayBuffer }
     // Node itself moves no memory that is not its own; since version 21 the language does.
     structuredClone(buffer, { transfer: [buffer] })
@@ -486,7 +486,7 @@ describe('memory lives as long as anybody has it', () => {
 
   test('an export ends with the last array in JavaScript, so that Python can resize again', async () => {
     const scope = python.execSync('import array\na = array.array("d", [1, 2])')
-    const use = (): number => (scope.a as Float64Array)[0]!
+    const use = (): number => (scope.a as unknown as Float64Array)[0]!
     expect(use()).toBe(1)
     await collect()
     // The thread that gives exports back is another one.

@@ -8,6 +8,7 @@ import { PyTuple } from '../ts/values/tuple'
 const decoder = new Decoder({
   handle: (id, typeKey) => ({ id, typeKey }),
   jsObject: (id) => ({ id }),
+  array: () => null,
   exception: (description) => ({ description }),
 })
 

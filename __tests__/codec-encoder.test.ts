@@ -70,11 +70,12 @@ describe('undefined', () => {
     for (const size of [15, 16, 70_000]) {
       const object = Object.fromEntries(Array.from({ length: size }, (_, index) => [`key${index}`, index]))
       const bytes = bytesOf({ ...object, key0: undefined })
-      const decoded = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null }).decode(
-        bytes,
-        0,
-        bytes.length,
-      )
+      const decoded = new Decoder({
+        handle: () => null,
+        jsObject: () => null,
+        exception: () => null,
+        array: () => null,
+      }).decode(bytes, 0, bytes.length)
       expect(Object.keys(decoded as object)).toHaveLength(size - 1)
     }
   })
@@ -236,7 +237,13 @@ describe('values without a counterpart', () => {
     ['a function', function walk() {}, 'got the function `walk`'],
     ['an instance', new Point(), 'got an instance of `Point`'],
     ['a subclass of Array', new Row(), 'got an instance of `Row`; pass `Array.from(it)`'],
-    ['a Date', new Date(0), 'got an instance of `Date`; pass `toISOString()`'],
+    [
+      'a kind of Date',
+      new (class Stamp extends Date {
+        readonly zone = 'UTC'
+      })(),
+      'got an instance of `Stamp`; pass `new Date(it)`',
+    ],
     ['a Promise', Promise.resolve(1), 'got an instance of `Promise`'],
     ['a WeakMap', new WeakMap(), 'got an instance of `WeakMap`; its members cannot be listed'],
     ['a typed array', new Float64Array(1), 'got an instance of `Float64Array`; pass `Array.from(it)`'],
@@ -286,7 +293,7 @@ describe('depth and cycles', () => {
     ['tuples', (inner) => new PyTuple(inner)],
   ])('100,000 nested %s survive', (_, wrap) => {
     const bytes = bytesOf(nested(100_000, wrap))
-    const decoder = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null })
+    const decoder = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null, array: () => null })
     let value = decoder.decode(bytes, 0, bytes.length)
     let depth = 0
     for (; value !== null; depth++) {

@@ -8,7 +8,7 @@ import { PyFrozenSet } from '../ts/values/frozen-set'
 import { PyTuple } from '../ts/values/tuple'
 
 const encoder = new Encoder(new ArrayBuffer(16), (bytes) => new ArrayBuffer(bytes), { reference: () => false })
-const decoder = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null })
+const decoder = new Decoder({ handle: () => null, jsObject: () => null, exception: () => null, array: () => null })
 
 function encode(value: unknown): Buffer {
   encoder.position = 0

@@ -543,8 +543,10 @@ describe('in the middle of something else', () => {
   })
 
   test('a rule runs on what Python passes', async () => {
-    python.register({ type: 'datetime.date', toJs: (date) => python.evalSync('[str(date), [1, 2]]', { date }) })
-    const today = python.evalSync('lambda f: f(__import__("datetime").date(2020, 1, 2), "second")') as SyncHandle
+    python.register({ type: 'things.Held', toJs: (date) => python.evalSync('[str(date), [1, 2]]', { date }) })
+    const source =
+      'lambda f: f(type("Held", (), {"__module__": "things", "__str__": lambda self: "2020-01-02"})(), "second")'
+    const today = python.evalSync(source) as SyncHandle
     const callback = (...args: unknown[]): unknown => args
     const expected = [['2020-01-02', [1, 2]], 'second']
     expect(today(callback)).toEqual(expected)

@@ -90,6 +90,7 @@ describe('registering', () => {
     ['plain data', { type: 'a.B', toPython: String, class: Uint8Array }, /no instance is plain data/],
     ['plain data', { type: 'a.B', toPython: String, class: Buffer }, /no instance is plain data/],
     ['plain data', { type: 'a.B', toPython: String, class: PyTuple }, /no instance is plain data/],
+    ['plain data', { type: 'a.B', toPython: String, class: Date }, /no instance is plain data/],
     ['a class without use', { type: 'a.B', toJs: String, class: Cents }, /what `toPython` is for/],
     ['no use for toPython', { type: 'a.B', toPython: String }, /without `toJs`, `toPython` needs `class`/],
     ['a misspelt name', { type: 'a.B', toJS: String }, /no member `toJS`/],
@@ -414,16 +415,18 @@ describe('toPython', () => {
   })
 
   test('two rules that made instances of one class are an error', async () => {
-    python.register({ type: 'rules.Shape', toJs: () => new Date(0), toPython: () => 'shape' })
-    python.register({ type: 'rules.Bare', toJs: () => new Date(0), toPython: () => 'bare' })
+    python.register({ type: 'rules.Shape', toJs: () => /a/, toPython: () => 'shape' })
+    python.register({ type: 'rules.Bare', toJs: () => /a/, toPython: () => 'bare' })
     sync.Shape()
-    expect(sync.describe(new Date(0))).toBe("['shape']")
+    expect(sync.describe(/a/)).toBe("['shape']")
     sync.Bare()
-    const error = await refusal((view) => view.describe([new Date(0)]))
+    const error = await refusal((view) => view.describe([/a/]))
     expect(error).toMatchObject({ code: 'ERR_CONVERSION', path: 'args[0][0]' })
-    expect(error.message).toMatch(/`rules\.Shape` and `rules\.Bare` both made instances of `Date`; name it as `class`/)
-    python.register({ type: 'rules.Bare', class: Date, toPython: (date) => date.getTime() })
-    expect(sync.describe(new Date(1))).toBe('[1]')
+    expect(error.message).toMatch(
+      /`rules\.Shape` and `rules\.Bare` both made instances of `RegExp`; name it as `class`/,
+    )
+    python.register({ type: 'rules.Bare', class: RegExp, toPython: (expression) => expression.source })
+    expect(sync.describe(/b/)).toBe("['b']")
     python.register({ type: 'rules.Bare', toJs: () => null })
   })
 

@@ -11,6 +11,8 @@ import {
   isPythonHandle,
   kw,
   PyComplex,
+  PyDate,
+  PyDateTime,
   PyDecimal,
   PyEllipsis,
   PyFraction,
@@ -18,6 +20,8 @@ import {
   PyRange,
   PySlice,
   python,
+  PyTime,
+  PyTimeDelta,
   PyUUID,
   type Handle,
   type SyncHandle,
@@ -59,6 +63,32 @@ const cases: readonly (readonly [string, object])[] = [
   ['slice(5)', new PySlice(5)],
   ["slice(None, ['a', (1,)], slice(1, 2))", new PySlice(null, ['a', python.tuple(1)], new PySlice(1, 2))],
   ['...', new PyEllipsis()],
+  ['datetime.datetime(2025, 3, 14, 15, 9, 26, 535897)', new PyDateTime(2025, 3, 14, 15, 9, 26, 535897)],
+  ['datetime.datetime.min', new PyDateTime(1, 1, 1)],
+  ['datetime.datetime.max', new PyDateTime(9999, 12, 31, 23, 59, 59, 999999)],
+  ['datetime.datetime(2025, 10, 26, 2, 30, fold=1)', new PyDateTime('2025-10-26T02:30', { fold: 1 })],
+  ['datetime.datetime(1969, 7, 20, 20, 17, tzinfo=datetime.timezone.utc)', new PyDateTime('1969-07-20T20:17Z')],
+  [
+    "datetime.datetime(2025, 10, 26, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))",
+    new PyDateTime('2025-10-26T02:30+01:00[Europe/Berlin]'),
+  ],
+  [
+    "datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=23), 'É'))",
+    new PyDateTime('0001-01-01T00:00+23:00', { offsetName: 'É' }),
+  ],
+  [
+    'datetime.datetime.max.replace(tzinfo=datetime.timezone(-datetime.timedelta(microseconds=1)))',
+    new PyDateTime('9999-12-31T23:59:59.999999-00:00:00.000001'),
+  ],
+  ['datetime.date(2024, 2, 29)', new PyDate(2024, 2, 29)],
+  ['datetime.time(15, 9, 26, 535897, fold=1)', new PyTime('15:09:26.535897', { fold: 1 })],
+  [
+    'datetime.time(8, tzinfo=datetime.timezone(datetime.timedelta(hours=-3, minutes=-30)))',
+    new PyTime({ hour: 8, offset: -12600 }),
+  ],
+  ["datetime.time(8, tzinfo=zoneinfo.ZoneInfo('Asia/Kolkata'))", new PyTime({ hour: 8, zone: 'Asia/Kolkata' })],
+  ['datetime.timedelta(days=-1, microseconds=1)', new PyTimeDelta({ days: -1, microseconds: 1 })],
+  ['datetime.timedelta.max', new PyTimeDelta(999999999, 86399, 999999)],
 ]
 
 describe.each(cases)('%s', (code, value) => {
@@ -140,7 +170,7 @@ test('a slice holds handles and un-awaited calls, and selects items', async () =
 })
 
 test('a slice with something that cannot cross is refused with its path', async () => {
-  const error: unknown = await (handle.identity([new PySlice(1, new Date())]) as Promise<unknown>).catch(
+  const error: unknown = await (handle.identity([new PySlice(1, Symbol('stop'))]) as Promise<unknown>).catch(
     (e: unknown) => e,
   )
   expect(isBridgeError(error, 'ERR_CONVERSION') && error.path).toBe('args[0][0].stop')

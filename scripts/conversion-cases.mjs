@@ -5,7 +5,7 @@
 
 /** What the Python expressions know. */
 export const pythonNames = `
-import array, collections, dataclasses, datetime, enum, re, types, typing
+import array, collections, dataclasses, datetime, enum, re, types, typing, zoneinfo
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +23,16 @@ class Celsius(float):
 
 class Name(str):
     pass
+
+class Stamp(datetime.datetime):
+    pass
+
+class Eastern(datetime.tzinfo):
+    def utcoffset(self, when):
+        return datetime.timedelta(hours=-5)
+
+    def __repr__(self):
+        return 'Eastern()'
 
 class Row(typing.TypedDict):
     id: int
@@ -122,7 +132,15 @@ export const fromPython = {
     'datetime.datetime(2025, 3, 14, 15, 9, 26, 535897)',
     'datetime.datetime(2025, 3, 14, tzinfo=datetime.timezone.utc)',
     'datetime.time(15, 9, fold=1)',
+    "datetime.datetime(2025, 10, 26, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))",
+    "datetime.datetime(2025, 3, 14, tzinfo=datetime.timezone(datetime.timedelta(hours=-5), 'EST'))",
+    'datetime.datetime.min',
+    'datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(microseconds=1)))',
+    'datetime.time(15, 9, 26, 535897, tzinfo=datetime.timezone.utc)',
     'datetime.timedelta(days=1, microseconds=1)',
+    'datetime.timedelta(microseconds=-1)',
+    'Stamp(2025, 3, 14)',
+    'datetime.datetime(2025, 3, 14, tzinfo=Eastern())',
   ],
   Objects: [
     'Color.RED',
@@ -237,8 +255,21 @@ export const fromJavaScript = {
     '(async function* () { yield 1 })()',
     'new Blob(["text"]).stream()',
   ],
+  'Dates and times': [
+    'new Date(1234)',
+    "other('new Date(0)')",
+    'new (class Bare extends Date {})(0)',
+    'python.datetime(2025, 3, 14, 15, 9, 26, 535897)',
+    "python.datetime('2025-03-14T15:09Z')",
+    "python.datetime({ year: 2025, month: 7, day: 1, zone: 'Europe/Berlin' })",
+    'python.date(2025, 3, 14)',
+    "python.time('15:09:26.535897+01:00')",
+    'python.timedelta({ hours: -1.5 })',
+  ],
   'What cannot cross': [
-    'new Date(0)',
+    'new Date(NaN)',
+    'new Date(8.64e15)',
+    'new (class Zoned extends Date { get zone() { return "UTC" } })()',
     "Symbol('tag')",
     'new WeakMap()',
     'new (class List extends Array {})()',
@@ -246,7 +277,7 @@ export const fromJavaScript = {
     'new Float64Array(2)',
     'new ArrayBuffer(2)',
     'Object(1)',
-    '{ rows: [{ when: new Date(0) }] }',
+    '{ rows: [{ when: new Date(NaN) }] }',
     "{ [Symbol('tag')]: 1 }",
     'new Map([[{ a: 1 }, Symbol.iterator]])',
     '{ get a() { throw new RangeError("of the getter") } }',

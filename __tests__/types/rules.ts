@@ -12,14 +12,14 @@ export function rules(): void {
   python.register({ type: 'decimal.Decimal', class: Big, toPython: (b) => b.digits })
   python.register({
     type: 'decimal.Decimal',
-    class: Date,
+    class: URL,
     toJs: (handle) => {
       expectType<Equal<typeof handle, SyncHandle>>()
-      return new Date(handle.isoformat<string>())
+      return new URL(handle.geturl<string>())
     },
-    toPython: (date) => {
-      expectType<Equal<typeof date, Date>>()
-      return date.getTime()
+    toPython: (url) => {
+      expectType<Equal<typeof url, URL>>()
+      return url.href
     },
   })
   python.register({ type: 'decimal.Decimal', toJs: (handle) => handle })

@@ -5,6 +5,7 @@ import { BridgeError } from '../errors/bridge-error'
 import { handlerOf } from '../handle/internal'
 import { environment } from '../native/environment'
 import { rules } from '../rules/registry'
+import { isTemporal } from '../values/temporal'
 import type { CallOptions, ConvertOptions, Returns, SyncCallOptions, ValueOptions } from '../types/options'
 import type { StandardSchema } from '../types/standard-schema'
 import type { OutputFunctions } from './call-output'
@@ -109,7 +110,7 @@ const conversions = {
   number: ['auto', 'float'],
   dict: ['auto', 'object', 'map'],
 } as const
-const conversionNames = Object.keys(conversions) as readonly (keyof Conversion)[]
+const conversionNames = [...Object.keys(conversions), 'datetime'] as readonly (keyof Conversion)[]
 const convertOptionNames: ReadonlySet<string> = new Set(conversionNames)
 const valueOptionNames: ReadonlySet<string> = new Set([...conversionNames, 'depth'])
 /** The options of what has no result to choose a form for. */
@@ -128,15 +129,21 @@ function chosenConversion(options: ConvertOptions, base: Conversion | undefined)
 }
 
 function mergedConversion(options: ConvertOptions, base: Conversion = environment.conversion): Conversion {
-  for (const name of conversionNames) {
+  for (const [name, known] of Object.entries(conversions) as [keyof typeof conversions, readonly string[]][]) {
     const value = options[name]
-    const known: readonly string[] = conversions[name]
     if (value === undefined || known.includes(value)) continue
     const expected = known.map((one) => `'${one}'`).join(', ')
     throw new BridgeError('ERR_INVALID_ARGUMENT', `\`${name}\` must be one of ${expected}, but got ${described(value)}`)
   }
-  const { int = base.int, number = base.number, dict = base.dict } = options
-  return int === 'auto' && number === 'auto' && dict === 'auto' ? asTheyAre : { int, number, dict }
+  const { int = base.int, number = base.number, dict = base.dict, datetime = base.datetime } = options
+  if (datetime !== 'auto' && !isTemporal(datetime)) {
+    throw new BridgeError(
+      'ERR_INVALID_ARGUMENT',
+      `\`datetime\` must be 'auto' or a \`Temporal\` with its classes, but got ${described(datetime)}`,
+    )
+  }
+  const isUsual = int === 'auto' && number === 'auto' && dict === 'auto' && datetime === 'auto'
+  return isUsual ? asTheyAre : { int, number, dict, datetime }
 }
 
 /** The options of `$value`, and the arguments of the operation `value` that say how far it opens objects and which it leaves to rules. */

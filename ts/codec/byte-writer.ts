@@ -139,7 +139,7 @@ export class ByteWriter {
     const digits = (negative ? -value - 1n : value).toString(16)
     const padded = digits.length % 2 === 1 ? `0${digits}` : digits
     const payload = Buffer.from(padded >= '8' ? `00${padded}` : padded, 'hex').reverse()
-    this.#extensionHeader(Extension.bigInteger, payload.length)
+    this.extensionHeader(Extension.bigInteger, payload.length)
     this.bytes.set(payload, this.position)
     if (negative) {
       const end = this.position + payload.length
@@ -220,7 +220,7 @@ export class ByteWriter {
 
   #utf16(text: string): void {
     const size = 2 * text.length
-    this.#extensionHeader(Extension.utf16, size)
+    this.extensionHeader(Extension.utf16, size)
     this.#buffer.ucs2Write(text, this.position, size)
     this.position += size
   }
@@ -335,12 +335,13 @@ export class ByteWriter {
 
   /** A value type with a code of its own. */
   extension(code: number, payload: Uint8Array): void {
-    this.#extensionHeader(code, payload.length)
+    this.extensionHeader(code, payload.length)
     this.bytes.set(payload, this.position)
     this.position += payload.length
   }
 
-  #extensionHeader(code: number, length: number): void {
+  /** What comes before a payload of this length, for which there is room then. */
+  extensionHeader(code: number, length: number): void {
     this.reserve(length + 6)
     if (length === 1) this.#byte(Lead.fixext1)
     else if (length === 2) this.#byte(Lead.fixext2)

@@ -5,4 +5,4 @@ import type { ConvertOptions } from '../types/options'
 export type Conversion = Required<{ readonly [K in keyof ConvertOptions]: NonNullable<ConvertOptions[K]> }>
 
 /** What nobody asked to be otherwise. Compared by identity: only this one needs no look at its parts. */
-export const asTheyAre: Conversion = Object.freeze({ int: 'auto', number: 'auto', dict: 'auto' })
+export const asTheyAre: Conversion = Object.freeze({ int: 'auto', number: 'auto', dict: 'auto', datetime: 'auto' })

@@ -1,10 +1,17 @@
 /* A decoder for values that are to be other types than by default. It keeps the path, since it has refusals of its own. */
-import { BridgeError } from '../errors/bridge-error'
+import { BridgeError, isBridgeError } from '../errors/bridge-error'
+import type { PyDate } from '../values/date'
+import type { PyDateTime } from '../values/datetime'
+import type { PyTime } from '../values/time'
+import type { PyTimeDelta } from '../values/timedelta'
 import { asTheyAre, type Conversion } from './conversion'
 import { asMap, Decoder, type Finish } from './decoder'
 import { Extension, Lead } from './format'
 import { keyStep, nameStep } from './path'
 import { setProperty, type RecordShape } from './shapes'
+
+/** What all classes of dates can become. */
+type Dated = PyDateTime | PyDate | PyTime | PyTimeDelta
 
 export class ConvertingDecoder extends Decoder {
   conversion: Conversion = asTheyAre
@@ -27,6 +34,18 @@ export class ConvertingDecoder extends Decoder {
     if (code === Extension.numbers)
       return (value as number[]).map((item) => (isInteger(item) ? this.#integer(item) : item))
     return value
+  }
+
+  protected override date(code: number, start: number, length: number): unknown {
+    const value = super.date(code, start, length) as Dated | undefined
+    const { datetime } = this.conversion
+    if (datetime === 'auto' || value === undefined) return value
+    try {
+      return value.toTemporal(datetime)
+    } catch (error) {
+      if (!isBridgeError(error)) throw error
+      throw this.#refused(`${error.message}; use datetime: 'auto'`, error.cause)
+    }
   }
 
   #integer(value: number | bigint): number | bigint {
@@ -109,10 +128,11 @@ export class ConvertingDecoder extends Decoder {
     return value
   }
 
-  #refused(message: string): BridgeError {
+  #refused(message: string, cause?: unknown): BridgeError {
     // Of what lies very deep only the beginning of the way is known.
     const path = this.#path.join('') + (this.isDeep ? '…' : '')
-    return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, { path })
+    const options = cause === undefined ? { path } : { path, cause }
+    return new BridgeError('ERR_CONVERSION', path === '' ? message : `${path}: ${message}`, options)
   }
 }
 

@@ -3,6 +3,7 @@ import { BridgeError } from '../errors/bridge-error'
 import { PyFrozenSet } from '../values/frozen-set'
 import { tupleOf } from '../values/tuple'
 import { ByteReader } from './byte-reader'
+import { dateOfExtension } from './dates'
 import { Container, Extension, Lead } from './format'
 import { RecordShape, setProperty } from './shapes'
 import { readSharedArray, type SharedArray } from './shared-array'
@@ -205,11 +206,19 @@ export class Decoder extends ByteReader {
       const array = readSharedArray(this.bytes, start, length)
       if (array !== undefined) return this.#hooks.array(array)
     }
-    if (code >= Extension.complex) {
+    if (code >= Extension.dateTime) {
+      const value = this.date(code, start, length)
+      if (value !== undefined) return value
+    } else if (code >= Extension.complex) {
       const value = valueOfExtension(code, this.bytes.subarray(start, start + length))
       if (value !== undefined) return value
     }
     throw this.malformed(`unknown extension 0x${code.toString(16)} of ${length} bytes`)
+  }
+
+  /** A value of Python's module `datetime`; nothing if its payload is wrong. */
+  protected date(code: number, start: number, length: number): unknown {
+    return dateOfExtension(code, this.bytes, start, length)
   }
 
   /** What a mark says the header right after it stands for. */

@@ -5,7 +5,7 @@ import { Container } from './format'
 import { keyStep, nameStep } from './path'
 import { plainKind } from './plain-data'
 import { type Shape, ShapeTable } from './shapes'
-import { described, messageOf, unsupported } from './unsupported'
+import { described, messageOf, Refusal, unsupported } from './unsupported'
 import { sliceParts, writeValueClass } from './value-classes'
 
 export interface EncodeHooks {
@@ -105,6 +105,7 @@ export class Encoder extends ByteWriter {
     try {
       if (this.#begin(value)) this.#contents()
     } catch (error) {
+      if (error instanceof Refusal) throw this.#failure(error.message)
       throw isBridgeError(error) ? error : this.#failure(`converting the value failed: ${messageOf(error)}`, error)
     } finally {
       while (this.#depth > 0) this.#leave(this.#frames[this.#depth - 1]!)

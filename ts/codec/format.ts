@@ -42,7 +42,7 @@ export const Lead = {
   negativeFixint: 0xe0,
 } as const
 
-/** Our extension codes. Those from 0x12 to 0x1f and from 0x23 to 0x2f are reserved for containers, those from 0x35 for value types. */
+/** Our extension codes. Those from 0x12 to 0x1f and from 0x23 to 0x2f are reserved for containers, those from 0x39 for value types. */
 export const Extension = {
   bigInteger: 0x01,
   utf16: 0x02,
@@ -72,6 +72,10 @@ export const Extension = {
   fraction: 0x32,
   uuid: 0x33,
   ellipsis: 0x34,
+  dateTime: 0x35,
+  date: 0x36,
+  time: 0x37,
+  timeDelta: 0x38,
 } as const
 
 /** What a JavaScript object is for Python: the fifth byte of an `Extension.jsObject` on its way there. */

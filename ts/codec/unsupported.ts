@@ -2,11 +2,14 @@
 import { types } from 'node:util'
 
 const expected =
-  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array, a function, a promise, an iterator, an instance of a class or a Python object'
+  'null, a boolean, a number, a bigint, a string, an array, a plain object, a Map, a Set, a Uint8Array, a Date, a function, a promise, an iterator, an instance of a class or a Python object'
 
 const longestText = 60
 const longestMessage = 500
 const registering = 'register a rule for its class with `python.register`'
+
+/** Why a value cannot cross, from where its path is not known: whoever knows it makes the error. */
+export class Refusal extends Error {}
 
 /** The message for a value that has no counterpart in Python. */
 export function unsupported(value: unknown): string {
@@ -53,7 +56,7 @@ export function messageOf(error: unknown): string {
 function advice(value: unknown): string | undefined {
   if (typeof value === 'symbol') return 'its `description` is a string'
   if (typeof value === 'function') return undefined
-  if (types.isDate(value)) return `pass \`toISOString()\` or \`getTime()\`, or ${registering}`
+  if (types.isDate(value)) return `pass \`new Date(it)\`, or ${registering}`
   if (ArrayBuffer.isView(value))
     return 'pass `Array.from(it)` for a list, or `Buffer.from(it.buffer, it.byteOffset, it.byteLength)` for its bytes'
   if (types.isAnyArrayBuffer(value)) return 'pass `new Uint8Array(it)`'

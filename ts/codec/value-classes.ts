@@ -13,12 +13,17 @@ import { PySlice } from '../values/slice'
 import { PyUUID } from '../values/uuid'
 import { brandOf } from '../values/value-class'
 import type { ByteWriter } from './byte-writer'
+import { type DateKind, writeDateClass, writeInstant } from './dates'
 import { Container, Extension } from './format'
+import { writeTemporal } from './temporal-values'
 import { described } from './unsupported'
 
 /** What a class stands for in Python. */
 export type ValueKind =
-  'complex' | 'decimal' | 'fraction' | 'uuid' | 'path' | 'range' | 'slice' | 'ellipsis' | 'float' | 'int'
+  'complex' | 'decimal' | 'fraction' | 'uuid' | 'path' | 'range' | 'slice' | 'ellipsis' | 'float' | 'int' | DateKind
+
+/** What is written here: values of the classes, but for a slice, which is a container, and JavaScript's own dates and times. */
+export type WrittenKind = Exclude<ValueKind, 'slice'> | 'instant' | 'temporal'
 
 const brands: readonly (readonly [symbol, ValueKind])[] = [
   [brandOf('PyComplex'), 'complex'],
@@ -31,6 +36,10 @@ const brands: readonly (readonly [symbol, ValueKind])[] = [
   [brandOf('PyEllipsis'), 'ellipsis'],
   [brandOf('PyFloat'), 'float'],
   [brandOf('PyInt'), 'int'],
+  [brandOf('PyDateTime'), 'datetime'],
+  [brandOf('PyDate'), 'date'],
+  [brandOf('PyTime'), 'time'],
+  [brandOf('PyTimeDelta'), 'timedelta'],
 ]
 
 /** As Python spells decimals. */
@@ -50,8 +59,8 @@ export function sliceParts(value: object): unknown[] {
   return [start, stop, step]
 }
 
-/** Writes a value of any of the classes but a slice, which is a container. */
-export function writeValueClass(kind: Exclude<ValueKind, 'slice'>, value: object, writer: ByteWriter): void {
+/** Writes a value. */
+export function writeValueClass(kind: WrittenKind, value: object, writer: ByteWriter): void {
   switch (kind) {
     case 'complex':
       return writeComplex(value as PyComplex, writer)
@@ -75,6 +84,15 @@ export function writeValueClass(kind: Exclude<ValueKind, 'slice'>, value: object
       return writer.float(checked((value as PyFloat).value, 'number'))
     case 'int':
       return writer.exactInteger(checked((value as PyInt).value, 'bigint'))
+    case 'datetime':
+    case 'date':
+    case 'time':
+    case 'timedelta':
+      return writeDateClass(kind, value, writer)
+    case 'instant':
+      return writeInstant(value as Date, writer)
+    case 'temporal':
+      return writeTemporal(value, writer)
   }
 }
 

@@ -108,12 +108,18 @@ export function checkSameOptions(options: StartOptions, executable: string | und
 export function checkSameConversion(options: StartOptions, running: Conversion): void {
   if (options.convert === undefined) return
   const asked = checkedConversion(options.convert)
-  if (spelled(asked) === spelled(running)) return
+  // One `Temporal` is spelled like another.
+  if (asked.datetime === running.datetime && spelledConversion(asked) === spelledConversion(running)) return
   throw new BridgeError(
     'ERR_PYTHON_ALREADY_CHOSEN',
-    `Python runs in this process already, with \`convert\`: ${spelled(running)}, and cannot be started again with ${spelled(asked)}; ` +
+    `Python runs in this process already, with \`convert\`: ${spelledConversion(running)}, and cannot be started again with ${spelledConversion(asked)}; ` +
       'call `python.start` once, before anything else uses Python, or use `$with`',
   )
+}
+
+function spelledConversion(conversion: Conversion): string {
+  const datetime = conversion.datetime === 'auto' ? 'auto' : 'a Temporal'
+  return spelled({ ...conversion, datetime })
 }
 
 /** Throws `ERR_PYTHON_ALREADY_CHOSEN` for a function that does not get the output, because another one does. */

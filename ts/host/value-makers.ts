@@ -4,6 +4,8 @@ import { types } from 'node:util'
 import { borrow } from '../arrays/borrow'
 import { memoryview, ndarray } from '../arrays/make'
 import { PyComplex } from '../values/complex'
+import { PyDate } from '../values/date'
+import { PyDateTime } from '../values/datetime'
 import { PyDecimal } from '../values/decimal'
 import { PyEllipsis } from '../values/ellipsis'
 import { PyFloat } from '../values/float'
@@ -12,6 +14,8 @@ import { PyInt } from '../values/int'
 import { PyPath } from '../values/path'
 import { PyRange } from '../values/range'
 import { PySlice } from '../values/slice'
+import { PyTime } from '../values/time'
+import { PyTimeDelta } from '../values/timedelta'
 import { PyTuple } from '../values/tuple'
 import { PyUUID } from '../values/uuid'
 import { invalid } from '../values/value-class'
@@ -31,6 +35,10 @@ export const valueMakers: ValueMakers = {
   // One argument or up to three: what they mean is decided where the values are made.
   range: (...args: [number]) => new PyRange(...args),
   slice: (...args: [unknown]) => new PySlice(...args),
+  datetime: (...args: [never]) => new PyDateTime(...args),
+  date: (...args: [never]) => new PyDate(...args),
+  time: (...args: [never]) => new PyTime(...args),
+  timedelta: (...args: [never]) => new PyTimeDelta(...args),
   ellipsis: new PyEllipsis(),
   ndarray,
   memoryview: memoryview as ValueMakers['memoryview'],

@@ -1,4 +1,5 @@
 /* Options of one call. */
+import type { TemporalNamespace } from '../values/temporal'
 import type { Session } from './python'
 import type { StandardSchema } from './standard-schema'
 
@@ -36,6 +37,13 @@ export interface ConvertOptions {
    * @default 'auto'
    */
   readonly dict?: 'auto' | 'object' | 'map' | undefined
+  /**
+   * What the types of Python's module `datetime` are in JavaScript. `'auto'`: `PyDateTime`, `PyDate`, `PyTime` and `PyTimeDelta`; a
+   * `Temporal`, that of the runtime or of a polyfill: its `PlainDateTime` or `ZonedDateTime`, `PlainDate`, `PlainTime` and `Duration`, and
+   * what these cannot hold is refused with `ERR_CONVERSION` and its path. Arguments may be of either kind in any case.
+   * @default 'auto'
+   */
+  readonly datetime?: 'auto' | TemporalNamespace | undefined
 }
 
 /** Options of what runs in Python asynchronously, whatever it gives back. */

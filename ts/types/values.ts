@@ -2,6 +2,9 @@
 import type { NdArray } from '../values/ndarray'
 import type { ArrayType, ArrayTypes, Borrowed, TypedArray } from './arrays'
 import type { PyComplex } from '../values/complex'
+import type { Clock } from '../values/clock'
+import type { DateFields, PyDate } from '../values/date'
+import type { DateTimeFields, PyDateTime } from '../values/datetime'
 import type { PyDecimal } from '../values/decimal'
 import type { PyEllipsis } from '../values/ellipsis'
 import type { PyFloat } from '../values/float'
@@ -10,6 +13,8 @@ import type { PyInt } from '../values/int'
 import type { PyPath } from '../values/path'
 import type { PyRange } from '../values/range'
 import type { PySlice } from '../values/slice'
+import type { PyTime } from '../values/time'
+import type { PyTimeDelta, TimeDeltaFields } from '../values/timedelta'
 import type { PyTuple } from '../values/tuple'
 import type { PyUUID } from '../values/uuid'
 
@@ -67,6 +72,30 @@ export interface ValueMakers {
    * throws `ERR_CONVERSION`, and the memory stays where it is until the process ends. An asynchronous call refuses what is lent.
    */
   borrow<A extends TypedArray>(array: A): Borrowed<A>
+  /** A `datetime.datetime` of the parts that are given; the others are 0. It is naive. */
+  datetime(
+    year: number,
+    month: number,
+    day: number,
+    hour?: number,
+    minute?: number,
+    second?: number,
+    microsecond?: number,
+  ): PyDateTime
+  /** A `datetime.datetime` of parts by name, naive or with an `offset` in seconds or a `zone`; or of text such as `2025-03-14T15:09+01:00`. */
+  datetime(value: DateTimeFields | string, more?: Partial<DateTimeFields>): PyDateTime
+  /** A `datetime.date`. */
+  date(year: number, month: number, day: number): PyDate
+  /** A `datetime.date` of parts by name, or of text such as `2025-03-14`. */
+  date(value: DateFields | string): PyDate
+  /** A `datetime.time` of the parts that are given; the others are 0. It is naive. */
+  time(hour: number, minute?: number, second?: number, microsecond?: number): PyTime
+  /** A `datetime.time` of parts by name, or of text such as `15:09:26`. */
+  time(value: Partial<Clock> | string, more?: Partial<Clock>): PyTime
+  /** A `datetime.timedelta` of the sum of parts by name. */
+  timedelta(value: TimeDeltaFields): PyTimeDelta
+  /** A `datetime.timedelta`. @default 0 */
+  timedelta(days: number, seconds?: number, microseconds?: number): PyTimeDelta
   /** Python's `...`. */
   readonly ellipsis: PyEllipsis
 }

@@ -11,6 +11,7 @@
 mod arrays;
 mod build;
 mod conversion_error;
+mod dates;
 mod decode;
 mod encode;
 mod encode_failure;
@@ -23,6 +24,7 @@ mod path;
 mod shapes;
 mod simple;
 mod text;
+mod time_zones;
 mod value_classes;
 
 use std::sync::Arc;

@@ -43,7 +43,7 @@ pub(crate) mod lead {
     pub(crate) const NEGATIVE_FIXINT: u8 = 0xe0;
 }
 
-/// Our extension codes. Those from 0x30 are reserved for further value types.
+/// Our extension codes. Those from 0x30 are value types; from 0x39 they are reserved for further ones.
 pub(crate) mod extension {
     pub(crate) const BIG_INTEGER: u8 = 0x01;
     pub(crate) const UTF16: u8 = 0x02;
@@ -72,6 +72,10 @@ pub(crate) mod extension {
     pub(crate) const FRACTION: u8 = 0x32;
     pub(crate) const UUID: u8 = 0x33;
     pub(crate) const ELLIPSIS: u8 = 0x34;
+    pub(crate) const DATE_TIME: u8 = 0x35;
+    pub(crate) const DATE: u8 = 0x36;
+    pub(crate) const TIME: u8 = 0x37;
+    pub(crate) const TIME_DELTA: u8 = 0x38;
 }
 
 /// The payload of [`extension::CONTAINER`].

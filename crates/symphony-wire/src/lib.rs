@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod array;
+mod date_time;
 mod format;
 mod integer;
 mod reader;
@@ -21,6 +22,7 @@ mod generated {
 }
 
 pub use array::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
+pub use date_time::{ClockTime, Day, TimeDelta, TimeOfDay, UtcOffset, Zone};
 pub use format::VERSION;
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;

@@ -1,6 +1,7 @@
 //! What a reader gives: one token a value, where a container is the number of values that follow it.
 
 use crate::array::{ArrayReference, CopiedArray, SharedArray};
+use crate::{ClockTime, Day, TimeDelta};
 
 /// One step of a message. Borrowed parts point into the message.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,6 +73,14 @@ pub enum Token<'a> {
     Uuid(&'a [u8; 16]),
     /// `...`.
     Ellipsis,
+    /// A `datetime`: its day and time.
+    DateTime(Day, ClockTime<'a>),
+    /// A `date`.
+    Date(Day),
+    /// A `time`.
+    Time(ClockTime<'a>),
+    /// A `timedelta`.
+    TimeDelta(TimeDelta),
     /// A range; its start, stop and step follow.
     Range,
     /// A slice; its start, stop and step follow.
@@ -226,6 +235,10 @@ impl Token<'_> {
             Self::Fraction(_) => "fraction",
             Self::Uuid(_) => "UUID",
             Self::Ellipsis => "ellipsis",
+            Self::DateTime(..) => "datetime",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::TimeDelta(_) => "timedelta",
             Self::Range => "range",
             Self::Slice => "slice",
             Self::Path => "path",

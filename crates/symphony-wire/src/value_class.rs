@@ -2,7 +2,7 @@
 //! ranges, slices and paths.
 
 use crate::format::{container, extension, lead};
-use crate::{Token, WireError, WireErrorKind, Writer};
+use crate::{Token, WireError, WireErrorKind, Writer, date_time};
 
 impl Writer {
     /// A complex number, bit for bit.
@@ -91,6 +91,9 @@ pub(crate) fn extension(code: u8, payload: &[u8]) -> Result<Token<'_>, WireError
         extension::UUID => payload.try_into().ok().map(Token::Uuid),
         extension::ELLIPSIS if payload == [0] => Some(Token::Ellipsis),
         extension::ELLIPSIS => None,
+        extension::DATE_TIME | extension::DATE | extension::TIME | extension::TIME_DELTA => {
+            date_time::token(code, payload)
+        }
         _ => return Err(WireErrorKind::UnknownExtension(code)),
     };
     token.ok_or(WireErrorKind::BadExtension(code))

@@ -451,7 +451,7 @@ impl Writer {
         Ok(())
     }
 
-    fn extension_header(&mut self, code: u8, length: usize) -> Result<(), WireError> {
+    pub(crate) fn extension_header(&mut self, code: u8, length: usize) -> Result<(), WireError> {
         let length = self.length(length)?;
         match length {
             1 => self.bytes.push(lead::FIXEXT1),

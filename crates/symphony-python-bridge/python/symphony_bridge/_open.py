@@ -169,11 +169,42 @@ _copies: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (set, lambda value: set().union(value)),
     (frozenset, lambda value: frozenset().union(value)),
 )
+
+
+def _date_copy(base: type, value: Any) -> Any:
+    # As pickle reads the fields; protocol 4 is the first that has the fold.
+    state = base.__reduce_ex__(value, 4) if hasattr(base, "fold") else base.__reduce__(value)
+    copy = base(*state[1])
+    if copy != value:
+        # It has nanoseconds, for example, or is pandas' `NaT`.
+        raise ValueError(f"it is not equal to any `datetime.{base.__name__}`")
+    zone = getattr(copy, "tzinfo", None)
+    return copy if zone is None else copy.replace(tzinfo=_plain_zone(zone, copy.utcoffset(), copy.tzname()))
+
+
+def _plain_zone(zone: Any, offset: Any, name: Any) -> Any:
+    """The zone itself if it crosses by value, else one of the same offset and name."""
+    by_key = _loaded_class("zoneinfo", "ZoneInfo")
+    if by_key and type(zone) is by_key and zone.key is not None and by_key(zone.key) is zone:
+        return zone
+    if offset is None:
+        raise ValueError("its time zone has no offset without a day")
+    fixed = _loaded_class("_datetime", "timezone")
+    # Without a name of its own, the name is made of the offset.
+    has_name = type(name) is str and name.isprintable() and not (type(zone) is fixed and name == fixed(offset).tzname(None))
+    return fixed(offset, name) if has_name else fixed(offset)
+
+
 _loaded_copies: tuple[tuple[str, str, Callable[[type, Any], Any]], ...] = (
     ("decimal", "Decimal", lambda base, value: base(value)),
     # Also one of the type itself that is made of NumPy's integers.
     ("fractions", "Fraction", lambda base, value: base(int(value.numerator), int(value.denominator))),
     ("uuid", "UUID", lambda base, value: base(int=value.int)),
+    # As the interpreter has them, whatever a program has put in their place. A `datetime` is a `date` too.
+    ("_datetime", "datetime", _date_copy),
+    ("_datetime", "date", _date_copy),
+    ("_datetime", "time", _date_copy),
+    ("_datetime", "timedelta", _date_copy),
     ("pathlib", "PosixPath" if sys.platform != "win32" else "WindowsPath", lambda base, value: base(str(value))),
 )
 

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 use symphony_wire::{Reader, Token};
 
+use super::time_zones::ZoneOfMessage;
 use super::value_classes::{self, Compound};
 use super::{ConversionError, References, arrays, build, integer, number, path, text};
 
@@ -31,6 +32,7 @@ pub fn decode<'py>(
         values: Vec::new(),
         stack: Vec::new(),
         shapes: Vec::new(),
+        zone: ZoneOfMessage::default(),
     };
     decoder.read(reader).map_err(|failure| failure.at(decoder.path(root())))
 }
@@ -44,6 +46,7 @@ struct Decoder<'py, 'a> {
     stack: Vec<Frame>,
     /// The keys of the shapes that were met, by their number.
     shapes: Vec<Option<Keys<'py>>>,
+    zone: ZoneOfMessage<'py>,
 }
 
 /// The keys of a shape. Records are made from them while others are read, so each holds them for itself.
@@ -161,9 +164,15 @@ impl<'py> Decoder<'py, '_> {
             Token::FrozenSet(_) => return self.enter(Kind::FrozenSet, token).map(|()| None),
             Token::Map(_) => return self.enter(Kind::Map, token).map(|()| None),
             Token::AnyMap(_) => return self.enter(Kind::AnyMap, token).map(|()| None),
-            Token::Complex { .. } | Token::Decimal(_) | Token::Fraction(_) | Token::Uuid(_) | Token::Ellipsis => {
-                value_classes::read(py, token)?
-            }
+            Token::Complex { .. }
+            | Token::Decimal(_)
+            | Token::Fraction(_)
+            | Token::Uuid(_)
+            | Token::Ellipsis
+            | Token::DateTime(..)
+            | Token::Date(_)
+            | Token::Time(_)
+            | Token::TimeDelta(_) => value_classes::read(py, token, &mut self.zone)?,
             Token::Range => return self.enter(Kind::Compound(Compound::Range), token).map(|()| None),
             Token::Slice => return self.enter(Kind::Compound(Compound::Slice), token).map(|()| None),
             Token::Path => return self.enter(Kind::Compound(Compound::Path), token).map(|()| None),

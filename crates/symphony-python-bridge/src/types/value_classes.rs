@@ -1,5 +1,5 @@
 //! Python types that JavaScript has no word for, copied into classes of its own: `complex`, `Decimal`, `Fraction`,
-//! `UUID`, `pathlib.Path`, `range`, `slice` and `Ellipsis`. As everywhere only the exact types; the class of a module is
+//! `UUID`, `pathlib.Path`, `range`, `slice` and `Ellipsis`, and, in a file of their own, dates and times. As everywhere only the exact types; the class of a module is
 //! whatever `sys.modules` has under its name at that moment, so that a module imported a second time is understood.
 
 use pyo3::exceptions::PyArithmeticError;
@@ -11,8 +11,10 @@ use symphony_wire::{Token, Writer, fraction_parts};
 
 use crate::gil::{GilCell, Held};
 
+use super::dates::{self, DateClass};
 use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
+use super::time_zones::ZoneOfMessage;
 use super::{integer, path, text};
 
 /// The concrete class that `pathlib.Path()` makes on this platform.
@@ -28,6 +30,7 @@ enum Class {
     Range,
     Slice,
     Ellipsis,
+    Date(DateClass),
     Imported(Imported),
 }
 
@@ -44,6 +47,8 @@ pub(super) enum Imported {
     Array,
     /// Likewise.
     SharedBuffer,
+    /// Not copied by itself, but as a part of a date.
+    ZoneInfo,
 }
 
 /// What [`write`] left to do.
@@ -88,6 +93,11 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
             return Ok(Some(Written::Slice(PyTuple::new(py, parts)?)));
         }
         Class::Ellipsis => writer.ellipsis(),
+        Class::Date(class) => {
+            if !dates::write(object, class, writer)? {
+                return Ok(None);
+            }
+        }
         Class::Imported(Imported::Decimal) => {
             let text = object.str()?;
             // The current context may ask for a small `e`; nothing else in the text could have one.
@@ -113,7 +123,9 @@ pub(super) fn write<'py>(object: &Bound<'py, PyAny>, writer: &mut Writer) -> Res
             text::write(&text, writer)?;
         }
         // No value classes, so `class_of` gives none of them.
-        Class::Imported(Imported::NdArray | Imported::Array | Imported::SharedBuffer) => return Ok(None),
+        Class::Imported(Imported::NdArray | Imported::Array | Imported::SharedBuffer | Imported::ZoneInfo) => {
+            return Ok(None);
+        }
     }
     Ok(Some(Written::Everything))
 }
@@ -138,25 +150,31 @@ fn class_of(object: &Bound<'_, PyAny>) -> Option<Class> {
     } else if object.is(object.py().Ellipsis()) {
         Some(Class::Ellipsis)
     } else {
-        imported(object)
-            .filter(|found| !matches!(found, Imported::NdArray | Imported::Array | Imported::SharedBuffer))
-            .map(Class::Imported)
+        loaded_class(object).filter(|found| !matches!(found, Class::Imported(imported) if imported.is_array()))
     }
 }
 
 /// What was found out about a class. It is kept alive, so that no other class can come to its address.
 struct Known {
     class: Held,
-    found: Option<Imported>,
+    found: Option<Class>,
 }
 
 /// Classes that were looked at, each at a place that its address gives. Few, since the look-ups that they save cost some hundred
 /// nanoseconds only.
 static KNOWN: GilCell<[Option<Known>; 32]> = GilCell::new([const { None }; 32]);
 
-/// Which of the classes the object is an instance of.
+/// Which of the classes of a module the object is an instance of.
 #[inline]
 pub(super) fn imported(object: &Bound<'_, PyAny>) -> Option<Imported> {
+    match loaded_class(object) {
+        Some(Class::Imported(imported)) => Some(imported),
+        _ => None,
+    }
+}
+
+#[inline]
+fn loaded_class(object: &Bound<'_, PyAny>) -> Option<Class> {
     let py = object.py();
     // SAFETY: a live object.
     let class = unsafe { ffi::Py_TYPE(object.as_ptr()) };
@@ -170,12 +188,15 @@ pub(super) fn imported(object: &Bound<'_, PyAny>) -> Option<Imported> {
 }
 
 #[cold]
-fn look_up(object: &Bound<'_, PyAny>, place: usize) -> Option<Imported> {
+fn look_up(object: &Bound<'_, PyAny>, place: usize) -> Option<Class> {
     let py = object.py();
     let class = object.get_type_ptr();
-    let found = Imported::ALL
-        .into_iter()
-        .find(|candidate| is_class(py, class, *candidate));
+    let found = dates::class_of(py, class).map(Class::Date).or_else(|| {
+        Imported::LOOKED_FOR
+            .into_iter()
+            .find(|candidate| is_class(py, class, *candidate))
+            .map(Class::Imported)
+    });
     let known = Known {
         class: Held::new(object.get_type().into_any()),
         found,
@@ -192,7 +213,13 @@ fn is_class(py: Python<'_>, class: *mut ffi::PyTypeObject, candidate: Imported) 
 }
 
 impl Imported {
-    const ALL: [Self; 7] = [
+    /// Whether it is a class of arrays, which are no values.
+    fn is_array(self) -> bool {
+        matches!(self, Self::NdArray | Self::Array | Self::SharedBuffer)
+    }
+
+    /// Those that an object may be of.
+    const LOOKED_FOR: [Self; 7] = [
         Self::Decimal,
         Self::Fraction,
         Self::Uuid,
@@ -203,7 +230,7 @@ impl Imported {
     ];
 
     /// The class, if its module has been imported: an object can only be a `Decimal` if somebody imported `decimal`.
-    fn loaded(self, py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    pub(super) fn loaded(self, py: Python<'_>) -> Option<Bound<'_, PyAny>> {
         let (module, name) = self.names(py);
         // SAFETY: the GIL is held; the reference is borrowed from the interpreter.
         let modules = unsafe { ffi::PyImport_GetModuleDict() };
@@ -216,7 +243,7 @@ impl Imported {
     }
 
     /// The class, whose module is imported if need be.
-    fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    pub(super) fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         if let Some(class) = self.loaded(py) {
             return Ok(class);
         }
@@ -234,12 +261,17 @@ impl Imported {
             Self::NdArray => (intern!(py, "numpy"), intern!(py, "ndarray")),
             Self::Array => (intern!(py, "array"), intern!(py, "array")),
             Self::SharedBuffer => (intern!(py, "symphony_bridge._arrays"), intern!(py, "SharedBuffer")),
+            Self::ZoneInfo => (intern!(py, "zoneinfo"), intern!(py, "ZoneInfo")),
         }
     }
 }
 
 /// The value of a dictionary under a name. Without an error object for a name that is not there, which is the rule.
-fn item<'py>(py: Python<'py>, dict: *mut ffi::PyObject, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+pub(super) fn item<'py>(
+    py: Python<'py>,
+    dict: *mut ffi::PyObject,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
     // SAFETY: the GIL is held; the function itself checks that the first argument is a dict.
     let value = unsafe { ffi::PyDict_GetItemWithError(dict, name.as_ptr()) };
     if value.is_null() {
@@ -252,7 +284,11 @@ fn item<'py>(py: Python<'py>, dict: *mut ffi::PyObject, name: &Bound<'py, PyStri
 }
 
 /// The object of a token that is complete in itself.
-pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+pub(super) fn read<'py>(
+    py: Python<'py>,
+    token: &Token<'_>,
+    zone: &mut ZoneOfMessage<'py>,
+) -> Result<Bound<'py, PyAny>, DecodeFailure> {
     Ok(match *token {
         Token::Complex { real, imaginary } => PyComplex::from_doubles(py, real, imaginary).into_any(),
         Token::Decimal(text) => decimal(py, text)?,
@@ -268,6 +304,7 @@ pub(super) fn read<'py>(py: Python<'py>, token: &Token<'_>) -> Result<Bound<'py,
             Imported::Uuid.class(py)?.call((), Some(&bytes))?
         }
         Token::Ellipsis => py.Ellipsis().into_bound(py),
+        Token::DateTime(..) | Token::Date(_) | Token::Time(_) | Token::TimeDelta(_) => dates::read(py, token, zone)?,
         _ => {
             return Err(DecodeFailure::Protocol(format!(
                 "expected a value, got {}",

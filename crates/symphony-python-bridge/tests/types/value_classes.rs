@@ -29,6 +29,10 @@ fn subclasses_cross_as_handles() {
         "import uuid\nclass U(uuid.UUID): pass\nvalue = U(int=1)",
         "import pathlib\nclass P(type(pathlib.Path())): pass\nvalue = P('a')",
         "import pathlib\nvalue = pathlib.PurePosixPath('a')",
+        "import datetime\nclass D(datetime.datetime): pass\nvalue = D(2025, 3, 14)",
+        "import datetime\nclass D(datetime.date): pass\nvalue = D(2025, 3, 14)",
+        "import datetime\nclass T(datetime.time): pass\nvalue = T(1)",
+        "import datetime\nclass T(datetime.timedelta): pass\nvalue = T(1)",
     ];
     with_python(|py| {
         for case in cases {

@@ -81,6 +81,10 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         | OwnedToken::Fraction(..)
         | OwnedToken::Uuid(_)
         | OwnedToken::Ellipsis
+        | OwnedToken::DateTime(..)
+        | OwnedToken::Date(_)
+        | OwnedToken::Time(_)
+        | OwnedToken::TimeDelta(..)
         | OwnedToken::Range
         | OwnedToken::Slice
         | OwnedToken::Path

@@ -10,7 +10,7 @@ mod properties;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use owned_token::{Container, OwnedToken, Shared};
+use owned_token::{Container, OwnedClock, OwnedToken, OwnedZone, Shared};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use symphony_wire::{JsKind, Reader, Token, Writer};
 
@@ -63,6 +63,10 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
             .prop_map(|(numerator, denominator)| OwnedToken::Fraction(numerator, denominator)),
         1 => any::<[u8; 16]>().prop_map(OwnedToken::Uuid),
         1 => Just(OwnedToken::Ellipsis),
+        1 => (any::<i32>(), clocks()).prop_map(|(day, clock)| OwnedToken::DateTime(day, clock)),
+        1 => any::<i32>().prop_map(OwnedToken::Date),
+        1 => clocks().prop_map(OwnedToken::Time),
+        1 => any::<(i32, u32, u32)>().prop_map(|(days, seconds, rest)| OwnedToken::TimeDelta(days, seconds, rest)),
         1 => Just(OwnedToken::Range),
         1 => Just(OwnedToken::Slice),
         1 => Just(OwnedToken::Path),
@@ -91,6 +95,20 @@ fn shared_array() -> impl Strategy<Value = Shared> {
             dimensions,
         },
     )
+}
+
+fn clocks() -> impl Strategy<Value = OwnedClock> {
+    let zones = prop_oneof![
+        Just(OwnedZone::Naive),
+        any::<i64>().prop_map(OwnedZone::Offset),
+        (any::<i64>(), ".{0,9}").prop_map(|(offset, name)| OwnedZone::Named(offset, name)),
+        (any::<Option<i64>>(), ".{0,9}").prop_map(|(offset, key)| OwnedZone::Key(offset, key)),
+    ];
+    (any::<u64>(), any::<bool>(), zones).prop_map(|(microseconds, fold, zone)| OwnedClock {
+        microseconds,
+        fold,
+        zone,
+    })
 }
 
 fn js_kind() -> impl Strategy<Value = JsKind> {

@@ -1,7 +1,9 @@
 //! A token that owns its content: what property tests and fuzz targets generate, write and compare.
 
-use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
-use symphony_wire::{JsKind, JsObject, Reader, Token, WireError, Writer, fraction_parts, utf16_units};
+use symphony_wire::{
+    ArrayReference, ArrayTarget, ArrayView, ClockTime, CopiedArray, Day, Element, JsKind, JsObject, MemorySource,
+    Reader, SharedArray, TimeDelta, TimeOfDay, Token, UtcOffset, WireError, Writer, Zone, fraction_parts, utf16_units,
+};
 
 /// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
 /// until it is written, read and named here, and the tests ask for it to be generated.
@@ -36,6 +38,11 @@ pub(crate) enum OwnedToken {
     Fraction(String, String),
     Uuid([u8; 16]),
     Ellipsis,
+    /// Days since 1970, brought into the range of what there is; so are all numbers of the next three.
+    DateTime(i32, OwnedClock),
+    Date(i32),
+    Time(OwnedClock),
+    TimeDelta(i32, u32, u32),
     Range,
     Slice,
     Path,
@@ -61,6 +68,71 @@ pub(crate) struct Shared {
     pub(crate) big_endian: bool,
     pub(crate) place: [u64; 3],
     pub(crate) dimensions: Vec<(u64, i64)>,
+}
+
+/// A [`ClockTime`] of any numbers.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+pub(crate) struct OwnedClock {
+    pub(crate) microseconds: u64,
+    pub(crate) fold: bool,
+    pub(crate) zone: OwnedZone,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+pub(crate) enum OwnedZone {
+    Naive,
+    Offset(i64),
+    Named(i64, String),
+    Key(Option<i64>, String),
+}
+
+fn day(days: i32) -> Day {
+    let first = i64::from(Day::FIRST);
+    let days = first + (i64::from(days) - first).rem_euclid(i64::from(Day::LAST) - first + 1);
+    Day::new(i32::try_from(days).expect("a day")).expect("a day")
+}
+
+fn offset(microseconds: i64) -> UtcOffset {
+    UtcOffset::new(microseconds % TimeOfDay::END.cast_signed()).expect("less than a day")
+}
+
+fn delta(days: i32, seconds: u32, microseconds: u32) -> TimeDelta {
+    let days = days % (TimeDelta::MOST_DAYS + 1);
+    TimeDelta::new(days, seconds % 86_400, microseconds % 1_000_000).expect("within the bounds")
+}
+
+impl OwnedClock {
+    /// With `day` for a `datetime`, of which every zone knows the offset.
+    fn clock(&self, day: bool) -> ClockTime<'_> {
+        ClockTime {
+            time: TimeOfDay::new(self.microseconds % TimeOfDay::END).expect("less than a day"),
+            fold: self.fold,
+            zone: match &self.zone {
+                OwnedZone::Naive => Zone::Naive,
+                OwnedZone::Offset(east) => Zone::Offset(offset(*east)),
+                OwnedZone::Named(east, name) => Zone::Named(offset(*east), name),
+                OwnedZone::Key(None, key) if !day => Zone::Key(None, key),
+                OwnedZone::Key(east, key) => Zone::Key(Some(offset(east.unwrap_or_default())), key),
+            },
+        }
+    }
+}
+
+impl From<ClockTime<'_>> for OwnedClock {
+    fn from(clock: ClockTime<'_>) -> Self {
+        Self {
+            microseconds: clock.time.microseconds(),
+            fold: clock.fold,
+            zone: match clock.zone {
+                Zone::Naive => OwnedZone::Naive,
+                Zone::Offset(east) => OwnedZone::Offset(east.microseconds()),
+                Zone::Named(east, name) => OwnedZone::Named(east.microseconds(), name.to_owned()),
+                Zone::Key(east, key) => OwnedZone::Key(east.map(UtcOffset::microseconds), key.to_owned()),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,6 +197,10 @@ names! {
     Self::Fraction(..) => "fraction",
     Self::Uuid(_) => "uuid",
     Self::Ellipsis => "ellipsis",
+    Self::DateTime(..) => "datetime",
+    Self::Date(_) => "date",
+    Self::Time(_) => "time",
+    Self::TimeDelta(..) => "timedelta",
     Self::Range => "range",
     Self::Slice => "slice",
     Self::Path => "path",
@@ -171,6 +247,13 @@ impl From<Token<'_>> for OwnedToken {
             }
             Token::Uuid(bytes) => Self::Uuid(*bytes),
             Token::Ellipsis => Self::Ellipsis,
+            Token::DateTime(day, clock) => Self::DateTime(day.days(), clock.into()),
+            Token::Date(day) => Self::Date(day.days()),
+            Token::Time(clock) => Self::Time(clock.into()),
+            Token::TimeDelta(delta) => {
+                let (days, seconds, microseconds) = delta.parts();
+                Self::TimeDelta(days, seconds, microseconds)
+            }
             Token::Range => Self::Range,
             Token::Slice => Self::Slice,
             Token::Path => Self::Path,
@@ -234,6 +317,10 @@ impl OwnedToken {
             Self::Fraction(ref numerator, ref denominator) => writer.fraction(numerator, denominator)?,
             Self::Uuid(ref bytes) => writer.uuid(bytes),
             Self::Ellipsis => writer.ellipsis(),
+            Self::DateTime(days, ref clock) => writer.date_time(day(days), &clock.clock(true))?,
+            Self::Date(days) => writer.date(day(days)),
+            Self::Time(ref clock) => writer.time(&clock.clock(false))?,
+            Self::TimeDelta(days, seconds, microseconds) => writer.time_delta(delta(days, seconds, microseconds)),
             Self::Range => writer.range(),
             Self::Slice => writer.slice(),
             Self::Path => writer.path(),
@@ -316,6 +403,10 @@ impl OwnedToken {
             | Self::Complex(..)
             | Self::Uuid(_)
             | Self::Ellipsis
+            | Self::DateTime(..)
+            | Self::Date(_)
+            | Self::Time(_)
+            | Self::TimeDelta(..)
             | Self::Handle(..)
             | Self::HandleReference(_)
             | Self::Request(_)
@@ -347,6 +438,12 @@ impl OwnedToken {
     /// first that can. Written without the crate's own arithmetic, which this is to check.
     pub(crate) fn canonical(self) -> Self {
         let wide = match self {
+            Self::DateTime(days, ref clock) => return Token::DateTime(day(days), clock.clock(true)).into(),
+            Self::Date(days) => return Token::Date(day(days)).into(),
+            Self::Time(ref clock) => return Token::Time(clock.clock(false)).into(),
+            Self::TimeDelta(days, seconds, microseconds) => {
+                return Token::TimeDelta(delta(days, seconds, microseconds)).into();
+            }
             Self::Unsigned(value) => i128::from(value),
             Self::BigInteger(mut bytes) => {
                 let negative = bytes.last().is_some_and(|last| *last >= 0x80);

@@ -2,8 +2,10 @@
 
 use super::fixture::hex;
 use serde_json::{Value, json};
-use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
-use symphony_wire::{JsKind, JsObject, Reader, Token, WireError, Writer, utf16_units};
+use symphony_wire::{
+    ArrayReference, ArrayTarget, ArrayView, ClockTime, CopiedArray, Day, Element, JsKind, JsObject, MemorySource,
+    Reader, SharedArray, TimeDelta, TimeOfDay, Token, UtcOffset, WireError, Writer, Zone, utf16_units,
+};
 
 fn to_hex(bytes: &[u8]) -> String {
     bytes
@@ -61,6 +63,14 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
         }
         "uuid" => writer.uuid(hex(content.as_str().unwrap()).as_slice().try_into().unwrap()),
         "ellipsis" => writer.ellipsis(),
+        "datetime" => writer.date_time(day_of(&content[0]), &clock_of(&content[1])).unwrap(),
+        "date" => writer.date(day_of(content)),
+        "time" => writer.time(&clock_of(content)).unwrap(),
+        "timedelta" => {
+            let [days, seconds, microseconds] = [0, 1, 2].map(|part: usize| content[part].as_i64().unwrap());
+            let (seconds, microseconds) = (seconds.try_into().unwrap(), microseconds.try_into().unwrap());
+            writer.time_delta(TimeDelta::new(days.try_into().unwrap(), seconds, microseconds).unwrap());
+        }
         "range" => writer.range(),
         "slice" => writer.slice(),
         "path" => writer.path(),
@@ -167,6 +177,13 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::Fraction(text) => json!({ "fraction": text }),
         Token::Uuid(bytes) => json!({ "uuid": to_hex(bytes) }),
         Token::Ellipsis => json!({ "ellipsis": true }),
+        Token::DateTime(day, clock) => json!({ "datetime": [date_text(day), clock_notation(&clock)] }),
+        Token::Date(day) => json!({ "date": date_text(day) }),
+        Token::Time(clock) => json!({ "time": clock_notation(&clock) }),
+        Token::TimeDelta(delta) => {
+            let (days, seconds, microseconds) = delta.parts();
+            json!({ "timedelta": [days, seconds, microseconds] })
+        }
         Token::Range => json!({ "range": read_values(reader, 3)? }),
         Token::Slice => json!({ "slice": read_values(reader, 3)? }),
         Token::Path => json!({ "path": read_value(reader)? }),
@@ -232,6 +249,49 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         }
         Token::CopiedArray(array) => json!({ "copiedArray": [array.element.code(), to_hex(array.bytes)] }),
     })
+}
+
+/// The day of a text such as `2025-03-14`.
+fn day_of(text: &Value) -> Day {
+    let mut parts = text.as_str().unwrap().split('-');
+    let mut part = || parts.next().unwrap();
+    Day::of(
+        part().parse().unwrap(),
+        part().parse().unwrap(),
+        part().parse().unwrap(),
+    )
+    .unwrap()
+}
+
+fn date_text(day: Day) -> String {
+    let (year, month, day) = day.date();
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Microseconds, fold, offset in microseconds or null, name or null, key or null.
+fn clock_of(parts: &Value) -> ClockTime<'_> {
+    let offset = parts[2].as_i64().map(|offset| UtcOffset::new(offset).unwrap());
+    ClockTime {
+        time: TimeOfDay::new(parts[0].as_u64().unwrap()).unwrap(),
+        fold: parts[1] == 1,
+        zone: match (offset, parts[3].as_str(), parts[4].as_str()) {
+            (offset, _, Some(key)) => Zone::Key(offset, key),
+            (Some(offset), Some(name), _) => Zone::Named(offset, name),
+            (Some(offset), None, _) => Zone::Offset(offset),
+            (None, ..) => Zone::Naive,
+        },
+    }
+}
+
+fn clock_notation(clock: &ClockTime<'_>) -> Value {
+    let (offset, name, key) = match clock.zone {
+        Zone::Naive => (None, None, None),
+        Zone::Offset(offset) => (Some(offset), None, None),
+        Zone::Named(offset, name) => (Some(offset), Some(name), None),
+        Zone::Key(offset, key) => (offset, None, Some(key)),
+    };
+    let offset = offset.map(UtcOffset::microseconds);
+    json!([clock.time.microseconds(), u8::from(clock.fold), offset, name, key])
 }
 
 fn read_values(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Value>, WireError> {
