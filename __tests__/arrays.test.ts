@@ -52,7 +52,9 @@ describe('an array of NumPy', () => {
     const row = python.evalSync('a[1]', { a: sync.owned }) as NdArray
     row.$sync.$dispose()
     expect(() => sync.give(row)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
-    expect([...(row.data as Float64Array)]).toEqual([...(sync.owned as unknown as NdArray<Float64Array>).data.subarray(4, 8)])
+    expect([...(row.data as Float64Array)]).toEqual([
+      ...(sync.owned as unknown as NdArray<Float64Array>).data.subarray(4, 8),
+    ])
   })
 
   test('shares one ArrayBuffer with its views, in the right place', () => {

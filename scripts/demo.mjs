@@ -10,6 +10,7 @@ const examples = {
   'data-frame': 'Describe a pandas DataFrame',
   traceback: 'A Python exception, with its traceback, in TypeScript',
   'streaming-server': 'An HTTP server that streams what a Python generator makes',
+  'image-filter': 'An HTTP service that filters images with NumPy and TypeScript in the same memory',
   latency: 'What calls cost',
 }
 
