@@ -413,8 +413,11 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
 
 /// Counts one crossing more of a handle, for a state that is about to be adopted.
 unsafe extern "C" fn cross(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |_, arguments| {
-        releases::add_crossing(arguments.u32(0));
+    plain::<1>(env, info, |port, arguments| {
+        let id = arguments.u32(0);
+        releases::add_crossing(id);
+        // The worker may be terminated before it adopts the state.
+        port.adopted().expect(id);
         Ok(UNDEFINED)
     })
 }
