@@ -42,6 +42,7 @@ export function writeArray(value: object, request: ArrayRequest): boolean {
   } else if (types.isAnyArrayBuffer(value)) {
     writeMemory(value, 0, value.byteLength, uint8, request)
   } else if (types.isDataView(value)) {
+    checkMemory(value.buffer, request)
     writeMemory(value.buffer, value.byteOffset, value.byteLength, uint8, request)
   } else {
     const borrowed = borrowedArray(value)
@@ -59,6 +60,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
     return
   }
   const { buffer } = value
+  checkMemory(buffer, request)
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
   } else if (goesInline(value.length)) {
@@ -117,6 +119,7 @@ function writeMemory(
   element: Element,
   request: ArrayRequest,
 ): void {
+  checkMemory(buffer, request)
   const shape = [length / sizeOf(element)]
   const memory = memoryOf(buffer)
   if (memory !== undefined && buffer.byteLength > 0) {
@@ -149,6 +152,7 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   const element = elementOfArray(array)
   if (element === undefined) throw failure(request, 'expected a typed array that Python has elements for')
   const { buffer, byteOffset, byteLength } = array
+  checkMemory(buffer, request)
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, byteOffset, byteLength, element, request)
     return
@@ -216,6 +220,22 @@ function writeCopy(bytes: Uint8Array, element: Element, writer: ByteWriter): voi
   payload[0] = element.code
   payload.set(bytes, 1)
   writer.extension(Extension.copiedArray, payload)
+}
+
+/** Whether the memory is still there: an array without it looks as one without items. */
+function checkMemory(buffer: ArrayBufferLike, request: ArrayRequest): void {
+  if (buffer.byteLength === 0 && isDetached(buffer)) throw detached(request)
+}
+
+function isDetached(buffer: ArrayBufferLike): boolean {
+  // Node 20 has no such property.
+  const { detached } = buffer as { readonly detached?: boolean }
+  if (detached !== undefined || types.isSharedArrayBuffer(buffer)) return detached === true
+  try {
+    return new Uint8Array(buffer).length > 0
+  } catch {
+    return true
+  }
 }
 
 function detached(request: ArrayRequest): BridgeError {
