@@ -94,6 +94,7 @@ describe('an array of NumPy', () => {
     expect(array).toMatchObject(properties)
     expect(array.toArray()).toEqual(elements)
     expect(sync.same(array, array)).toBe(true)
+    if (!array.copied) expect(sync.give(array)).toBe(array)
   })
 
   test('complex numbers are two floats each, and `PyComplex` one by one', () => {
