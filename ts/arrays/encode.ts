@@ -162,7 +162,7 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   }
   const number = environment.port.borrow(new Uint8Array(buffer, byteOffset, byteLength))
   if (number === 0) throw failure(request, 'this runtime cannot lend memory; use `python.memoryview`')
-  request.keep(new Borrow(number, buffer, request.path()))
+  request.keep(new Borrow(number, request.path()))
   const shape = [byteLength / sizeOf(element)]
   writeReference({ source: 'block', id: number }, 0, byteLength, element, Target.memoryView, shape, request.writer)
 }

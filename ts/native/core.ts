@@ -72,7 +72,7 @@ export interface Port {
   copyIn(bytes: Uint8Array): number
   lend(buffer: SharedArrayBuffer, bytes: Uint8Array): number
   borrow(bytes: Uint8Array): number
-  endBlock(block: number, borrowed?: ArrayBufferLike): boolean
+  endBlock(block: number, borrowed?: boolean): boolean
   readonly sharesMemory: boolean
   share(id: number, typeKey: number): string
   takeShare(key: string): boolean

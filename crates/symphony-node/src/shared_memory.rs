@@ -25,6 +25,8 @@ pub(crate) struct SharedMemory {
     /// The addresses of what JavaScript lent, by the number of the block.
     lent: RefCell<HashMap<u32, usize>>,
     given_back: Arc<Mutex<Vec<u32>>>,
+    /// What is borrowed, by the number of the block: the arrays, as strong references.
+    borrowed: RefCell<HashMap<u32, sys::napi_ref>>,
 }
 
 /// A buffer that may be alive.
@@ -257,29 +259,42 @@ impl SharedMemory {
     }
 
     /// Makes bytes of JavaScript's a block for the length of a synchronous call; gives its number.
-    pub(crate) fn borrow(env: sys::napi_env, channel: &Arc<Channel>, bytes: Value) -> Result<u32, BridgeError> {
+    pub(crate) fn borrow(&self, env: sys::napi_env, channel: &Arc<Channel>, bytes: Value) -> Result<u32, BridgeError> {
         let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
         // SAFETY: JavaScript waits for the call, in which it runs no code of its own; and what is kept after its end is dealt with there.
         let block = unsafe { Block::borrowed(pointer, length) };
-        Ok(channel.blocks().enter(block))
+        let number = channel.blocks().enter(block);
+        self.borrowed.borrow_mut().insert(number, js::reference(env, bytes));
+        Ok(number)
     }
 
     /// Ends that. Whether Python kept the memory, which then stays for ever, since nobody would say when it has let go.
-    pub(crate) fn end_borrow(env: sys::napi_env, channel: &Arc<Channel>, number: u32, buffer: Value) -> bool {
-        let Some(block) = channel.blocks().take(number) else {
-            return false;
-        };
-        let kept = block.end_borrow() > 0;
-        if kept {
-            backing_store::keep_for_ever(env, buffer);
+    pub(crate) fn end_borrow(&self, env: sys::napi_env, channel: &Arc<Channel>, number: u32) -> bool {
+        let array = self.borrowed.borrow_mut().remove(&number);
+        let kept = channel
+            .blocks()
+            .take(number)
+            .is_some_and(|block| block.end_borrow() > 0);
+        if let Some(array) = array {
+            if kept {
+                let buffer = js::buffer_of(env, js::referenced(env, array));
+                backing_store::keep_for_ever(env, buffer);
+            }
+            // SAFETY: a reference of this environment, which is deleted once.
+            unsafe { sys::napi_delete_reference(env, array) };
         }
         kept
     }
 
-    /// The environment ends. Memory that it lent and that Python still has must stay.
-    pub(crate) fn end(&self, env: sys::napi_env) {
+    /// The environment ends. Memory that it lent and that Python still has must stay; and what it borrowed, if it was terminated before the
+    /// end of the call.
+    pub(crate) fn end(&self, env: sys::napi_env, channel: &Arc<Channel>) {
         self.take_back(env);
         js::scope(env, || {
+            let borrowed: Vec<u32> = self.borrowed.borrow().keys().copied().collect();
+            for number in borrowed {
+                self.end_borrow(env, channel, number);
+            }
             self.lent.take();
             for known in self.by_address.borrow().values().filter(|known| known.lent > 0) {
                 backing_store::keep_for_ever(env, js::referenced(env, known.reference));
