@@ -48,6 +48,15 @@ describe('an array of NumPy', () => {
     expect(inside).toBe(array)
   })
 
+  test('of which the handle was disposed is an error where it is passed', () => {
+    const row = python.evalSync('a[1]', { a: sync.owned }) as NdArray
+    row.$sync.$dispose()
+    expect(() => sync.give(row)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
+    expect([...(row.data as Float64Array)]).toEqual([
+      ...(sync.owned as unknown as NdArray<Float64Array>).data.subarray(4, 8),
+    ])
+  })
+
   test('shares one ArrayBuffer with its views, in the right place', () => {
     const array = sync.owned as unknown as NdArray
     const row = sync.element(array, 1) as NdArray<Float64Array>
@@ -85,6 +94,7 @@ describe('an array of NumPy', () => {
     expect(array).toMatchObject(properties)
     expect(array.toArray()).toEqual(elements)
     expect(sync.same(array, array)).toBe(true)
+    if (!array.copied) expect(sync.give(array)).toBe(array)
   })
 
   test('complex numbers are two floats each, and `PyComplex` one by one', () => {
@@ -243,6 +253,17 @@ describe('other Python memory', () => {
   test('`$buffer` of other objects', async () => {
     expect(sync.points).not.toBeInstanceOf(Float64Array)
     expect((sync.points as unknown as SyncHandle).$buffer()).toEqual(Float64Array.of(1.5, 2.5, 3.5))
+    const tensor = sync.tensor as unknown as SyncHandle
+    const shared = tensor.$buffer<NdArray<Float32Array>>()
+    expect(shared).toMatchObject({ shape: [2, 3], dtype: 'float32', copied: false })
+    shared.data[4] = -1
+    expect(python.evalSync('tensor.values[1, 1]', { tensor })).toBe(-1)
+    // Nothing says that this one may be written to.
+    const copy = (sync.old_tensor as unknown as SyncHandle).$buffer()
+    expect(copy).toMatchObject({ shape: [3], dtype: 'float64', copied: true, data: Float64Array.of(0, 1, 2) })
+    const column = python.evalSync('pa.array([1, 2])', { pa: python.importSync('pyarrow') }) as SyncHandle
+    expect(column.$buffer()).toMatchObject({ dtype: 'int64', copied: true, data: BigInt64Array.of(1n, 2n) })
+    expect((sync.$with({ returns: 'ref' }).$get('owned') as SyncHandle).$buffer()).toBe(sync.owned)
     expect(() => sync.$buffer()).toThrow('expected an object with the buffer protocol')
     await expect(handle.records.$buffer()).rejects.toMatchObject({ code: 'ERR_CONVERSION' })
     expect((python.evalSync('lambda: b"ab"') as unknown as () => unknown)()).toEqual(Buffer.from('ab'))
@@ -316,6 +337,35 @@ describe('arrays that JavaScript makes', () => {
     expect(describedAs(bytes)).toEqual(['memoryview', 'B', [2], true, [0, 0]])
   })
 
+  test('a SharedArrayBuffer is one for Python, however often it is passed', async () => {
+    const scope = python.execSync('kept = {}\ndef keep(name, view): kept[name] = view\ndef drop(name): del kept[name]')
+    const { keep, drop } = scope as unknown as Record<string, (...args: unknown[]) => void>
+    const buffer = new SharedArrayBuffer(8)
+    keep!('first', buffer)
+    keep!('second', new Uint16Array(buffer, 2, 1))
+    drop!('second')
+    await new Promise((resolve) => setImmediate(resolve))
+    sync.give(buffer)
+    const back = python.evalSync('kept["first"]', scope) as Uint8Array
+    expect(back.buffer).toBe(buffer)
+    expect(describedAs(new SharedArrayBuffer(0))).toEqual(['memoryview', 'B', [0], true, []])
+  })
+
+  test('a SharedArrayBuffer may grow while Python has it', () => {
+    const Growable = SharedArrayBuffer as unknown as new (
+      bytes: number,
+      options: { maxByteLength: number },
+    ) => SharedArrayBuffer & { grow(bytes: number): void }
+    const scope = python.execSync('def keep(view):\n    global kept\n    kept = view')
+    const buffer = new Growable(4, { maxByteLength: 64 })
+    ;(scope.keep as unknown as (value: unknown) => void)(buffer)
+    buffer.grow(16)
+    sync.give(buffer)
+    const kept = scope.kept as unknown as Uint8Array
+    expect(kept.buffer).toBe(buffer)
+    expect(kept.length).toBe(4)
+  })
+
   test.each([
     [Int8Array.of(-1), 'b', [-1]],
     [Uint8ClampedArray.of(255), 'B', [255]],
@@ -335,6 +385,25 @@ describe('arrays that JavaScript makes', () => {
     expect([kind, gotFormat, writable, got]).toEqual(['memoryview', format, true, items])
     const inside = sync.give({ a: [value] }) as { a: unknown[] }
     expect(ArrayBuffer.isView(inside.a[0])).toBe(true)
+  })
+
+  test.each([
+    ['Uint8Array', (buffer: ArrayBuffer) => new Uint8Array(buffer)],
+    ['Float64Array', (buffer: ArrayBuffer) => new Float64Array(buffer)],
+    ['DataView', (buffer: ArrayBuffer) => new DataView(buffer)],
+    ['ArrayBuffer', (buffer: ArrayBuffer) => buffer],
+    ['python.borrow', (buffer: ArrayBuffer) => python.borrow(new Float64Array(buffer))],
+  ])('memory that was transferred is an error: %s', (_, over) => {
+    const buffer = new ArrayBuffer(16)
+    const value = over(buffer)
+    structuredClone(buffer, { transfer: [buffer] })
+    expect(() => sync.give({ a: [value] })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CONVERSION',
+        path: 'args[0].a[0]',
+        message: expect.stringContaining('transferred') as string,
+      }),
+    )
   })
 
   test('a copy is one: neither language sees what the other writes to it', () => {
@@ -412,11 +481,11 @@ describe('memory lives as long as anybody has it', () => {
     const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
     const buffer = array.data.buffer as ArrayBuffer
     const { transfer } = buffer as { transfer?: () => ArrayBuffer }
-    // Node itself moves no memory that is not its own: it refuses, or clones; since version 21 the language moves it.
+    // Node itself moves no memory that is not its own: version 20 copies it, newer ones refuse. Since then the language does move it.
     try {
       structuredClone(buffer, { transfer: [buffer] })
     } catch (error) {
-      expect((error as Error).name).toBe('DataCloneError')
+      expect(error).toMatchObject({ name: 'DataCloneError' })
     }
     expect(buffer.byteLength).toBe(32)
     if (transfer === undefined) return

@@ -40,6 +40,13 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /deadline of 250 ms: status \d+, \d+ tokens, then the deadline has passed\n +In Python: left early/,
     /Generations under way in Python: 0/,
   ],
+  'image-filter': [
+    /status 200: 192 KiB of JPEG became 640 × 427 pixels, \d+ KiB of PNG\n.*china-filtered\.png/,
+    /Pillow decodes +[\d.]+ [nµm]?s +0x[0-9a-f]+\n +NumPy blurs .*\n +TypeScript darkens the edges .*\n +Pillow encodes/,
+    /flower-filtered\.png/,
+    /The pixels were in 1 place: nothing was copied\./,
+    /What is no image: status 415, expected a JPEG or PNG file/,
+  ],
   latency: [/call +latency +throughput/, /await 1000 at once +[\d.]+ [nµm]?s/, /a 1 ms timer fired [1-9]\d* times/],
 }
 

@@ -38,6 +38,7 @@ test.each([1, 2])(
       sessions: 0,
       shares: 0,
       js_objects: 0,
+      array_bytes: 0,
       futures: 0,
       tasks: 0,
       environments: 1,

@@ -11,6 +11,7 @@ const examples = {
   report: 'A pandas report of an Arrow table, with a matplotlib chart as a PNG',
   traceback: 'A Python exception, with its traceback, in TypeScript',
   'streaming-server': 'An HTTP server that streams what a Python generator makes',
+  'image-filter': 'An HTTP service that filters images with NumPy and TypeScript in the same memory',
   latency: 'What calls cost',
 }
 

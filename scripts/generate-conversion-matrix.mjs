@@ -3,7 +3,7 @@
      VIRTUAL_ENV=<folder> node scripts/generate-conversion-matrix.mjs [--check] */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inspect, isDeepStrictEqual } from 'node:util'
+import { inspect, isDeepStrictEqual, types } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import * as bridge from 'symphony-python-bridge'
 import { argumentLists, fromJavaScript, fromPython, notAwaited, options, pythonNames } from './conversion-cases.mjs'
@@ -21,6 +21,8 @@ def echo(*args, **kwargs):
     return repr(args) + ' ' + repr(kwargs)
 
 def described(value):
+    if type(value) is memoryview:
+        return ['memoryview', f'{value.format} {value.tolist()}']
     return [type(value).__qualname__, repr(value)]
 
 def compared(original, copy):
@@ -110,12 +112,12 @@ The page does not depend on versions: \`npm run check\` makes it again and compa
 
 function fromPythonWords() {
   return `A handle is written as \`[Python type]\`. *Equal* means: Python's \`==\`, and the same type and \`repr\`. *The same repr*: as \`nan\`, it does not equal itself. *The same object* means Python's \`is\`,
-which is asked of handles only: of what is copied, nobody promises it.`
+which is asked of handles and arrays only: of what is copied, nobody promises it.`
 }
 
 function fromJavaScriptWords() {
   return `*Equal* means \`util.isDeepStrictEqual\`. \`thing\` is an asynchronous handle; *the same object* says that the Python object came back, on the view that the call was made with.
-That is asked of instances of classes and functions too. \`other\` evaluates in another realm (\`node:vm\`); what comes back is of this one.`
+That is asked of instances of classes and functions too. *Over the same memory*: what is written to one is in the other. \`other\` evaluates in another realm (\`node:vm\`); what comes back is of this one.`
 }
 
 /** A table for each group of cases. */
@@ -134,8 +136,10 @@ async function fromPythonRow(expression, original, observe) {
   if (value.error) return [code(expression), refusal(value.error), '', '', '']
   const { result } = value
   const [type, repr] = await observe.described(result)
-  const verdict = isPythonHandle(result)
-    ? (await observe.same(original, result))
+  const isSame = await observe.same(original, result)
+  const isReference = isPythonHandle(result) || (isArray(result) && isSame)
+  const verdict = isReference
+    ? isSame
       ? 'the same object'
       : 'another object'
     : await observe.compared(original, result)
@@ -165,8 +169,19 @@ function verdictInJavaScript(value, back) {
       ? 'the same object'
       : 'another value'
   }
+  if (memoryOf(value) !== undefined && memoryOf(value) === memoryOf(back)) return 'over the same memory'
   if (isDeepStrictEqual(value, back)) return isShared(value, back) ? 'the same object' : 'equal'
   return className(value) === className(back) ? 'not equal' : `not equal: ${className(back)}`
+}
+
+/** Whether it stands for an array of Python's. */
+function isArray(value) {
+  return value instanceof bridge.NdArray || (ArrayBuffer.isView(value) && !Buffer.isBuffer(value))
+}
+
+function memoryOf(value) {
+  if (types.isAnyArrayBuffer(value)) return value
+  return value instanceof bridge.NdArray ? value.data.buffer : value?.buffer
 }
 
 function isShared(value, back) {
@@ -247,6 +262,8 @@ function className(value) {
 function shown(value) {
   // A stack says where this program is.
   if (value instanceof Error) return `[${value}]`
+  // What its data is depends on whether this version of Node has a Float16Array.
+  if (value?.dtype === 'float16') return `NdArray(${inspect(value.shape)}, float16) ${inspect(value.toArray())}`
   return masked(inspect(value, { depth: 8, breakLength: Infinity, compact: true }))
 }
 

@@ -4,6 +4,7 @@
 // behind but what the garbage collector takes. It may run on the main thread or in a worker that is terminated in the middle of it.
 import assert from 'node:assert/strict'
 import { isBridgeError, isPythonError, kw, python } from 'symphony-python-bridge'
+import * as ofArrays from './array-actions.mjs'
 import * as javascript from './javascript-actions.mjs'
 import * as ofPython from './python-actions.mjs'
 
@@ -38,6 +39,7 @@ export const weights = {
   pause: 1,
   ...javascript.weights,
   ...ofPython.weights,
+  ...ofArrays.weights,
 }
 
 const many = (count, make) => Promise.all(Array.from({ length: count }, (_, index) => make(index)))
@@ -283,6 +285,7 @@ export const actions = {
 
   ...javascript.actions,
   ...ofPython.actions,
+  ...ofArrays.actions,
 }
 
 /** Does one thing; gives its name. What fails says what it was. */

@@ -1,5 +1,6 @@
 """What the soak calls. Whatever it makes is held by handles alone, so that nothing stays when those are gone."""
 
+import array
 import asyncio
 import gc
 import io  # noqa: F401 - the soak makes files of it
@@ -290,6 +291,72 @@ async def count_bytes(stream):
     return total
 
 
+def first_of(value):
+    return memoryview(value).cast("B")[0]
+
+
+def fill(value, item):
+    """Writes to the whole memory of an array or view."""
+    view = memoryview(value)
+    if view.nbytes > 0:
+        view.cast("B")[:] = bytes([item]) * view.nbytes
+
+
+def total(value):
+    return sum(memoryview(value).cast("B").tobytes())
+
+
+def bytes_of(count, item):
+    return bytearray([item]) * count
+
+
+def numbers_of(count, item):
+    """An `array.array` of bytes."""
+    return array.array("B", bytes([item]) * count)
+
+
+def table_of(height, width, item):
+    """A `memoryview` of two dimensions."""
+    return memoryview(bytearray([item]) * (height * width)).cast("B", (height, width))
+
+
+def grown(value):
+    """Whether its size may change."""
+    try:
+        value.append(0)
+        del value[-1]
+        return True
+    except BufferError:
+        return False
+
+
+def rows_of(table):
+    """Views of parts of one memory."""
+    memory = memoryview(table).cast("B")
+    width = table.shape[1]
+    return [memory[at : at + width] for at in range(0, memory.nbytes, width)]
+
+
+class Keeper:
+    """Keeps views of memory for as long as JavaScript keeps this."""
+
+    def __init__(self, *values):
+        self.views = [memoryview(value) for value in values]
+
+    def totals(self):
+        return [total(view) for view in self.views]
+
+
+async def fill_later(value, item):
+    await asyncio.sleep(0)
+    fill(value, item)
+    return value
+
+
+def keeps(value, kept):
+    kept.append(value)
+
+
 def collect():
     return gc.collect()
 
@@ -310,5 +377,6 @@ def rust_futures(count, cancelled):
 
 def figures():
     info = symphony_bridge.get_system_info()
-    names = "handles", "handle_faults", "requests", "sessions", "shares", "js_objects", "futures", "tasks", "environments"
+    counted = "handles", "handle_faults", "requests", "sessions", "shares", "js_objects"
+    names = (*counted, "array_bytes", "futures", "tasks", "environments")
     return {name: info[name] for name in names}

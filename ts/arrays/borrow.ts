@@ -63,7 +63,6 @@ export function refuseWhileBorrowing(): void {
 export class Borrow {
   constructor(
     readonly number: number,
-    readonly buffer: ArrayBufferLike,
     readonly path: string,
   ) {
     active += 1
@@ -76,7 +75,7 @@ export class Borrow {
 
   letGo(): void {
     active -= 1
-    if (!environment.port.endBlock(this.number, this.buffer)) return
+    if (!environment.port.endBlock(this.number, true)) return
     kept = new BridgeError(
       'ERR_CONVERSION',
       `${this.path}: Python kept the memory that it borrowed for one call, in a view, an array or the frames of an exception; ` +

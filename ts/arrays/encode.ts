@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import type { ByteWriter } from '../codec/byte-writer'
 import { Extension } from '../codec/format'
 import { BridgeError } from '../errors/bridge-error'
+import type { HandleState } from '../handle/state'
 import { environment } from '../native/environment'
 import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
@@ -11,7 +12,7 @@ import { elementOfArray, elements, sizeOf, type Element } from './elements'
 import { HeldBlock, HeldBuffer, HeldObjectId, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
 
 /** What a request keeps until it is done. */
-export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin
+export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin | HandleState
 
 /** Who writes. */
 export interface ArrayRequest {
@@ -41,6 +42,7 @@ export function writeArray(value: object, request: ArrayRequest): boolean {
   } else if (types.isAnyArrayBuffer(value)) {
     writeMemory(value, 0, value.byteLength, uint8, request)
   } else if (types.isDataView(value)) {
+    checkMemory(value.buffer, request)
     writeMemory(value.buffer, value.byteOffset, value.byteLength, uint8, request)
   } else {
     const borrowed = borrowedArray(value)
@@ -58,9 +60,10 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
     return
   }
   const { buffer } = value
+  checkMemory(buffer, request)
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
-  } else if (value.length < largeBytes) {
+  } else if (goesInline(value.length)) {
     request.writer.binary(value)
   } else {
     writeLargeBytes(value, request)
@@ -113,8 +116,11 @@ function isWhole(array: TypedArray, { buffer }: ArrayOrigin): boolean {
 }
 
 function writeOrigin(origin: ArrayOrigin, request: ArrayRequest): void {
-  request.keep(origin)
-  request.writer.handle(origin.id)
+  const { counting } = origin
+  // Its handle may have been disposed, and then the number is another object's.
+  const id = counting === undefined ? origin.id : counting.use()
+  request.keep(counting ?? origin)
+  request.writer.handle(id)
 }
 
 function writeMemory(
@@ -124,6 +130,7 @@ function writeMemory(
   element: Element,
   request: ArrayRequest,
 ): void {
+  checkMemory(buffer, request)
   const shape = [length / sizeOf(element)]
   const memory = memoryOf(buffer)
   if (memory !== undefined && buffer.byteLength > 0) {
@@ -131,7 +138,9 @@ function writeMemory(
     writeReference(memory, offset, length, element, Target.memoryView, shape, request.writer)
     return
   }
-  if (types.isSharedArrayBuffer(buffer)) {
+  if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0) {
+    // The first call of all may have it.
+    if (!environment.attached) environment.startNow?.()
     const number = environment.port.lend(buffer, new Uint8Array(buffer))
     if (number !== 0) {
       request.keep(new HeldBlock(number))
@@ -140,7 +149,7 @@ function writeMemory(
     }
   }
   const bytes = new Uint8Array(buffer, offset, length)
-  if (length < largeBytes) writeCopy(bytes, element, request.writer)
+  if (goesInline(length)) writeCopy(bytes, element, request.writer)
   else writeBlock(copyIn(bytes), length, element, Target.memoryView, shape, request)
 }
 
@@ -154,6 +163,7 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   const element = elementOfArray(array)
   if (element === undefined) throw failure(request, 'expected a typed array that Python has elements for')
   const { buffer, byteOffset, byteLength } = array
+  checkMemory(buffer, request)
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, byteOffset, byteLength, element, request)
     return
@@ -163,9 +173,14 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   }
   const number = environment.port.borrow(new Uint8Array(buffer, byteOffset, byteLength))
   if (number === 0) throw failure(request, 'this runtime cannot lend memory; use `python.memoryview`')
-  request.keep(new Borrow(number, buffer, request.path()))
+  request.keep(new Borrow(number, request.path()))
   const shape = [byteLength / sizeOf(element)]
   writeReference({ source: 'block', id: number }, 0, byteLength, element, Target.memoryView, shape, request.writer)
+}
+
+/** Whether so many bytes are copied into the message. All are, as long as Python is not there to have memory for them. */
+function goesInline(bytes: number): boolean {
+  return bytes < largeBytes || !environment.attached
 }
 
 function copyIn(bytes: Uint8Array): number {
@@ -216,6 +231,22 @@ function writeCopy(bytes: Uint8Array, element: Element, writer: ByteWriter): voi
   payload[0] = element.code
   payload.set(bytes, 1)
   writer.extension(Extension.copiedArray, payload)
+}
+
+/** Whether the memory is still there: an array without it looks as one without items. */
+function checkMemory(buffer: ArrayBufferLike, request: ArrayRequest): void {
+  if (buffer.byteLength === 0 && isDetached(buffer)) throw detached(request)
+}
+
+function isDetached(buffer: ArrayBufferLike): boolean {
+  // Node 20 has no such property.
+  const { detached } = buffer as { readonly detached?: boolean }
+  if (detached !== undefined || types.isSharedArrayBuffer(buffer)) return detached === true
+  try {
+    return new Uint8Array(buffer).length > 0
+  } catch {
+    return true
+  }
 }
 
 function detached(request: ArrayRequest): BridgeError {

@@ -41,9 +41,8 @@ export function ndarray<D extends ArrayType>(
     strides.unshift(stride)
     stride *= length
   }
-  return ndArrayOf({ data, shape: lengths, strides, dtype, copied: false, element }, undefined) as NdArray<
-    ArrayTypes[D]
-  >
+  const copied = !environment.sharesMemory
+  return ndArrayOf({ data, shape: lengths, strides, dtype, copied, element }, undefined) as NdArray<ArrayTypes[D]>
 }
 
 /** `python.memoryview`. */

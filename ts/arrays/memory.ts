@@ -48,16 +48,16 @@ export class ArrayOrigin {
   #state: HandleState | undefined
 
   /**
-   * @param buffer keeps the memory, and, where there is no state, the object
-   * @param state counts the object; without it the buffer does
+   * @param buffer keeps the memory, and, where nothing else counts it, the object
+   * @param counting what counts the object, if the buffer does not
    */
   constructor(
     readonly buffer: ArrayBufferLike,
     readonly id: number,
     readonly typeKey: number,
-    state?: HandleState,
+    readonly counting?: HandleState,
   ) {
-    this.#state = state
+    this.#state = counting
   }
 
   /** The handle of the object. */

@@ -209,6 +209,7 @@ function ignoreRecord(): void {}
 /** The one of this environment. */
 export const interpreter = new Interpreter()
 requests.startPython = () => interpreter.ready()
+environment.startNow = () => interpreter.readySync()
 
 /** The core, if another environment of this process has started it. */
 function runningCore(): NativeCore | undefined {

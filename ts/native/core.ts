@@ -77,7 +77,7 @@ export interface Port {
   copyOut(id: number, address: number, target: Uint8Array): void
   /** GIL */
   bytesObject(bytes: Uint8Array): number
-  endBlock(block: number, borrowed?: ArrayBufferLike): boolean
+  endBlock(block: number, borrowed?: boolean): boolean
   readonly sharesMemory: boolean
   share(id: number, typeKey: number): string
   takeShare(key: string): boolean

@@ -40,6 +40,8 @@ class Environment {
    * of them brings about.
    */
   sendRequests: (() => void) | undefined = undefined
+  /** Starts Python and attaches, and waits for that. Set by the module that does. */
+  startNow: (() => void) | undefined = undefined
   /** Whether this runtime has buffers over memory that is not its own; without, arrays are copied. */
   sharesMemory = true
   #conversion = asTheyAre

@@ -352,3 +352,21 @@ pub(crate) fn bytes_of(env: sys::napi_env, array: Value) -> Option<(NonNull<u8>,
     let data = NonNull::new(data.cast::<u8>()).or((length == 0).then_some(NonNull::dangling()))?;
     (status == sys::Status::napi_ok && kind == sys::TypedarrayType::uint8_array).then_some((data, length))
 }
+
+/// The buffer of a typed array; null for anything else.
+pub(crate) fn buffer_of(env: sys::napi_env, array: Value) -> Value {
+    let mut buffer = ptr::null_mut();
+    // SAFETY: writes the result only; fails for anything but a typed array.
+    unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            array,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut buffer,
+            ptr::null_mut(),
+        )
+    };
+    buffer
+}

@@ -459,7 +459,7 @@ impl Port {
         // Stopped in the middle of everything, or it would have detached before.
         self.detach(Duration::ZERO);
         self.adopted.end();
-        self.shared_memory.end(self.env);
+        self.shared_memory.end(self.env, &self.channel);
         self.batch.take();
         self.mailbox.end();
         // The main thread ends with the process, which waits for nobody. The thread of a worker waits for the GIL here, like any call.

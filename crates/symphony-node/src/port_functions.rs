@@ -416,8 +416,11 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
 
 /// Counts one crossing more of a handle, for a state that is about to be adopted.
 unsafe extern "C" fn cross(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |_, arguments| {
-        releases::add_crossing(arguments.u32(0));
+    plain::<1>(env, info, |port, arguments| {
+        let id = arguments.u32(0);
+        releases::add_crossing(id);
+        // The worker may be terminated before it adopts the state.
+        port.adopted().expect(id);
         Ok(UNDEFINED)
     })
 }
@@ -479,7 +482,9 @@ unsafe extern "C" fn borrow(env: sys::napi_env, info: sys::napi_callback_info) -
         if !backing_store::can_be_kept() {
             return Ok(js::number(arguments.env, 0));
         }
-        let number = SharedMemory::borrow(arguments.env, port.channel(), arguments.values[0])?;
+        let number = port
+            .shared_memory()
+            .borrow(arguments.env, port.channel(), arguments.values[0])?;
         Ok(js::number(arguments.env, number))
     })
 }
@@ -528,15 +533,15 @@ unsafe extern "C" fn bytes_object(env: sys::napi_env, info: sys::napi_callback_i
     })
 }
 
-/// Forgets the number of a block that was copied, lent or borrowed. `buffer` is that of borrowed memory; whether Python kept it.
+/// Forgets the number of a block that was copied, lent or (second argument) borrowed; whether Python kept what was borrowed.
 unsafe extern "C" fn end_block(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<2>(env, info, |port, arguments| {
         let number = arguments.u32(0);
-        let kept = if arguments.count < 2 {
+        let kept = if !arguments.boolean(1) {
             drop(port.channel().blocks().take(number));
             false
         } else {
-            SharedMemory::end_borrow(arguments.env, port.channel(), number, arguments.values[1])
+            port.shared_memory().end_borrow(arguments.env, port.channel(), number)
         };
         Ok(js::boolean(arguments.env, kept))
     })

@@ -22,24 +22,21 @@ use crate::js::{self, Value};
 #[derive(Default)]
 pub(crate) struct SharedMemory {
     by_address: RefCell<HashMap<usize, Known>>,
-    /// What JavaScript lent, by the number of the block.
-    lent: RefCell<HashMap<u32, Lent>>,
+    /// The addresses of what JavaScript lent, by the number of the block.
+    lent: RefCell<HashMap<u32, usize>>,
     given_back: Arc<Mutex<Vec<u32>>>,
+    /// What is borrowed, by the number of the block: the arrays, as strong references.
+    borrowed: RefCell<HashMap<u32, sys::napi_ref>>,
 }
 
 /// A buffer that may be alive.
 #[derive(Clone, Copy)]
 struct Known {
-    /// Weak, unless it was lent.
+    /// Weak, unless it is lent.
     reference: sys::napi_ref,
     bytes: usize,
-}
-
-/// A buffer of JavaScript's whose memory Python has.
-struct Lent {
-    /// Strong, and that of the entry by its address.
-    reference: sys::napi_ref,
-    address: usize,
+    /// How many blocks it is lent as.
+    lent: usize,
 }
 
 /// What a buffer of ours holds until its memory is given up.
@@ -146,8 +143,10 @@ impl SharedMemory {
     fn find(&self, env: sys::napi_env, address: usize, bytes: usize) -> Option<Value> {
         let known = *self.by_address.borrow().get(&address)?;
         let buffer = js::referenced(env, known.reference);
+        // One that is lent may have grown since the block was made.
+        let fits = known.bytes == bytes || (known.lent > 0 && known.bytes > bytes);
         // One whose memory was transferred is empty: the memory then belongs to a buffer that nobody knows.
-        (!buffer.is_null() && known.bytes == bytes && !js::is_detached(env, buffer)).then_some(buffer)
+        (!buffer.is_null() && fits && !js::is_detached(env, buffer)).then_some(buffer)
     }
 
     fn make(&self, env: sys::napi_env, address: usize, bytes: usize, of: Held) -> Result<Value, BridgeError> {
@@ -178,7 +177,12 @@ impl SharedMemory {
         let reference = js::weak_reference(env, buffer);
         // SAFETY: freed by the finalizer only, which runs in a later turn of the event loop.
         unsafe { &*hold }.reference.set(reference);
-        self.by_address.borrow_mut().insert(address, Known { reference, bytes });
+        let known = Known {
+            reference,
+            bytes,
+            lent: 0,
+        };
+        self.by_address.borrow_mut().insert(address, known);
         Ok(buffer)
     }
 
@@ -204,30 +208,48 @@ impl SharedMemory {
         let number = channel.blocks().enter(block);
         *told.lock().unwrap_or_else(PoisonError::into_inner) = number;
         let address = pointer.as_ptr() as usize;
-        let reference = js::reference(env, buffer);
-        self.lent.borrow_mut().insert(number, Lent { reference, address });
-        let known = Known {
-            reference,
-            bytes: length,
-        };
-        self.by_address.borrow_mut().insert(address, known);
+        self.lent.borrow_mut().insert(number, address);
+        let mut by_address = self.by_address.borrow_mut();
+        match by_address.get_mut(&address) {
+            // Two at one address are one, or two faces of the same memory.
+            Some(known) if known.lent > 0 => {
+                known.lent += 1;
+                known.bytes = known.bytes.max(length);
+            }
+            _ => {
+                let known = Known {
+                    reference: js::reference(env, buffer),
+                    bytes: length,
+                    lent: 1,
+                };
+                by_address.insert(address, known);
+            }
+        }
         Ok(number)
     }
 
     /// Lets JavaScript have what Python gave back.
     pub(crate) fn take_back(&self, env: sys::napi_env) {
         let numbers = std::mem::take(&mut *self.given_back.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut by_address = self.by_address.borrow_mut();
         for number in numbers {
-            let Some(lent) = self.lent.borrow_mut().remove(&number) else {
+            let Some(address) = self.lent.borrow_mut().remove(&number) else {
                 continue;
             };
-            self.forget(lent.address, lent.reference);
-            // SAFETY: a reference of this environment, which is deleted once.
-            unsafe { sys::napi_delete_reference(env, lent.reference) };
+            let Some(known) = by_address.get_mut(&address) else {
+                continue;
+            };
+            known.lent -= 1;
+            if known.lent == 0 {
+                let reference = known.reference;
+                by_address.remove(&address);
+                // SAFETY: a reference of this environment, which is deleted once.
+                unsafe { sys::napi_delete_reference(env, reference) };
+            }
         }
     }
 
-    /// Forgets which buffer is at an address, if it is still this one.
+    /// Forgets which buffer is at an address, if it is still this one: one that is not lent.
     fn forget(&self, address: usize, reference: sys::napi_ref) {
         let mut by_address = self.by_address.borrow_mut();
         if by_address
@@ -248,31 +270,45 @@ impl SharedMemory {
     }
 
     /// Makes bytes of JavaScript's a block for the length of a synchronous call; gives its number.
-    pub(crate) fn borrow(env: sys::napi_env, channel: &Arc<Channel>, bytes: Value) -> Result<u32, BridgeError> {
+    pub(crate) fn borrow(&self, env: sys::napi_env, channel: &Arc<Channel>, bytes: Value) -> Result<u32, BridgeError> {
         let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
         // SAFETY: JavaScript waits for the call, in which it runs no code of its own; and what is kept after its end is dealt with there.
         let block = unsafe { Block::borrowed(pointer, length) };
-        Ok(channel.blocks().enter(block))
+        let number = channel.blocks().enter(block);
+        self.borrowed.borrow_mut().insert(number, js::reference(env, bytes));
+        Ok(number)
     }
 
     /// Ends that. Whether Python kept the memory, which then stays for ever, since nobody would say when it has let go.
-    pub(crate) fn end_borrow(env: sys::napi_env, channel: &Arc<Channel>, number: u32, buffer: Value) -> bool {
-        let Some(block) = channel.blocks().take(number) else {
-            return false;
-        };
-        let kept = block.end_borrow() > 0;
-        if kept {
-            backing_store::keep_for_ever(env, buffer);
+    pub(crate) fn end_borrow(&self, env: sys::napi_env, channel: &Arc<Channel>, number: u32) -> bool {
+        let array = self.borrowed.borrow_mut().remove(&number);
+        let kept = channel
+            .blocks()
+            .take(number)
+            .is_some_and(|block| block.end_borrow() > 0);
+        if let Some(array) = array {
+            if kept {
+                let buffer = js::buffer_of(env, js::referenced(env, array));
+                backing_store::keep_for_ever(env, buffer);
+            }
+            // SAFETY: a reference of this environment, which is deleted once.
+            unsafe { sys::napi_delete_reference(env, array) };
         }
         kept
     }
 
-    /// The environment ends. Memory that it lent and that Python still has must stay.
-    pub(crate) fn end(&self, env: sys::napi_env) {
+    /// The environment ends. Memory that it lent and that Python still has must stay; and what it borrowed, if it was terminated before the
+    /// end of the call.
+    pub(crate) fn end(&self, env: sys::napi_env, channel: &Arc<Channel>) {
         self.take_back(env);
         js::scope(env, || {
-            for lent in self.lent.take().into_values() {
-                backing_store::keep_for_ever(env, js::referenced(env, lent.reference));
+            let borrowed: Vec<u32> = self.borrowed.borrow().keys().copied().collect();
+            for number in borrowed {
+                self.end_borrow(env, channel, number);
+            }
+            self.lent.take();
+            for known in self.by_address.borrow().values().filter(|known| known.lent > 0) {
+                backing_store::keep_for_ever(env, js::referenced(env, known.reference));
             }
         });
     }

@@ -55,7 +55,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// What runs this Python: versions and paths; how many Python objects JavaScript holds (`handles`), how many of those are shared and not
-/// adopted (`shares`), how many JavaScript objects Python holds (`js_objects`); Rust futures that are awaited (`futures`); environments, requests, sessions and threads.
+/// adopted (`shares`), how many JavaScript objects Python holds (`js_objects`); bytes of the memory that the bridge allocated for arrays (`array_bytes`); Rust futures that are awaited (`futures`); environments, requests, sessions and threads.
 /// `handle_faults` says how often the bridge itself found that it had counted handles wrongly, and is 0.
 #[pyfunction]
 fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -76,6 +76,7 @@ fn get_system_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     values.set_item("handle_faults", crate::handles::faults())?;
     values.set_item("shares", crate::shares::count())?;
     values.set_item("js_objects", javascript::held_count())?;
+    values.set_item("array_bytes", crate::memory::Block::allocated_bytes())?;
     values.set_item("futures", async_support::futures::count())?;
     values.set_item("tasks", async_support::task_count(py))?;
     Ok(values)

@@ -46,23 +46,46 @@ def buffer_of(object: Any) -> Any:
         return object
     except (TypeError, BufferError, ValueError):
         pass
-    numpy = sys.modules.get("numpy")
+    numpy = _imported_numpy()
     if numpy is not None:
         if hasattr(object, "__array_interface__"):
             return numpy.asarray(object)
         if hasattr(object, "__dlpack__"):
-            return numpy.from_dlpack(object)
+            return _array_of_tensor(numpy, object)
     raise TypeError(
         f"expected an object with the buffer protocol, got a {type(object).__qualname__!r} that has none"
         + ("" if numpy is not None else "; some libraries share their memory through NumPy only, which is not imported")
     )
 
 
+def _imported_numpy() -> Any:
+    if "numpy" not in sys.modules:
+        return None
+    try:
+        # Waits for a thread that is in the middle of importing it.
+        import numpy
+    except ImportError:
+        return None
+    return numpy
+
+
+def _array_of_tensor(numpy: Any, tensor: Any) -> Any:
+    array = numpy.from_dlpack(tensor)
+    if array.flags.writeable or not hasattr(tensor, "__array__"):
+        return array
+    # NumPy takes memory for read-only if the exporter says nothing about it, as before version 1 of DLPack. The tensor's own array may know better.
+    own = numpy.asarray(tensor)
+    layout = ("shape", "strides", "dtype")
+    is_same = own.ctypes.data == array.ctypes.data and all(getattr(own, name) == getattr(array, name) for name in layout)
+    return own if is_same else array
+
+
 def _bytes_of(memory: Any) -> memoryview:
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and type(memory) is numpy.ndarray:
+    # Another thread may be in the middle of importing it, and then this is none of its arrays.
+    ndarray = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if ndarray is not None and type(memory) is ndarray:
         # A view, since only arrays without gaps have their memory used: no element type and no order stands in the way then.
-        return memoryview(memory.ravel(order="K").view(numpy.uint8))
+        return memoryview(memory.ravel(order="K").view("u1"))
     view = memoryview(memory)
     return view if view.format == "B" and view.ndim == 1 else view.cast("B")
 

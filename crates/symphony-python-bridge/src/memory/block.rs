@@ -111,8 +111,8 @@ impl Block {
     /// The call is over for which the memory was borrowed: Python gets no more exports of it. Gives how many it still has.
     pub fn end_borrow(&self) -> usize {
         let Owner::Borrowed(borrow) = &self.owner else { return 0 };
-        borrow.over.store(true, Ordering::Release);
-        borrow.exports.load(Ordering::Acquire)
+        borrow.over.store(true, Ordering::SeqCst);
+        borrow.exports.load(Ordering::SeqCst)
     }
 
     /// Counts an export of borrowed memory; whether there may be one.
@@ -120,16 +120,19 @@ impl Block {
         let Owner::Borrowed(borrow) = &self.owner else {
             return true;
         };
-        // Both this and the end of the call happen with the GIL held.
-        let may = !borrow.over.load(Ordering::Acquire);
-        borrow.exports.fetch_add(usize::from(may), Ordering::AcqRel);
+        // The end of the call does not wait for the GIL: it sees this export, or this sees the end.
+        borrow.exports.fetch_add(1, Ordering::SeqCst);
+        let may = !borrow.over.load(Ordering::SeqCst);
+        if !may {
+            borrow.exports.fetch_sub(1, Ordering::SeqCst);
+        }
         may
     }
 
     /// The end of an export.
     pub(super) fn released(&self) {
         if let Owner::Borrowed(borrow) = &self.owner {
-            borrow.exports.fetch_sub(1, Ordering::AcqRel);
+            borrow.exports.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }

@@ -75,6 +75,9 @@ pub(super) fn write_buffer(
     writer: &mut Writer,
     references: &mut dyn References,
 ) -> Result<bool, Failure> {
+    if is_array(object) {
+        return write(object, writer, references);
+    }
     write_as(object, Kind::MemoryView, writer, references)
 }
 
