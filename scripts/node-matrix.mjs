@@ -1,4 +1,4 @@
-// Runs the smoke test and the conversion matrix of the documentation in other Node versions, which npm installs into the cache folder.
+// Runs the smoke test, the conversion matrix of the documentation and some of the tests in other Node versions, which npm installs into the cache folder.
 //   node scripts/node-matrix.mjs [version ...]
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,17 +7,21 @@ import { cacheFolder, environmentFolder, root, run, Stop } from './project.mjs'
 
 const versions = ['22', '24']
 
-const programs = [['smoke.mjs'], ['generate-conversion-matrix.mjs', '--check']]
+const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js')
+/** What depends on the version of V8 most: memory, dates, and libraries in C++. */
+const suites = ['arrays', 'arrow-types', 'cxx-libraries', 'dates', 'temporal', 'worker-termination']
+
+const programs = [
+  [join(root, 'scripts', 'smoke.mjs')],
+  [join(root, 'scripts', 'generate-conversion-matrix.mjs'), '--check'],
+  [jest, ...suites],
+]
 
 await run((args) => {
   const failed = (args.length > 0 ? args : versions).filter((version) => {
     const node = install(version)
     step(`Node ${output(node, ['--version']).trim()} with the project's environment`)
-    return programs.some(
-      ([name, ...args]) =>
-        attempt(node, [join(root, 'scripts', name), ...args], { environment: { VIRTUAL_ENV: environmentFolder } }) !==
-        0,
-    )
+    return programs.some((program) => attempt(node, program, { environment: { VIRTUAL_ENV: environmentFolder } }) !== 0)
   })
   if (failed.length > 0) throw new Stop(`Failed in Node: ${failed.join(', ')}`)
 })
