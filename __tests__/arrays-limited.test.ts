@@ -125,6 +125,19 @@ def same(a, b): return a is b
   })
 })
 
+test.each([5, 40])(
+  'a call that is cancelled after %d ms, while NumPy is imported for it, does not break NumPy',
+  async (timeout) => {
+    const result = await shown(`
+    const scope = await python.exec('def kind(value): return type(value).__name__')
+    const array = python.ndarray(3)
+    const first = await scope.kind.$with({ timeout: ${timeout} })(array).catch((error) => error.code)
+    shown.first = first === 'ERR_TIMEOUT' || first === 'ndarray'
+    shown.second = await scope.kind(array)`)
+    expect(result).toEqual({ first: true, second: 'ndarray' })
+  },
+)
+
 describe('in a runtime without shared memory', () => {
   /** Has the core say that it is in one, and refuses what such a runtime refuses. */
   const withoutSharedMemory = `

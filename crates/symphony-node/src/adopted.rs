@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use napi::sys;
 use symphony_python_bridge::async_support::Channel;
-use symphony_python_bridge::{handles, releases};
+use symphony_python_bridge::handles::{self, OF_MEMORY};
+use symphony_python_bridge::releases;
 
 use crate::js::{self, Value};
 
@@ -33,6 +34,18 @@ struct Slot {
     adoption: Option<NonNull<Adoption>>,
     /// Crossings in a result that JavaScript has not absorbed yet.
     arriving: u32,
+    /// Those that are of the object's memory too.
+    arriving_memory: u32,
+}
+
+impl Slot {
+    fn arriving(&mut self, crossing: u32) -> &mut u32 {
+        if crossing & OF_MEMORY == 0 {
+            &mut self.arriving
+        } else {
+            &mut self.arriving_memory
+        }
+    }
 }
 
 /// One state object. Freed by its finalizer, which runs exactly once: on collection or when the environment ends.
@@ -79,21 +92,22 @@ impl Adopted {
         self.slot(id, |slot| slot.adoption = Some(adoption));
     }
 
-    /// A result brings a crossing that JavaScript will absorb.
+    /// A result brings a crossing that JavaScript will absorb; with [`OF_MEMORY`], one of the object's memory too.
     #[inline]
-    pub(crate) fn expect(&self, id: u32) {
-        self.slot(id, |slot| slot.arriving += 1);
+    pub(crate) fn expect(&self, crossing: u32) {
+        self.slot(crossing & !OF_MEMORY, |slot| *slot.arriving(crossing) += 1);
     }
 
     /// JavaScript took over a crossing of the handle.
-    pub(crate) fn arrived(&self, id: u32) {
-        let expected = self.slot(id, |slot| {
-            let expected = slot.arriving > 0;
-            slot.arriving -= u32::from(expected);
+    pub(crate) fn arrived(&self, crossing: u32) {
+        let expected = self.slot(crossing & !OF_MEMORY, |slot| {
+            let arriving = slot.arriving(crossing);
+            let expected = *arriving > 0;
+            *arriving -= u32::from(expected);
             expected
         });
         if !expected && self.readings.get() > 0 {
-            self.absorbed.borrow_mut().push(id);
+            self.absorbed.borrow_mut().push(crossing);
         }
     }
 
@@ -124,7 +138,7 @@ impl Adopted {
         for id in handles() {
             match taken.get_mut(&id) {
                 Some(count) if *count > 0 => *count -= 1,
-                _ => releases::crossings(id, 1),
+                _ => releases::crossing(id),
             }
         }
     }
@@ -134,6 +148,9 @@ impl Adopted {
         for (id, slot) in (0..).zip(self.by_id.take()) {
             if slot.arriving > 0 {
                 releases::crossings(id, slot.arriving);
+            }
+            for _ in 0..slot.arriving_memory {
+                releases::memory(id);
             }
         }
     }

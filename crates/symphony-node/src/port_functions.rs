@@ -428,7 +428,7 @@ unsafe extern "C" fn cross(env: sys::napi_env, info: sys::napi_callback_info) ->
 unsafe extern "C" fn memory_of(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<4>(env, info, |port, arguments| {
         let id = arguments.u32(0);
-        port.adopted().arrived(id);
+        port.adopted().arrived(id | handles::OF_MEMORY);
         let (address, bytes) = (arguments.size(1), arguments.size(2));
         if arguments.boolean(3) {
             return SharedMemory::copy_of_object(arguments.env, id, address, bytes);

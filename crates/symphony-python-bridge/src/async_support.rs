@@ -414,7 +414,7 @@ impl<'a> Crossings<'a> {
         result
     }
 
-    /// The handles in the message, as often as they are in it.
+    /// The handles in the message, as often as they are in it, with [`handles::OF_MEMORY`] where the crossing is of the memory too.
     pub fn handles(&self) -> &[u32] {
         &self.handles
     }
@@ -432,7 +432,7 @@ impl<'a> Crossings<'a> {
         while self.handles.len() > count.handles
             && let Some(id) = self.handles.pop()
         {
-            handles::release(py, id, 1);
+            handles::give_back(py, id);
         }
         let Some(channel) = self.channel else { return };
         let from = count.js_objects.min(self.js_objects.len());
@@ -454,6 +454,12 @@ impl References for Crossings<'_> {
         let (id, kind) = handles::export(object);
         self.handles.push(id);
         (id, kind)
+    }
+
+    fn share_memory(&mut self, id: u32) {
+        if let Some(crossing) = self.handles.iter_mut().rfind(|crossing| **crossing == id) {
+            *crossing |= handles::OF_MEMORY;
+        }
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {

@@ -19,6 +19,18 @@ use crate::gil::GilCell;
 use crate::kinds;
 use crate::memory::View;
 
+/// In lists of crossings: the crossing is of the memory of the handle's object as well. Ids are smaller.
+pub const OF_MEMORY: u32 = 1 << 31;
+
+/// Takes back a crossing of a list.
+pub fn give_back(py: Python<'_>, crossing: u32) {
+    if crossing & OF_MEMORY == 0 {
+        release(py, crossing, 1);
+    } else {
+        release_memory(py, crossing & !OF_MEMORY);
+    }
+}
+
 struct Entry {
     object: Option<NonNull<ffi::PyObject>>,
     crossings: u32,

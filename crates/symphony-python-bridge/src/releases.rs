@@ -48,6 +48,15 @@ pub fn crossings(id: u32, count: u32) {
     push(Release::Crossings(id, count));
 }
 
+/// Gives back a crossing of a list, which may be one of an object's memory ([`handles::OF_MEMORY`]).
+pub fn crossing(crossing: u32) {
+    if crossing & handles::OF_MEMORY == 0 {
+        crossings(crossing, 1);
+    } else {
+        memory(crossing & !handles::OF_MEMORY);
+    }
+}
+
 /// Gives back a crossing of an object's memory.
 pub fn memory(id: u32) {
     push(Release::Memory(id));

@@ -59,6 +59,9 @@ pub trait References {
     /// When [`encode`] fails, whoever called it gives back what was registered until then.
     fn export(&mut self, object: &Bound<'_, PyAny>) -> (u32, u32);
 
+    /// Says that the last crossing of this handle that was registered is one of its object's memory too.
+    fn share_memory(&mut self, _id: u32) {}
+
     /// The object of a handle id, if there is one.
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
 

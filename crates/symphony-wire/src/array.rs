@@ -154,10 +154,11 @@ impl<'a> SharedArray<'a> {
         })
     }
 
-    /// The handles of which this is a crossing.
-    pub fn crossings(&self) -> impl Iterator<Item = u32> + use<> {
-        let other = (self.memory != 0 && self.memory != self.id).then_some(self.memory);
-        core::iter::once(self.id).chain(other)
+    /// The handles of which this is a crossing, and whether that is of the memory as well.
+    pub fn crossings(&self) -> impl Iterator<Item = (u32, bool)> + use<> {
+        let is_owner = self.memory == self.id;
+        let other = (self.memory != 0 && !is_owner).then_some((self.memory, true));
+        core::iter::once((self.id, is_owner)).chain(other)
     }
 
     pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {

@@ -6,6 +6,7 @@ Rust calls these functions with the object whose memory it is: one of the bridge
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 _COMPLEX = {"Zf": "F", "Zd": "D"}
@@ -30,11 +31,10 @@ def view_over(owner: Any, offset: int, size: int, format: str) -> memoryview:
 
 def array_over(memory: Any, format: str, shape: tuple[int, ...]) -> Any:
     """A `numpy.ndarray` over the memory, or a `memoryview` of that shape where there is no NumPy."""
-    try:
-        import numpy
-    except ImportError:
+    numpy = _numpy()
+    if numpy is None:
         if 0 in shape:
-            raise ValueError("expected NumPy for an array with a dimension of length 0") from None
+            raise ValueError("expected NumPy for an array with a dimension of length 0")
         return memoryview(memory).cast("B").cast(_memory_format(format), shape)
     return numpy.ndarray(shape, _COMPLEX.get(format, format), memory)
 
@@ -58,13 +58,37 @@ def buffer_of(object: Any) -> Any:
     )
 
 
-def _imported_numpy() -> Any:
+def _numpy() -> Any:
+    """NumPy, or `None` where there is none. One that does not work is an error."""
     if "numpy" not in sys.modules:
-        return None
+        # On a thread of its own: the call that needs it may be cancelled, and NumPy cannot be imported again when its import was interrupted.
+        failures: list[BaseException] = []
+
+        def importing() -> None:
+            try:
+                _import_numpy()
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=importing, name="import of numpy", daemon=True)
+        thread.start()
+        thread.join()
+        if failures:
+            raise failures[0]
+    return _import_numpy()
+
+
+def _imported_numpy() -> Any:
+    return _import_numpy() if "numpy" in sys.modules else None
+
+
+def _import_numpy() -> Any:
+    # Waits for a thread that is in the middle of it.
     try:
-        # Waits for a thread that is in the middle of importing it.
         import numpy
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
         return None
     return numpy
 

@@ -2,6 +2,7 @@
 
 use symphony_wire::{Reader, Token};
 
+use crate::handles::OF_MEMORY;
 use crate::releases;
 
 /// Bytes of a completion in front of its value: its length, the request id, the status.
@@ -9,7 +10,7 @@ const COMPLETION_HEAD: usize = 9;
 /// Bytes of a question in front of its parts: the operation, the number of the object, that of `this`.
 const QUESTION_HEAD: usize = 9;
 
-/// The handles in wire values that stand back to back; as often as they stand there.
+/// The crossings of handles in wire values that stand back to back; as often as they stand there.
 pub(super) fn handles_in(values: &[u8]) -> Vec<u32> {
     let mut handles = Vec::new();
     let mut reader = Reader::new(values);
@@ -18,7 +19,11 @@ pub(super) fn handles_in(values: &[u8]) -> Vec<u32> {
     {
         match token {
             Token::Handle { id, .. } => handles.push(id),
-            Token::SharedArray(array) => handles.extend(array.crossings()),
+            Token::SharedArray(array) => handles.extend(
+                array
+                    .crossings()
+                    .map(|(id, of_memory)| if of_memory { id | OF_MEMORY } else { id }),
+            ),
             _ => {}
         }
     }
@@ -45,7 +50,7 @@ pub fn handles_in_completions(batch: &[u8]) -> Vec<u32> {
 /// Gives back one crossing of each.
 pub(super) fn give_back(handles: Vec<u32>) {
     for handle in handles {
-        releases::crossings(handle, 1);
+        releases::crossing(handle);
     }
 }
 

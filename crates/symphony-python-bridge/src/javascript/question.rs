@@ -134,7 +134,7 @@ impl Question {
     fn refuse(&self, refusal: Refusal) {
         // Nobody else gives them back.
         for &handle in self.posted.iter().flatten() {
-            releases::crossings(handle, 1);
+            releases::crossing(handle);
         }
         *lock(&self.stage) = Stage::Refused(refusal);
         self.changed.notify_all();

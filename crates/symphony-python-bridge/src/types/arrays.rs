@@ -217,12 +217,14 @@ fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, ref
         array.bytes = whole.bytes() as u64;
         array.offset = (start - first) as u64;
         handles::keep_view(py, memory, whole);
+        references.share_memory(memory);
         view.release(py);
     } else {
         array.memory = array.id;
         array.address = start as u64;
         array.bytes = view.bytes() as u64;
         handles::keep_view(py, array.id, view);
+        references.share_memory(array.id);
     }
 }
 
@@ -291,6 +293,7 @@ fn copy(
     array.bytes = block.bytes() as u64;
     let exporter = whole(py, block, layout.element)?;
     (array.memory, _) = references.export(&exporter);
+    references.share_memory(array.memory);
     Ok(())
 }
 
