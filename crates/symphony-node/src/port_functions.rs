@@ -506,7 +506,7 @@ unsafe extern "C" fn give_back(env: sys::napi_env, info: sys::napi_callback_info
 unsafe extern "C" fn copy_out(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<3>(env, info, |port, arguments| {
         let id = arguments.u32(0);
-        port.adopted().arrived(id);
+        port.adopted().arrived(id | handles::OF_MEMORY);
         SharedMemory::copy_out(arguments.env, id, arguments.size(1), arguments.values[2])?;
         Ok(UNDEFINED)
     })

@@ -26,7 +26,7 @@ pub(crate) struct SharedMemory {
     lent: RefCell<HashMap<u32, usize>>,
     given_back: Arc<Mutex<Vec<u32>>>,
     /// What is borrowed, by the number of the block: the arrays, as strong references.
-    borrowed: RefCell<HashMap<u32, sys::napi_ref>>,
+    borrowed: RefCell<HashMap<u32, Borrowed>>,
 }
 
 /// A buffer that may be alive.
@@ -37,6 +37,14 @@ struct Known {
     bytes: usize,
     /// How many blocks it is lent as.
     lent: usize,
+}
+
+/// An array that Python has for the length of a call.
+struct Borrowed {
+    /// Strong.
+    array: sys::napi_ref,
+    /// Kept here too, for the end of the environment forgets the numbers of blocks first.
+    block: Arc<Block>,
 }
 
 /// What a buffer of ours holds until its memory is given up.
@@ -274,26 +282,25 @@ impl SharedMemory {
         let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
         // SAFETY: JavaScript waits for the call, in which it runs no code of its own; and what is kept after its end is dealt with there.
         let block = unsafe { Block::borrowed(pointer, length) };
-        let number = channel.blocks().enter(block);
-        self.borrowed.borrow_mut().insert(number, js::reference(env, bytes));
+        let number = channel.blocks().enter(Arc::clone(&block));
+        let array = js::reference(env, bytes);
+        self.borrowed.borrow_mut().insert(number, Borrowed { array, block });
         Ok(number)
     }
 
     /// Ends that. Whether Python kept the memory, which then stays for ever, since nobody would say when it has let go.
     pub(crate) fn end_borrow(&self, env: sys::napi_env, channel: &Arc<Channel>, number: u32) -> bool {
-        let array = self.borrowed.borrow_mut().remove(&number);
-        let kept = channel
-            .blocks()
-            .take(number)
-            .is_some_and(|block| block.end_borrow() > 0);
-        if let Some(array) = array {
-            if kept {
-                let buffer = js::buffer_of(env, js::referenced(env, array));
-                backing_store::keep_for_ever(env, buffer);
-            }
-            // SAFETY: a reference of this environment, which is deleted once.
-            unsafe { sys::napi_delete_reference(env, array) };
+        drop(channel.blocks().take(number));
+        let Some(Borrowed { array, block }) = self.borrowed.borrow_mut().remove(&number) else {
+            return false;
+        };
+        let kept = block.end_borrow() > 0;
+        if kept {
+            let buffer = js::buffer_of(env, js::referenced(env, array));
+            backing_store::keep_for_ever(env, buffer);
         }
+        // SAFETY: a reference of this environment, which is deleted once.
+        unsafe { sys::napi_delete_reference(env, array) };
         kept
     }
 
