@@ -490,11 +490,11 @@ unsafe extern "C" fn borrow(env: sys::napi_env, info: sys::napi_callback_info) -
 unsafe extern "C" fn end_block(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<2>(env, info, |port, arguments| {
         let number = arguments.u32(0);
-        let kept = if !arguments.boolean(1) {
+        let kept = if arguments.boolean(1) {
+            port.shared_memory().end_borrow(arguments.env, port.channel(), number)
+        } else {
             drop(port.channel().blocks().take(number));
             false
-        } else {
-            port.shared_memory().end_borrow(arguments.env, port.channel(), number)
         };
         Ok(js::boolean(arguments.env, kept))
     })

@@ -25,8 +25,8 @@ pub(crate) struct SharedMemory {
     /// The addresses of what JavaScript lent, by the number of the block.
     lent: RefCell<HashMap<u32, usize>>,
     given_back: Arc<Mutex<Vec<u32>>>,
-    /// What is borrowed, by the number of the block: the arrays, as strong references.
-    borrowed: RefCell<HashMap<u32, sys::napi_ref>>,
+    /// What is borrowed, by the number of the block. The references, which are strong, are of the arrays.
+    borrowed: RefCell<HashMap<u32, (Arc<Block>, sys::napi_ref)>>,
 }
 
 /// A buffer that may be alive.
@@ -263,26 +263,26 @@ impl SharedMemory {
         let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
         // SAFETY: JavaScript waits for the call, in which it runs no code of its own; and what is kept after its end is dealt with there.
         let block = unsafe { Block::borrowed(pointer, length) };
-        let number = channel.blocks().enter(block);
-        self.borrowed.borrow_mut().insert(number, js::reference(env, bytes));
+        let number = channel.blocks().enter(Arc::clone(&block));
+        let borrowed = (block, js::reference(env, bytes));
+        self.borrowed.borrow_mut().insert(number, borrowed);
         Ok(number)
     }
 
     /// Ends that. Whether Python kept the memory, which then stays for ever, since nobody would say when it has let go.
     pub(crate) fn end_borrow(&self, env: sys::napi_env, channel: &Arc<Channel>, number: u32) -> bool {
-        let array = self.borrowed.borrow_mut().remove(&number);
-        let kept = channel
-            .blocks()
-            .take(number)
-            .is_some_and(|block| block.end_borrow() > 0);
-        if let Some(array) = array {
-            if kept {
-                let buffer = js::buffer_of(env, js::referenced(env, array));
-                backing_store::keep_for_ever(env, buffer);
-            }
-            // SAFETY: a reference of this environment, which is deleted once.
-            unsafe { sys::napi_delete_reference(env, array) };
+        // Those of an environment that ends are not among its blocks any more.
+        drop(channel.blocks().take(number));
+        let Some((block, array)) = self.borrowed.borrow_mut().remove(&number) else {
+            return false;
+        };
+        let kept = block.end_borrow() > 0;
+        if kept {
+            let buffer = js::buffer_of(env, js::referenced(env, array));
+            backing_store::keep_for_ever(env, buffer);
         }
+        // SAFETY: a reference of this environment, which is deleted once.
+        unsafe { sys::napi_delete_reference(env, array) };
         kept
     }
 
