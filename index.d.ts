@@ -1489,11 +1489,12 @@ declare class ArrayOrigin {
   readonly buffer: ArrayBufferLike
   readonly id: number
   readonly typeKey: number
+  readonly counting?: HandleState | undefined
   /**
-   * @param buffer keeps the memory, and, where there is no state, the object
-   * @param state counts the object; without it the buffer does
+   * @param buffer keeps the memory, and, where nothing else counts it, the object
+   * @param counting what counts the object, if the buffer does not
    */
-  constructor(buffer: ArrayBufferLike, id: number, typeKey: number, state?: HandleState)
+  constructor(buffer: ArrayBufferLike, id: number, typeKey: number, counting?: HandleState | undefined)
   /** The handle of the object. */
   get state(): HandleState
   /** For a request that names it: whoever holds this keeps it. */

@@ -42,9 +42,7 @@ export function ndarray<D extends ArrayType>(
     stride *= length
   }
   const copied = !environment.sharesMemory
-  return ndArrayOf({ data, shape: lengths, strides, dtype, copied, element }, undefined) as NdArray<
-    ArrayTypes[D]
-  >
+  return ndArrayOf({ data, shape: lengths, strides, dtype, copied, element }, undefined) as NdArray<ArrayTypes[D]>
 }
 
 /** `python.memoryview`. */

@@ -26,7 +26,7 @@ class MemoryStamp extends Stamped {
   }
 
   static of(buffer: object): SharedMemory | undefined {
-    return #memory in buffer ? (buffer).#memory : undefined
+    return #memory in buffer ? buffer.#memory : undefined
   }
 }
 
@@ -88,7 +88,7 @@ class OriginStamp extends Stamped {
   }
 
   static of(array: object): ArrayOrigin | undefined {
-    return #origin in array ? (array).#origin : undefined
+    return #origin in array ? array.#origin : undefined
   }
 }
 
