@@ -45,7 +45,7 @@ describe('with jemalloc preloaded', () => {
   test('libraries that allocate across their borders work and the process ends well', () => {
     const { stdout, stderr, status, signal } = inNode(
       `const numpy = python.importSync('numpy')
-       console.log(numpy.arange(1_000_000).sum())
+       console.log(numpy.arange(1_000_000).$sync.sum())
        python.execSync('import ssl, readline, sqlite3, hashlib; ssl.create_default_context()')
        python.execSync('import numpy; a = [numpy.random.rand(1000) for _ in range(1000)]; del a')
        console.log('done')`,
