@@ -14,6 +14,7 @@ from symphony_bridge import get_system_info
 kept = {}
 table = np.arange(12.0).reshape(3, 4)
 numbers = array.array('i', range(1000))
+large = bytes(50_000)
 running, release = threading.Event(), threading.Event()
 def keep(name, value): kept[name] = memoryview(value)
 def sums(): return {name: float(np.asarray(view).sum()) for name, view in kept.items()}
@@ -184,12 +185,24 @@ describe('a worker that has arrays and is terminated', () => {
     expect(printed).toEqual(thrice(false))
   })
 
+  test('has taken over what it copied', async () => {
+    const printed = await play({
+      worker: `
+        const large = ns.$sync.large
+        ready([ns.$sync.large.length, ns.$sync.echo(Buffer.alloc(100_000)).length, (await ns.large).length, large.length])
+        for (;;);`,
+      before: `print(message)`,
+    })
+    expect(printed).toEqual(thrice([50_000, 100_000, 50_000, 50_000]))
+  })
+
   test.each([
     ['asynchronous results', `forever(() => ns.both(Float64Array.of(1, 2)))`],
     ['synchronous results', `forever(async () => ns.$sync.both(Float64Array.of(1, 2)))`],
     ['arrays that it makes', `forever(() => ns.both(python.ndarray([10, 10])))`],
     ['memory that it lends', `forever(() => ns.both(new Float64Array(new SharedArrayBuffer(80))))`],
     ['large copies', `forever(() => ns.both(Buffer.alloc(100_000)))`],
+    ['large bytes', `forever(() => ns.large), forever(async () => ns.$sync.echo(Buffer.alloc(100_000)))`],
     ['memory that it borrows', `forever(async () => ns.$sync.total(python.borrow(new Float64Array(10))))`],
     [
       'parts and views',

@@ -14,19 +14,19 @@ const View = { typed: 0, shaped: 1, bytes: 2, copy: 3 } as const
 /** The array that a message describes. Takes over the crossings in it. */
 export function arrayOf(message: SharedArray): object {
   const { id, typeKey, memory, address, bytes, offset } = message
-  if (memory === 0) {
-    const state = stateOf(id, typeKey)
-    const known = state.array
-    if (known !== undefined && isSame(known, dataOf(known).buffer, message)) return known
-    const buffer = new ArrayBuffer(0)
-    return (state.array = arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, state), 0))
-  }
   const { port, sharesMemory } = environment
   if (message.view === View.copy) {
     // Memory of V8's, which the collector frees also in the middle of a long job.
     const copy = Buffer.allocUnsafeSlow(bytes)
     port.copyOut(id, address, copy)
     return copy
+  }
+  if (memory === 0) {
+    const state = stateOf(id, typeKey)
+    const known = state.array
+    if (known !== undefined && isSame(known, dataOf(known).buffer, message)) return known
+    const buffer = new ArrayBuffer(0)
+    return (state.array = arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, state), 0))
   }
   if (!sharesMemory) {
     // The crossing of the memory ends with the copy; the object needs one of its own.

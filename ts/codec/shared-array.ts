@@ -11,7 +11,7 @@ const elementKinds = 14
 export interface SharedArray {
   readonly id: number
   readonly typeKey: number
-  /** The handle of the object whose memory it is; 0 if there is none. */
+  /** The handle of the object whose memory it is; 0 if none is shared. */
   readonly memory: number
   /** 0 typed array, 1 array with a shape, 2 bytes, 3 a copy of bytes. */
   readonly view: number

@@ -502,11 +502,11 @@ unsafe extern "C" fn give_back(env: sys::napi_env, info: sys::napi_callback_info
     })
 }
 
-/// Copies the memory of a handle, which brings one crossing of it, to a `Uint8Array` of that length.
+/// Copies the memory of a `bytes`, of which the message brings one crossing, to a `Uint8Array` of that length.
 unsafe extern "C" fn copy_out(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<3>(env, info, |port, arguments| {
         let id = arguments.u32(0);
-        port.adopted().arrived(id | handles::OF_MEMORY);
+        port.adopted().arrived(id);
         SharedMemory::copy_out(arguments.env, id, arguments.size(1), arguments.values[2])?;
         Ok(UNDEFINED)
     })

@@ -103,11 +103,11 @@ impl SharedMemory {
         copied.map(|(buffer, _)| buffer).ok_or_else(|| not_shared(bytes))
     }
 
-    /// Copies the memory of a handle, which brings one crossing of it, to bytes of JavaScript's.
+    /// Copies the memory of a `bytes`, which a crossing of its handle keeps, to bytes of JavaScript's.
     pub(crate) fn copy_out(env: sys::napi_env, id: u32, address: usize, target: Value) -> Result<(), BridgeError> {
         let target = js::bytes_of(env, target);
         if let Some((pointer, length)) = target {
-            // SAFETY: two memories of that length; the crossing keeps that of Python where it is.
+            // SAFETY: two memories of that length; that of `bytes` never moves, and the crossing keeps it.
             unsafe { ptr::copy_nonoverlapping(address as *const u8, pointer.as_ptr(), length) };
         }
         releases::crossings(id, 1);

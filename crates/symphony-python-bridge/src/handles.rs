@@ -204,6 +204,9 @@ pub(crate) fn keep_view(py: Python<'_>, id: u32, view: View) {
 pub fn release_memory(py: Python<'_>, id: u32) {
     let view = with_table(py, |table| {
         let entry = table.entries.get_mut(id as usize)?;
+        if entry.view_users == 0 {
+            note_fault();
+        }
         entry.view_users = entry.view_users.saturating_sub(1);
         if entry.view_users == 0 { entry.view.take() } else { None }
     });

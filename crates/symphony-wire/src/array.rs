@@ -123,8 +123,8 @@ pub struct SharedArray<'a> {
     pub id: u32,
     /// The number of that object's type.
     pub type_key: u32,
-    /// The handle of the object whose memory it is; one crossing more, unless it is the object itself. 0 if there is no memory, since the
-    /// array is empty.
+    /// The handle of the object whose memory it is; one crossing more, unless it is the object itself. 0 if no memory is
+    /// shared: the array is empty, or JavaScript copies it.
     pub memory: u32,
     /// What becomes of it.
     pub view: ArrayView,

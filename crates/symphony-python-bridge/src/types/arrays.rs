@@ -128,7 +128,6 @@ pub(super) fn write_large_bytes(
     let data = bytes.as_bytes();
     let (id, type_key) = references.export(bytes.as_any());
     let mut array = SharedArray::new(id, type_key, ArrayView::Copy, Element::Uint8);
-    array.memory = id;
     array.address = data.as_ptr() as u64;
     array.bytes = data.len() as u64;
     Ok(writer.shared_array(&array, std::iter::once((array.bytes, 1)))?)
@@ -292,7 +291,9 @@ fn copy(
     array.address = block.pointer().as_ptr() as u64;
     array.bytes = block.bytes() as u64;
     let exporter = whole(py, block, layout.element)?;
+    let view = View::take(&exporter, Flags::Bytes)?;
     (array.memory, _) = references.export(&exporter);
+    handles::keep_view(py, array.memory, view);
     references.share_memory(array.memory);
     Ok(())
 }
