@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::sys;
@@ -17,11 +18,32 @@ use symphony_python_bridge::async_support::Channel;
 use symphony_python_bridge::handles::{self, OF_MEMORY};
 use symphony_python_bridge::releases;
 
+use crate::connection::Released;
 use crate::js::{self, Value};
+
+/// Whose handles they are, and so who gets back what was collected.
+#[derive(Default)]
+pub(crate) enum Home {
+    /// Those of the interpreter in this process.
+    #[default]
+    Here,
+    /// Those of another process.
+    Elsewhere(Rc<Released>),
+}
+
+impl Home {
+    fn give_back(&self, id: u32, count: u32) {
+        match self {
+            Self::Here => releases::crossings(id, count),
+            Self::Elsewhere(released) => released.push(id, count),
+        }
+    }
+}
 
 /// The adopted states of one port, by handle id.
 #[derive(Default)]
 pub(crate) struct Adopted {
+    home: Home,
     by_id: RefCell<Vec<Slot>>,
     /// How many messages JavaScript is reading, one within the other.
     readings: Cell<u32>,
@@ -50,7 +72,7 @@ impl Slot {
 
 /// One state object. Freed by its finalizer, which runs exactly once: on collection or when the environment ends.
 struct Adoption {
-    table: *const Adopted,
+    table: Rc<Adopted>,
     id: u32,
     /// Crossings that this state will give back.
     absorbed: Cell<u32>,
@@ -58,10 +80,18 @@ struct Adoption {
 }
 
 impl Adopted {
+    /// Without any states yet.
+    pub(crate) fn of(home: Home) -> Self {
+        Self {
+            home,
+            ..Self::default()
+        }
+    }
+
     /// `state` now stands for the handle and has absorbed one crossing.
-    pub(crate) fn adopt(&self, env: sys::napi_env, id: u32, state: Value) {
+    pub(crate) fn adopt(self: &Rc<Self>, env: sys::napi_env, id: u32, state: Value) {
         let adoption = Box::into_raw(Box::new(Adoption {
-            table: ptr::from_ref(self),
+            table: Rc::clone(self),
             id,
             absorbed: Cell::new(1),
             reference: Cell::new(ptr::null_mut()),
@@ -83,7 +113,7 @@ impl Adopted {
             // SAFETY: no finalizer was registered, so the box is still ours.
             drop(unsafe { Box::from_raw(adoption.as_ptr()) });
             self.arrived(id);
-            releases::crossings(id, 1);
+            self.home.give_back(id, 1);
             return;
         }
         // SAFETY: freed only by the finalizer, which cannot run while `state` is on the stack.
@@ -195,7 +225,7 @@ impl Adopted {
         let adoption = unsafe { adoption.as_ref() };
         let absorbed = adoption.absorbed.get().saturating_sub(1);
         adoption.absorbed.set(absorbed);
-        releases::crossings(id, 1);
+        self.home.give_back(id, 1);
         if absorbed == 0 {
             self.slot(id, |slot| slot.adoption = None);
         }
@@ -210,8 +240,7 @@ impl Adopted {
 unsafe extern "C" fn collected(env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the box that `adopt` made; this runs once.
     let adoption = unsafe { Box::from_raw(data.cast::<Adoption>()) };
-    // SAFETY: the table is part of a port, and ports are never freed.
-    let table = unsafe { &*adoption.table };
+    let table = &adoption.table;
     let mut by_id = table.by_id.borrow_mut();
     if let Some(slot) = by_id.get_mut(adoption.id as usize)
         && slot
@@ -224,7 +253,7 @@ unsafe extern "C" fn collected(env: sys::napi_env, data: *mut c_void, _hint: *mu
     // SAFETY: the reference made in `adopt`, deleted once; allowed while collecting.
     unsafe { sys::napi_delete_reference(env, adoption.reference.get()) };
     if adoption.absorbed.get() > 0 {
-        releases::crossings(adoption.id, adoption.absorbed.get());
+        table.home.give_back(adoption.id, adoption.absorbed.get());
     }
 }
 

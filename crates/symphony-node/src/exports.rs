@@ -13,6 +13,7 @@ use symphony_python_bridge::kinds::PROBED_NAMES;
 use symphony_python_bridge::symbols::is_real_python;
 use symphony_wire::ErrorCode;
 
+use crate::connection;
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::port::{Listeners, Port};
 use crate::port_functions;
@@ -30,8 +31,9 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 8] = [
+    let functions: [(&str, Callback); 9] = [
         ("attach", attach),
+        ("openConnection", connection::open),
         ("initialize", initialize),
         ("initializeAsync", initialize_async),
         ("state", state),

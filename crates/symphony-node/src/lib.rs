@@ -8,6 +8,7 @@ mod adopted;
 mod arguments;
 mod array_memory;
 mod backing_store;
+mod connection;
 mod exports;
 mod js;
 mod mailbox;
@@ -16,6 +17,7 @@ mod port;
 mod port_functions;
 mod results;
 mod shared_memory;
+mod uv;
 mod waker;
 
 use napi::bindgen_prelude::Object;

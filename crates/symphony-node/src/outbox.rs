@@ -53,6 +53,13 @@ impl Outbox {
         Ok(buffer)
     }
 
+    /// Gives the memory back: nothing is written any more.
+    pub(crate) fn end(&self) {
+        if let Some(memory) = self.memory.take() {
+            memory.let_go(self.env);
+        }
+    }
+
     /// Whether a request in it is being read, so that JavaScript must not write to it.
     pub(crate) fn is_being_read(&self) -> bool {
         let memory = self.memory.get();

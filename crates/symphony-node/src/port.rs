@@ -5,6 +5,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub(crate) struct Port {
     thread: OnceCell<ThreadState>,
     mailbox: Mailbox,
     outbox: Outbox,
-    adopted: Adopted,
+    adopted: Rc<Adopted>,
     shared_memory: SharedMemory,
     channel: Arc<Channel>,
     waker: Waker,
@@ -107,7 +108,7 @@ impl Port {
             thread: OnceCell::new(),
             mailbox: Mailbox::new(env, mailbox)?,
             outbox: Outbox::new(env),
-            adopted: Adopted::default(),
+            adopted: Rc::default(),
             shared_memory: SharedMemory::default(),
             channel: Channel::new(Box::new(waker.remote())),
             waker,
@@ -169,7 +170,7 @@ impl Port {
         &self.shared_memory
     }
 
-    pub(crate) fn adopted(&self) -> &Adopted {
+    pub(crate) fn adopted(&self) -> &Rc<Adopted> {
         &self.adopted
     }
 

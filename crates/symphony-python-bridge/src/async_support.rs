@@ -25,6 +25,7 @@ mod logs;
 mod output;
 mod queue;
 mod readiness;
+mod remote;
 mod streams;
 mod tasks;
 mod undelivered;
@@ -49,7 +50,7 @@ pub(crate) use logs::{emit_log, has_plain_form};
 pub(crate) use output::CallOutput;
 pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
-pub(crate) use queue::{close, set_threads};
+pub(crate) use queue::{close, has_more_jobs, set_threads};
 pub(crate) use streams::Stream;
 pub(crate) use tasks::loop_tasks;
 pub use undelivered::{handles_in_completions, handles_in_question};
@@ -432,7 +433,12 @@ impl<'a> Crossings<'a> {
         while self.handles.len() > count.handles
             && let Some(id) = self.handles.pop()
         {
-            handles::give_back(py, id);
+            if self
+                .channel
+                .is_none_or(|channel| channel.gave_back(id & !handles::OF_MEMORY, 1) > 0)
+            {
+                handles::give_back(py, id);
+            }
         }
         let Some(channel) = self.channel else { return };
         let from = count.js_objects.min(self.js_objects.len());
@@ -453,6 +459,9 @@ impl References for Crossings<'_> {
     fn export(&mut self, object: &Bound<'_, PyAny>) -> (u32, u32) {
         let (id, kind) = handles::export(object);
         self.handles.push(id);
+        if let Some(channel) = self.channel {
+            channel.crossed(id, kind);
+        }
         (id, kind)
     }
 

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::async_support::futures::future_into_py;
-use crate::{async_support, interpreter, javascript};
+use crate::{async_support, interpreter, javascript, subprocess};
 
 /// The version of the bridge.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -45,6 +45,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(wrap_pyfunction!(async_support::loop_wait, module)?)?;
         module.add_function(wrap_pyfunction!(async_support::loop_watch, module)?)?;
     }
+    module.add_function(wrap_pyfunction!(subprocess::serve_subprocess, module)?)?;
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(get_system_info_async, module)?)?;
     module.add_function(wrap_pyfunction!(sleep_async, module)?)?;

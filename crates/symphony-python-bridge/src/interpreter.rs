@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 use symphony_wire::ErrorCode;
@@ -185,6 +186,46 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
     })
 }
 
+/// Makes the interpreter that runs the calling thread the one that is served: in a process that Python started, not this crate.
+///
+/// # Errors
+///
+/// `ValueError` for settings that do not parse, `RuntimeError` at the second call, and what preparing the interpreter raises.
+pub(crate) fn adopt(py: Python<'_>, settings: &str) -> PyResult<()> {
+    let parsed: Settings = serde_json::from_str(settings)
+        .map_err(|error| PyValueError::new_err(format!("the settings do not parse: {error}")))?;
+    let claimed = STATE.compare_exchange(
+        State::Idle as u8,
+        State::Starting as u8,
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    );
+    if claimed.is_err() {
+        return Err(PyRuntimeError::new_err("this interpreter is served already"));
+    }
+    async_support::set_threads(parsed.threads);
+    javascript::set_callback_timeout(parsed.callback_timeout);
+    let info = configuration::prepare(py, &parsed, settings.to_owned()).inspect_err(|_| {
+        STATE.store(State::Failed as u8, Ordering::Release);
+    })?;
+    INFO.get_or_init(|| info);
+    STATE.store(State::Running as u8, Ordering::Release);
+    Ok(())
+}
+
+/// Does what `py-main` does on the calling thread, which is attached, until the shutdown is done; it is attached again then.
+pub(crate) fn serve_here() {
+    // SAFETY: the caller is attached.
+    let thread = unsafe { ThreadState::detach_and_keep() };
+    let mut work = lock();
+    while state() == State::Running {
+        work = serve_next(thread, work);
+    }
+    drop(work);
+    // For the rest of the thread's life, as before.
+    std::mem::forget(thread.attach());
+}
+
 /// Shuts down softly, waiting at most `limit`. Must not be called by an attached thread.
 pub fn shutdown(limit: Duration) {
     if !is_running() {
@@ -250,21 +291,27 @@ fn main_thread(settings: &Settings, text: String, started: &mpsc::SyncSender<Res
 fn serve(thread: ThreadState) {
     let mut work = lock();
     loop {
-        if std::mem::take(&mut work.run_loop) && work.shutdown.is_none() {
-            drop(work);
-            // Until the order to shut down.
-            run_loop(thread);
-            work = lock();
-        } else if let Some(deadline) = work.shutdown.take() {
-            drop(work);
-            async_support::close();
-            end(thread, deadline);
-            work = lock();
-            STATE.store(State::Closed as u8, Ordering::Release);
-            CLOSED.notify_all();
-        } else {
-            work = WORK_ARRIVED.wait(work).unwrap_or_else(PoisonError::into_inner);
-        }
+        work = serve_next(thread, work);
+    }
+}
+
+/// One order, or the wait for it.
+fn serve_next(thread: ThreadState, mut work: MutexGuard<'static, Work>) -> MutexGuard<'static, Work> {
+    if std::mem::take(&mut work.run_loop) && work.shutdown.is_none() {
+        drop(work);
+        // Until the order to shut down.
+        run_loop(thread);
+        lock()
+    } else if let Some(deadline) = work.shutdown.take() {
+        drop(work);
+        async_support::close();
+        end(thread, deadline);
+        work = lock();
+        STATE.store(State::Closed as u8, Ordering::Release);
+        CLOSED.notify_all();
+        work
+    } else {
+        WORK_ARRIVED.wait(work).unwrap_or_else(PoisonError::into_inner)
     }
 }
 

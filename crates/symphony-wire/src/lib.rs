@@ -10,6 +10,7 @@
 mod array;
 mod date_time;
 mod format;
+mod frame;
 mod integer;
 mod reader;
 mod token;
@@ -24,6 +25,7 @@ mod generated {
 pub use array::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
 pub use date_time::{ClockTime, Day, TimeDelta, TimeOfDay, UtcOffset, Zone};
 pub use format::VERSION;
+pub use frame::{FRAME_HEADER, Frame, FrameKind, Incoming, frame_header};
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;
 pub use token::{JsKind, JsObject, Packed, Token, utf16_units};

@@ -11,6 +11,7 @@ use super::coroutine_calls::CoroutineCalls;
 use super::event_loop::{self, Work};
 use super::logs::Logs;
 use super::output::Waiting;
+use super::remote::Remote;
 use super::streams::Control;
 use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
@@ -128,6 +129,8 @@ pub struct Channel {
     coroutine_calls: CoroutineCalls,
     /// Whether any request was to be cancelled after it had started.
     has_cancelled: AtomicBool,
+    /// Of an environment in another process.
+    remote: Option<Remote>,
     closed: AtomicBool,
 }
 
@@ -141,6 +144,15 @@ struct State {
 impl Channel {
     /// An open channel.
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
+        Self::open(wake, None)
+    }
+
+    /// That of an environment in another process. No thread here is its own.
+    pub(crate) fn of_connection(wake: Box<dyn Wake>) -> Arc<Self> {
+        Self::open(wake, Some(Remote::default()))
+    }
+
+    fn open(wake: Box<dyn Wake>, remote: Option<Remote>) -> Arc<Self> {
         let channel = Arc::new(Self {
             wake,
             thread: thread_mark(),
@@ -157,10 +169,49 @@ impl Channel {
             logs: Logs::default(),
             coroutine_calls: CoroutineCalls::default(),
             has_cancelled: AtomicBool::new(false),
+            remote,
             closed: AtomicBool::new(false),
         });
         lock(&OPEN).push(Arc::downgrade(&channel));
         channel
+    }
+
+    /// Whether the environment is in another process, which shares no memory with this one.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    /// A handle crosses to the environment.
+    #[inline]
+    pub(super) fn crossed(&self, handle: u32, kind: u32) {
+        if let Some(remote) = &self.remote {
+            remote.crossed(handle, kind);
+        }
+    }
+
+    /// An environment in another process gives back so many crossings. Those that it does not have stay where they are.
+    pub(crate) fn gave_back(&self, handle: u32, count: u32) -> u32 {
+        match &self.remote {
+            Some(remote) => remote.gave_back(handle, count),
+            None => count,
+        }
+    }
+
+    /// The types that an environment in another process is to be told of.
+    pub(crate) fn take_unannounced_kinds(&self) -> Vec<u32> {
+        self.remote
+            .as_ref()
+            .map(Remote::take_unannounced_kinds)
+            .unwrap_or_default()
+    }
+
+    /// Gives back crossings of a message that will not arrive.
+    fn give_back(&self, crossings: Vec<u32>) {
+        for crossing in crossings {
+            if self.gave_back(crossing & !handles::OF_MEMORY, 1) > 0 {
+                releases::crossing(crossing);
+            }
+        }
     }
 
     /// The memory that messages of the environment may name.
@@ -212,12 +263,17 @@ impl Channel {
     pub fn settle_promise(self: &Arc<Self>, is_question: bool, id: u32, bytes: &[u8], pins: bool) -> u32 {
         let number = self.questions.number();
         let pin = if pins { number } else { 0 };
-        let wanted = if is_question {
+        let wanted = self.settle_promise_as(is_question, id, bytes, pin);
+        if wanted { number } else { 0 }
+    }
+
+    /// The same with the number that JavaScript chose, or 0 if it keeps nothing; whether anybody will read it.
+    pub(crate) fn settle_promise_as(self: &Arc<Self>, is_question: bool, id: u32, bytes: &[u8], pin: u32) -> bool {
+        if is_question {
             self.settlements.settle_question(self, id, bytes, pin)
         } else {
             self.settlements.settle_promise(self, id, bytes, pin)
-        };
-        if wanted { number } else { 0 }
+        }
     }
 
     /// JavaScript has no entry for a promise any more.
@@ -374,7 +430,7 @@ impl Channel {
         match wake {
             Some(true) => self.wake.wake(),
             Some(false) => {}
-            None => undelivered::give_back(undelivered::handles_in(value)),
+            None => self.give_back(undelivered::handles_in(value)),
         }
         wake.is_some()
     }
@@ -482,9 +538,12 @@ impl Channel {
             stream.close();
         }
         drop(requests);
-        undelivered::give_back(undelivered::handles_in_completions(&completions));
+        self.give_back(undelivered::handles_in_completions(&completions));
         self.refuse_questions();
         self.blocks.clear();
+        if let Some(remote) = &self.remote {
+            remote.end();
+        }
         for session in std::mem::take(&mut *lock(&self.sessions)) {
             super::queue::close_session(session);
         }
@@ -565,7 +624,7 @@ impl Channel {
         drop(state);
         drop(previous);
         if closed {
-            undelivered::give_back(undelivered::handles_in(value));
+            self.give_back(undelivered::handles_in(value));
         }
         if wake {
             self.wake.wake();

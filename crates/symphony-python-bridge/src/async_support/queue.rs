@@ -1,5 +1,6 @@
 //! Where jobs wait, and the threads that take them: one pool, and one thread for each session.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,7 +19,7 @@ use crate::errors::BridgeError;
 use crate::gil::ThreadState;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::operation::Header;
-use crate::releases;
+use crate::{releases, subprocess};
 
 /// The number that stands for the loop's thread where that of a session is expected.
 const LOOP_SESSION: u32 = u32::MAX;
@@ -210,6 +211,16 @@ pub fn close_session(id: u32) {
     }
 }
 
+thread_local! {
+    /// Whether this is a thread of the pool.
+    static IN_POOL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is one of the pool and will go on with another job.
+pub(crate) fn has_more_jobs() -> bool {
+    IN_POOL.get() && !lock(&POOL.state).jobs.is_empty()
+}
+
 /// The present figures.
 pub fn statistics() -> Statistics {
     let (environments, requests) = super::channel::environments_and_requests();
@@ -398,6 +409,7 @@ impl Queue {
 
     fn serve(self: &Arc<Self>) {
         let thread = ThreadState::of_current_thread();
+        IN_POOL.set(self.shared);
         let sleeper = Sleeper::of_current_thread();
         let mut writer = Writer::new();
         let mut announced = Announced {
@@ -412,6 +424,7 @@ impl Queue {
                     while let Some(job) = self.take(&mut announced) {
                         super::run(py, job, self, &mut announced, &mut writer);
                     }
+                    subprocess::flush_deferred();
                     if !releases::any() {
                         break;
                     }

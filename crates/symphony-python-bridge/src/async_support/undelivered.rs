@@ -3,7 +3,6 @@
 use symphony_wire::{Reader, Token};
 
 use crate::handles::OF_MEMORY;
-use crate::releases;
 
 /// Bytes of a completion in front of its value: its length, the request id, the status.
 const COMPLETION_HEAD: usize = 9;
@@ -45,13 +44,6 @@ pub fn handles_in_completions(batch: &[u8]) -> Vec<u32> {
         rest = &after[end..];
     }
     handles
-}
-
-/// Gives back one crossing of each.
-pub(super) fn give_back(handles: Vec<u32>) {
-    for handle in handles {
-        releases::crossing(handle);
-    }
 }
 
 #[cfg(test)]

@@ -207,6 +207,18 @@ fn finish(py: Python<'_>, settings: &Settings, text: String) -> PyResult<Info> {
     }
     py.import("site")?.call_method0("main")?;
     clear_no_site(&sys)?;
+    begin(py, settings, text)
+}
+
+/// What makes a usable interpreter of one that Python's own program started.
+pub(super) fn prepare(py: Python<'_>, settings: &Settings, text: String) -> PyResult<Info> {
+    runtime::install(py)?;
+    begin(py, settings, text)
+}
+
+/// The settings that need a running interpreter.
+fn begin(py: Python<'_>, settings: &Settings, text: String) -> PyResult<Info> {
+    let sys = py.import("sys")?;
     runtime::function(py, runtime::Function::Begin)?.call1((settings_for_python(py, settings)?,))?;
     let version: String = sys.getattr("version")?.extract()?;
     Ok(Info {

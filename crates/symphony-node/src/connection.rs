@@ -1,0 +1,584 @@
+//! One environment's end of a connection to a Python in another process: frames from and to a socket that the event loop watches.
+//!
+//! What the frames mean is known to JavaScript (`ts/native/remote-port.ts`); here they are moved, in whole batches, and handles are given
+//! back when their states are collected. Everything is touched by the environment's own thread only.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::ptr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use napi::sys;
+use symphony_python_bridge::errors::BridgeError;
+use symphony_wire::{ErrorCode, FRAME_HEADER, Frame, FrameKind, Incoming, frame_header};
+
+use crate::adopted::{Adopted, Home};
+use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
+use crate::outbox::Outbox;
+use crate::uv::{Events, READABLE, UvHandle, WRITABLE};
+
+/// Handles that are collected within this time are given back together, in milliseconds.
+const RELEASE_INTERVAL: u64 = 10;
+/// So much is read in one turn of the event loop before others get theirs.
+const MOST_READ: usize = 1 << 20;
+
+/// Lives until its handles are closed and its JavaScript object was collected.
+pub(crate) struct Connection {
+    env: sys::napi_env,
+    socket: UnixStream,
+    incoming: RefCell<Incoming>,
+    /// What the socket has not taken.
+    unsent: RefCell<Unsent>,
+    outbox: Outbox,
+    adopted: Rc<Adopted>,
+    /// Handles that were collected: pairs of an id and a number of crossings.
+    released: Rc<Released>,
+    /// `(kind, first, second, payload: Uint8Array | undefined)`
+    on_frame: Cell<sys::napi_ref>,
+    /// `()`: the other side is gone
+    on_end: Cell<sys::napi_ref>,
+    context: Cell<sys::napi_async_context>,
+    poll: RefCell<Option<UvHandle>>,
+    timer: Rc<RefCell<Option<UvHandle>>>,
+    hook: Cell<sys::napi_async_cleanup_hook_handle>,
+    /// Handles of the event loop that are not closed yet.
+    open_handles: Cell<usize>,
+    /// Whether something is being handed over, so that it must not be freed.
+    busy: Cell<bool>,
+    ended: Cell<bool>,
+    /// Its JavaScript object is gone.
+    unreachable: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+/// Where a connection's handles go when they are collected.
+#[derive(Default)]
+pub(crate) struct Released {
+    pairs: RefCell<Vec<(u32, u32)>>,
+    timer: Rc<RefCell<Option<UvHandle>>>,
+}
+
+impl Released {
+    /// So many crossings of a handle are to be given back. Allowed in finalizers.
+    pub(crate) fn push(&self, id: u32, count: u32) {
+        let mut pairs = self.pairs.borrow_mut();
+        if pairs.is_empty()
+            && let Some(timer) = &*self.timer.borrow()
+        {
+            timer.start::<Connection>(RELEASE_INTERVAL);
+        }
+        pairs.push((id, count));
+    }
+}
+
+/// `openConnection(descriptor, onFrame, onEnd)`: takes over the socket.
+pub(crate) unsafe extern "C" fn open(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let mut arguments = Arguments::<3>::new(env);
+        arguments.read(info);
+        let descriptor = arguments.u32(0).cast_signed();
+        let socket = socket_of(descriptor).ok_or_else(|| {
+            let message = format!("expected the descriptor of an open socket, but {descriptor} is none");
+            BridgeError::new(ErrorCode::InvalidArgument, message)
+        })?;
+        Connection::open(env, socket, arguments.values[1], arguments.values[2])
+    })
+}
+
+fn socket_of(descriptor: i32) -> Option<UnixStream> {
+    // SAFETY: any number may be asked about.
+    if unsafe { libc::fcntl(descriptor, libc::F_GETFD) } == -1 {
+        return None;
+    }
+    // SAFETY: open; from here on it is the connection's.
+    let socket = UnixStream::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    // Anything else that is open is not closed by the refusal.
+    if socket.local_addr().is_err() || socket.set_nonblocking(true).is_err() {
+        let _other = ManuallyDrop::new(socket);
+        return None;
+    }
+    Some(socket)
+}
+
+impl Connection {
+    fn open(env: sys::napi_env, socket: UnixStream, on_frame: Value, on_end: Value) -> Result<Value, BridgeError> {
+        let descriptor = socket.as_raw_fd();
+        let released = Rc::new(Released::default());
+        let this = Box::into_raw(Box::new(Self {
+            env,
+            socket,
+            incoming: RefCell::default(),
+            unsent: RefCell::default(),
+            outbox: Outbox::new(env),
+            adopted: Rc::new(Adopted::of(Home::Elsewhere(Rc::clone(&released)))),
+            timer: Rc::clone(&released.timer),
+            released,
+            on_frame: Cell::new(js::reference(env, on_frame)),
+            on_end: Cell::new(js::reference(env, on_end)),
+            context: Cell::new(ptr::null_mut()),
+            poll: RefCell::default(),
+            hook: Cell::new(ptr::null_mut()),
+            open_handles: Cell::new(0),
+            busy: Cell::new(false),
+            ended: Cell::new(false),
+            unreachable: Cell::new(false),
+        }));
+        // SAFETY: the box made just now, which is freed by `free_if_done` only.
+        let connection = unsafe { &*this };
+        let poll = UvHandle::poll(env, descriptor, this.cast_const());
+        let timer = UvHandle::timer(env, this.cast_const());
+        connection
+            .open_handles
+            .set(usize::from(poll.is_some()) + usize::from(timer.is_some()));
+        let watches = poll.as_ref().is_some_and(|poll| {
+            poll.hold(false);
+            poll.watch::<Self>(READABLE)
+        });
+        *connection.poll.borrow_mut() = poll;
+        *connection.timer.borrow_mut() = timer;
+        let object = connection.define();
+        if !watches || connection.timer.borrow().is_none() {
+            connection.close_handles();
+            return Err(BridgeError::new(
+                ErrorCode::PythonStart,
+                "this runtime does not offer libuv's functions, which connections to other processes need",
+            ));
+        }
+        Ok(object)
+    }
+
+    /// The object with its functions; when it is collected, the connection ends.
+    fn define(&self) -> Value {
+        let env = self.env;
+        let mut object = ptr::null_mut();
+        // SAFETY: writes the result only.
+        unsafe { sys::napi_create_object(env, &raw mut object) };
+        let this = ptr::from_ref(self).cast_mut().cast::<c_void>();
+        let functions: [(&str, Callback); 8] = [
+            ("send", send),
+            ("wait", wait),
+            ("hold", hold),
+            ("outbox", outbox),
+            ("adopt", adopt),
+            ("find", find),
+            ("release", release),
+            ("close", close),
+        ];
+        for (name, callback) in functions {
+            js::define(env, object, name, callback, this);
+        }
+        // SAFETY: an object of this environment; the finalizer runs once.
+        unsafe {
+            sys::napi_add_finalizer(env, object, this, Some(collected), ptr::null_mut(), ptr::null_mut());
+        }
+        let mut context = ptr::null_mut();
+        let name = js::string(env, "symphony-python-bridge");
+        // SAFETY: an object and a string of this environment.
+        unsafe { sys::napi_async_init(env, ptr::null_mut(), name, &raw mut context) };
+        self.context.set(context);
+        let mut hook = ptr::null_mut();
+        // SAFETY: the data lives until the hook is removed, which happens when the handles are closed.
+        unsafe { sys::napi_add_async_cleanup_hook(env, Some(environment_ends), this, &raw mut hook) };
+        self.hook.set(hook);
+        object
+    }
+
+    /// Sends a frame whose payload is in the outbox.
+    fn send(&self, kind: FrameKind, first: u32, second: u32, length: usize) -> Result<(), BridgeError> {
+        let payload = self.outbox.written(length)?;
+        let header = frame_header(kind, first, second, length)
+            .ok_or_else(|| BridgeError::new(ErrorCode::InvalidArgument, "a message of more than 4 GiB"))?;
+        self.write(&header, payload);
+        Ok(())
+    }
+
+    /// Gives back what was collected.
+    fn send_released(&self) {
+        let pairs = self.released.pairs.take();
+        if pairs.is_empty() {
+            return;
+        }
+        let payload: Vec<u8> = pairs
+            .iter()
+            .flat_map(|(id, count)| [id.to_le_bytes(), count.to_le_bytes()])
+            .flatten()
+            .collect();
+        if let Some(header) = frame_header(FrameKind::ReleaseHandles, 0, 0, payload.len()) {
+            self.write(&header, &payload);
+        }
+    }
+
+    /// As much as the socket takes, the rest when it takes more.
+    fn write(&self, header: &[u8; FRAME_HEADER], payload: &[u8]) {
+        if self.ended.get() {
+            return;
+        }
+        let mut unsent = self.unsent.borrow_mut();
+        if unsent.sent < unsent.bytes.len() {
+            unsent.bytes.extend_from_slice(header);
+            unsent.bytes.extend_from_slice(payload);
+            return;
+        }
+        let slices = [io::IoSlice::new(header), io::IoSlice::new(payload)];
+        let written = loop {
+            match (&self.socket).write_vectored(&slices) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => break count,
+                // A broken one is seen when it is read.
+                Err(_) => break 0,
+            }
+        };
+        if written < header.len() + payload.len() {
+            unsent.bytes.clear();
+            unsent.sent = 0;
+            unsent.bytes.extend_from_slice(&header[written.min(header.len())..]);
+            unsent
+                .bytes
+                .extend_from_slice(&payload[written.saturating_sub(header.len())..]);
+            drop(unsent);
+            self.watch();
+        }
+    }
+
+    /// Writes what was left over.
+    fn write_on(&self) {
+        let mut unsent = self.unsent.borrow_mut();
+        let Unsent { bytes, sent } = &mut *unsent;
+        while *sent < bytes.len() {
+            match (&self.socket).write(&bytes[*sent..]) {
+                Ok(count) => *sent += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+        *bytes = Vec::new();
+        *sent = 0;
+        drop(unsent);
+        self.watch();
+    }
+
+    /// Watches for what is to be waited for now.
+    fn watch(&self) {
+        let is_behind = {
+            let unsent = self.unsent.borrow();
+            unsent.sent < unsent.bytes.len()
+        };
+        if let Some(poll) = &*self.poll.borrow() {
+            poll.watch::<Self>(if is_behind { READABLE | WRITABLE } else { READABLE });
+        }
+    }
+
+    /// Reads what is there, and hands it over.
+    fn read(&self) {
+        // Out of its place, because what is called may wait on this connection itself.
+        let mut incoming = self.incoming.take();
+        let mut total = 0;
+        while total < MOST_READ && !self.ended.get() {
+            match (&self.socket).read(incoming.space()) {
+                Ok(0) => {
+                    self.end();
+                    break;
+                }
+                Ok(count) => {
+                    total += count;
+                    incoming.received(count);
+                    self.hand_over(&mut incoming);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.end();
+                    break;
+                }
+            }
+        }
+        self.incoming.replace(incoming);
+        self.send_released();
+    }
+
+    fn hand_over(&self, incoming: &mut Incoming) {
+        while !self.ended.get()
+            && let Some(frame) = incoming.next_frame()
+        {
+            js::scope(self.env, || self.tell(&frame));
+        }
+    }
+
+    fn tell(&self, frame: &Frame<'_>) {
+        let env = self.env;
+        let mut payload = UNDEFINED;
+        if !frame.payload.is_empty() {
+            let Some((buffer, data)) = js::array_buffer(env, frame.payload.len()) else {
+                // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
+                self.end();
+                return;
+            };
+            // SAFETY: the new buffer has exactly that many bytes.
+            unsafe { ptr::copy_nonoverlapping(frame.payload.as_ptr(), data, frame.payload.len()) };
+            // SAFETY: a view of the whole buffer just made.
+            unsafe {
+                sys::napi_create_typedarray(
+                    env,
+                    sys::TypedarrayType::uint8_array,
+                    frame.payload.len(),
+                    buffer,
+                    0,
+                    &raw mut payload,
+                );
+            }
+        } else {
+            // SAFETY: writes the result only.
+            unsafe { sys::napi_get_undefined(env, &raw mut payload) };
+        }
+        let arguments = [
+            js::number(env, frame.kind.into()),
+            js::number(env, frame.first),
+            js::number(env, frame.second),
+            payload,
+        ];
+        js::call(env, js::referenced(env, self.on_frame.get()), &arguments);
+    }
+
+    /// Runs `body`, which may run JavaScript, as Node runs its own callbacks: with the ticks and microtasks that follow.
+    fn in_turn(&self, body: impl FnOnce()) {
+        let was_busy = self.busy.replace(true);
+        js::scope(self.env, || {
+            let mut resource = ptr::null_mut();
+            // SAFETY: writes the result only.
+            unsafe { sys::napi_create_object(self.env, &raw mut resource) };
+            let mut scope = ptr::null_mut();
+            // SAFETY: an object of this environment and the context made for it.
+            let opened =
+                unsafe { sys::napi_open_callback_scope(self.env, resource, self.context.get(), &raw mut scope) };
+            body();
+            if opened == sys::Status::napi_ok {
+                // SAFETY: the scope opened above.
+                unsafe { sys::napi_close_callback_scope(self.env, scope) };
+            }
+        });
+        self.busy.set(was_busy);
+    }
+
+    /// The other side is gone, or this one closes.
+    fn end(&self) {
+        if self.ended.replace(true) {
+            return;
+        }
+        let _gone_already = self.socket.shutdown(std::net::Shutdown::Both);
+        self.close_handles();
+        js::scope(self.env, || {
+            js::call(self.env, js::referenced(self.env, self.on_end.get()), &[]);
+        });
+    }
+
+    fn close_handles(&self) {
+        self.ended.set(true);
+        let poll = self.poll.take();
+        let timer = self.timer.take();
+        if let Some(poll) = poll {
+            poll.close::<Self>();
+        }
+        if let Some(timer) = timer {
+            timer.close::<Self>();
+        }
+    }
+
+    /// Waits until something came and was handed over; `false` after that time, or if nothing will come any more.
+    fn wait(&self, limit: Option<Duration>) -> bool {
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        while !self.ended.get() {
+            let is_behind = {
+                let unsent = self.unsent.borrow();
+                unsent.sent < unsent.bytes.len()
+            };
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let timeout = left.map_or(-1, |left| i32::try_from(left.as_millis()).unwrap_or(i32::MAX));
+            let mut descriptor = libc::pollfd {
+                fd: self.socket.as_raw_fd(),
+                events: if is_behind {
+                    libc::POLLIN | libc::POLLOUT
+                } else {
+                    libc::POLLIN
+                },
+                revents: 0,
+            };
+            // SAFETY: one descriptor, open for as long as `self` lives.
+            let count = unsafe { libc::poll(&raw mut descriptor, 1, timeout) };
+            if count == 0 {
+                return false;
+            }
+            if descriptor.revents & libc::POLLOUT != 0 {
+                self.write_on();
+            }
+            if descriptor.revents & !libc::POLLOUT != 0 {
+                let was_busy = self.busy.replace(true);
+                self.read();
+                self.busy.set(was_busy);
+                return !self.ended.get();
+            }
+        }
+        false
+    }
+}
+
+impl Events for Connection {
+    fn polled(&self, events: c_int, failed: bool) {
+        if events & WRITABLE != 0 && !failed {
+            self.write_on();
+        }
+        if failed || events & READABLE != 0 {
+            self.in_turn(|| self.read());
+        }
+        free_if_done(self);
+    }
+
+    fn timed_out(&self) {
+        self.send_released();
+    }
+
+    fn closed(&self) {
+        self.open_handles.set(self.open_handles.get() - 1);
+        if self.open_handles.get() > 0 {
+            return;
+        }
+        // They keep what keeps the object of this connection.
+        for reference in [&self.on_frame, &self.on_end] {
+            // SAFETY: made by `open`, deleted once, since handles are closed once.
+            unsafe { sys::napi_delete_reference(self.env, reference.replace(ptr::null_mut())) };
+        }
+        self.outbox.end();
+        let context = self.context.replace(ptr::null_mut());
+        if !context.is_null() {
+            // SAFETY: made by `define`, destroyed once.
+            unsafe { sys::napi_async_destroy(self.env, context) };
+        }
+        let hook = self.hook.replace(ptr::null_mut());
+        if !hook.is_null() {
+            // SAFETY: added by `define`, removed once.
+            unsafe { sys::napi_remove_async_cleanup_hook(hook) };
+        }
+        free_if_done(self);
+    }
+}
+
+/// Frees the connection once neither JavaScript nor the event loop knows it.
+fn free_if_done(connection: &Connection) {
+    if connection.open_handles.get() == 0 && connection.unreachable.get() && !connection.busy.get() {
+        let connection = ptr::from_ref(connection).cast_mut();
+        // SAFETY: the box of `open`. The object's functions are gone with it, the handles are closed, and nothing of it is on the stack but
+        // the callers of this function, which do not use it any more.
+        drop(unsafe { Box::from_raw(connection) });
+    }
+}
+
+unsafe extern "C" fn collected(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: the connection, which is freed only after this.
+    let connection = unsafe { &*data.cast::<Connection>() };
+    connection.unreachable.set(true);
+    connection.close_handles();
+    free_if_done(connection);
+}
+
+unsafe extern "C" fn environment_ends(hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
+    // SAFETY: the connection removes its hook before it is freed.
+    let connection = unsafe { &*data.cast::<Connection>() };
+    connection.close_handles();
+    if connection.open_handles.get() == 0 && !connection.hook.replace(ptr::null_mut()).is_null() {
+        // SAFETY: the hook that is running, removed once.
+        unsafe { sys::napi_remove_async_cleanup_hook(hook) };
+    }
+}
+
+fn plain<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&Connection, &Arguments<N>) -> Result<Value, BridgeError>,
+) -> Value {
+    js::edge(env, || {
+        let mut arguments = Arguments::<N>::new(env);
+        arguments.read(info);
+        // SAFETY: the functions are properties of the object that keeps the connection, and are called through it.
+        let connection = unsafe { &*arguments.data.cast::<Connection>() };
+        body(connection, &arguments)
+    })
+}
+
+/// `send(kind, first, second, length)`
+unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<4>(env, info, |connection, arguments| {
+        let kind = u8::try_from(arguments.u32(0)).ok().and_then(FrameKind::of);
+        let kind = kind.ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected the number of a frame"))?;
+        connection.send_released();
+        connection.send(kind, arguments.u32(1), arguments.u32(2), arguments.size(3))?;
+        Ok(UNDEFINED)
+    })
+}
+
+/// `wait(milliseconds)`: blocks; a negative number waits for ever.
+unsafe extern "C" fn wait(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        let mut milliseconds = -1.0;
+        // SAFETY: a value of the running callback; left alone if it is no number.
+        unsafe { sys::napi_get_value_double(env, arguments.values[0], &raw mut milliseconds) };
+        let limit = Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
+        Ok(js::boolean(env, connection.wait(limit)))
+    })
+}
+
+/// `hold(keep)`: whether the connection keeps the process alive.
+unsafe extern "C" fn hold(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        if let Some(poll) = &*connection.poll.borrow() {
+            poll.hold(arguments.boolean(0));
+        }
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn outbox(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        if connection.ended.get() {
+            return Err(BridgeError::new(ErrorCode::Closed, "the connection is closed"));
+        }
+        connection.outbox.replace(arguments.size(0))
+    })
+}
+
+unsafe extern "C" fn adopt(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |connection, arguments| {
+        connection.adopted.adopt(env, arguments.u32(0), arguments.values[1]);
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn find(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        Ok(connection.adopted.find_arriving(env, arguments.u32(0)))
+    })
+}
+
+unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        connection.adopted.release(arguments.u32(0));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |connection, _| {
+        connection.write_on();
+        let _gone_already = connection.socket.shutdown(std::net::Shutdown::Both);
+        connection.close_handles();
+        Ok(UNDEFINED)
+    })
+}
