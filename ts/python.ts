@@ -3,7 +3,6 @@ import { resolveImportsWith } from './arrow/arrow-module'
 import { tableArguments } from './arrow/from-arrow'
 import { Operation } from './call/operation'
 import { referenceRules } from './call/options'
-import { poolContext } from './call/scope'
 import { operateSync } from './call/sync-call'
 import { hasState } from './call/subject'
 import { handlerOf } from './handle/internal'
@@ -12,6 +11,7 @@ import { checkedCode, importRequest } from './host/host-arguments'
 import { HostCalls } from './host/host-calls'
 import { interpreter } from './host/interpreter'
 import { valueMakers } from './host/value-makers'
+import { environment } from './native/environment'
 import { rules } from './rules/registry'
 import { openSession } from './host/session-scopes'
 import { PythonSession } from './session'
@@ -59,7 +59,7 @@ class PythonHost extends HostCalls {
   }
 
   async with(context: unknown, body: Body<PythonSession>): Promise<unknown> {
-    return await withContext(context, body, PythonSession.over)
+    return await withContext(environment, context, body, PythonSession.over)
   }
 
   withSync(context: unknown, body: (value: unknown) => unknown): unknown {
@@ -67,7 +67,7 @@ class PythonHost extends HostCalls {
   }
 
   async session(): Promise<PythonSession> {
-    return PythonSession.over(await openSession())
+    return PythonSession.over(await openSession(environment))
   }
 
   async adopt(shared: unknown): Promise<unknown> {
@@ -107,7 +107,7 @@ class PythonHost extends HostCalls {
 Object.assign(PythonHost.prototype, valueMakers)
 
 /** Python in this process. */
-export const python = new PythonHost(poolContext) as unknown as Python
+export const python = new PythonHost(environment.pool) as unknown as Python
 
 /** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
 export function isPythonHandle(value: unknown): value is Handle | SyncHandle {

@@ -23,7 +23,7 @@ export class PythonSession extends HostCalls {
   }
 
   async with(context: unknown, body: Body<PythonSession>): Promise<unknown> {
-    return await withContext(context, body, PythonSession.over, this.#scope)
+    return await withContext(this.#scope.connection, context, body, PythonSession.over, this.#scope)
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 /* `python.with` and `python.withSync`: Python's `with` statement around a JavaScript function. */
 import { Call } from './call/call'
+import { ofAnotherPython } from './call/foreign-thing'
 import { Operation } from './call/operation'
 import { checkedOptions, referenceRules } from './call/options'
 import { SessionScope, type CallContext } from './call/scope'
@@ -12,8 +13,9 @@ import { exceptionArgument } from './call/exception-argument'
 import { AsyncProxy } from './handle/async-proxy'
 import { handlerOf } from './handle/internal'
 import type { HandleState } from './handle/state'
-import { interpreter } from './host/interpreter'
 import { closeSession, openSession } from './host/session-scopes'
+import type { Connection } from './native/connection'
+import { environment } from './native/environment'
 
 /** What runs inside a context manager. It gets what was entered, and the session whose thread and context that is. */
 export type Body<Session> = (value: unknown, session: Session) => unknown
@@ -25,14 +27,16 @@ export type Body<Session> = (value: unknown, session: Session) => unknown
  * @param sessionOver what the body gets for the session
  */
 export async function withContext<Session>(
+  connection: Connection,
   manager: unknown,
   body: Body<Session>,
   sessionOver: (scope: SessionScope) => Session,
   session = sessionOf(manager),
 ): Promise<unknown> {
   checkBody(body)
+  checkOwn(manager, connection)
   if (session?.ended) throw refused(manager)
-  const scope = session ?? (await openSession())
+  const scope = session ?? (await openSession(connection))
   // Whoever closes the session in the body closes it for what comes after the block.
   const block = scope.block()
   try {
@@ -76,7 +80,7 @@ async function enterAndExit(
   try {
     result = await body(arrived(entered, await block.start(Operation.value, entered).promise))
   } catch (error) {
-    const swallowed = await block.start(Operation.exit, state, [], [exceptionArgument(error)]).promise
+    const swallowed = await block.start(Operation.exit, state, [], [exceptionArgument(error, block.connection)]).promise
     if (swallowed === true) return undefined
     throw error
   }
@@ -87,7 +91,8 @@ async function enterAndExit(
 /** The same on the JavaScript thread. */
 export function withContextSync(manager: unknown, body: (value: unknown) => unknown): unknown {
   checkBody(body)
-  interpreter.readySync()
+  checkOwn(manager, environment)
+  environment.startNow()
   const handler = handlerOf(manager)
   if (!hasState(handler)) throw notAManager('a handle')
   const { state } = handler
@@ -112,7 +117,7 @@ function enterAndExitSync(state: HandleState, body: (value: unknown) => unknown)
       )
     }
   } catch (error) {
-    if (operateSync(state, Operation.exit, [exceptionArgument(error)]) === true) return undefined
+    if (operateSync(state, Operation.exit, [exceptionArgument(error, environment)]) === true) return undefined
     throw error
   }
   operateSync(state, Operation.exit, [null])
@@ -135,6 +140,19 @@ async function managerState(manager: unknown, block: CallContext): Promise<Handl
   const object = handlerOf(await context.start(Operation.value, handler.target, handler.steps).promise)
   if (!hasState(object)) throw notAManager('a handle, path or call')
   return object.state
+}
+
+/** A context manager is entered and left where it is. */
+function checkOwn(manager: unknown, connection: Connection): void {
+  const handler = handlerOf(manager)
+  const owner = hasState(handler)
+    ? handler.state.connection
+    : handler instanceof AsyncProxy
+      ? handler.context.connection
+      : connection
+  if (owner === connection) return
+  const what = hasState(handler) ? 'handle' : handler instanceof Call ? 'call' : 'path'
+  throw ofAnotherPython('the context manager', what, owner, connection)
 }
 
 function checkBody(body: unknown): void {

@@ -3,7 +3,7 @@ import type { SharedArray } from '../codec/shared-array'
 import type { TypedArray } from '../types/arrays'
 import { types } from 'node:util'
 import { stateOf } from '../handle/state'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import { NdArray, ndArrayOf } from '../values/ndarray'
 import { elements, sizeOf, typeLetters } from './elements'
 import { ArrayOrigin, rememberMemory, rememberOrigin } from './memory'
@@ -12,9 +12,9 @@ import { ArrayOrigin, rememberMemory, rememberOrigin } from './memory'
 const View = { typed: 0, shaped: 1, bytes: 2, copy: 3 } as const
 
 /** The array that a message describes. Takes over the crossings in it. */
-export function arrayOf(message: SharedArray): object {
+export function arrayOf(connection: Connection, message: SharedArray): object {
   const { id, typeKey, memory, address, bytes, offset } = message
-  const { port, sharesMemory } = environment
+  const { port, sharesMemory } = connection
   if (message.view === View.copy) {
     // Memory of V8's, which the collector frees also in the middle of a long job.
     const copy = Buffer.allocUnsafeSlow(bytes)
@@ -22,35 +22,46 @@ export function arrayOf(message: SharedArray): object {
     return copy
   }
   if (memory === 0) {
-    const state = stateOf(id, typeKey)
+    const state = stateOf(connection, id, typeKey)
     const known = state.array
     if (known !== undefined && isSame(known, dataOf(known).buffer, message)) return known
     const buffer = new ArrayBuffer(0)
-    return (state.array = arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, state), 0))
+    return (state.array = arrayOver(message, buffer, new ArrayOrigin(connection, buffer, id, typeKey, state), 0))
   }
   if (!sharesMemory) {
     // The crossing of the memory ends with the copy; the object needs one of its own.
     if (memory === id) port.cross(id)
-    const state = stateOf(id, typeKey)
+    const state = stateOf(connection, id, typeKey)
     const buffer = port.memoryOf(memory, address, bytes, true)
-    return arrayOver({ ...message, copied: true }, buffer, new ArrayOrigin(buffer, id, typeKey, state), offset)
+    return arrayOver(
+      { ...message, copied: true },
+      buffer,
+      new ArrayOrigin(connection, buffer, id, typeKey, state),
+      offset,
+    )
   }
   const buffer = port.memoryOf(memory, address, bytes, false)
   if (memory !== id) {
     // Memory that JavaScript lent comes back as what it is.
-    if (!types.isSharedArrayBuffer(buffer)) rememberMemory(buffer, { source: 'object', id: memory })
-    const state = stateOf(id, typeKey)
+    if (!types.isSharedArrayBuffer(buffer)) rememberMemory(buffer, { connection, source: 'object', id: memory })
+    const state = stateOf(connection, id, typeKey)
     // A copy is of its moment.
     if (!message.copied && state.array !== undefined && isSame(state.array, buffer, message)) return state.array
-    return (state.array = arrayOver(message, buffer, new ArrayOrigin(buffer, id, typeKey, state), offset))
+    return (state.array = arrayOver(message, buffer, new ArrayOrigin(connection, buffer, id, typeKey, state), offset))
   }
-  const shared = rememberMemory(buffer, { source: 'object', id: memory })
+  const shared = rememberMemory(buffer, { connection, source: 'object', id: memory })
   const known = shared.array
   if (known !== undefined && isSame(known, buffer, message)) return known
   const counted = shared.source === 'object' && shared.id === id
   // Memory that another object brought here is not what counts this one.
   if (!counted) port.cross(id)
-  const origin = new ArrayOrigin(buffer, id, typeKey, counted ? undefined : stateOf(id, typeKey))
+  const origin = new ArrayOrigin(
+    connection,
+    buffer,
+    id,
+    typeKey,
+    counted ? undefined : stateOf(connection, id, typeKey),
+  )
   return (shared.array = arrayOver(message, buffer, origin, offset))
 }
 

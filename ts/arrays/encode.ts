@@ -4,11 +4,12 @@ import type { ByteWriter } from '../codec/byte-writer'
 import { Extension } from '../codec/format'
 import { BridgeError } from '../errors/bridge-error'
 import type { HandleState } from '../handle/state'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
 import { Borrow, borrowedArray } from './borrow'
 import { elementOfArray, elements, sizeOf, type Element } from './elements'
+import { inRowOrder } from './row-order'
 import { HeldBlock, HeldBuffer, HeldObjectId, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
 
 /** What a request keeps until it is done. */
@@ -16,6 +17,8 @@ export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin 
 
 /** Who writes. */
 export interface ArrayRequest {
+  /** To which Python. */
+  readonly connection: Connection
   readonly writer: ByteWriter
   /** Whether JavaScript waits until Python has read the request, and for the outcome. */
   readonly isSync: boolean
@@ -54,16 +57,16 @@ export function writeArray(value: object, request: ArrayRequest): boolean {
 
 /** Writes a `Uint8Array`: as `bytes`, unless its memory is one that Python may have. */
 export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
-  const origin = originOf(value)
-  if (origin !== undefined && isWhole(value, origin)) {
+  const origin = ownOrigin(value, request)
+  if (origin !== undefined) {
     writeOrigin(origin, request)
     return
   }
   const { buffer } = value
   checkMemory(buffer, request)
-  if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
+  if (ownMemory(buffer, request) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
-  } else if (goesInline(value.length)) {
+  } else if (goesInline(value.length, request.connection)) {
     request.writer.binary(value)
   } else {
     writeLargeBytes(value, request)
@@ -73,27 +76,30 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
 /** Copied once, where JavaScript waits for Python anyway; else to a block first, so that the program can go on to change them. */
 function writeLargeBytes(value: Uint8Array, request: ArrayRequest): void {
   if (!request.isSync) {
-    writeBlock(copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
+    writeBlock(request.connection.port.copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
     return
   }
-  const id = environment.port.bytesObject(value)
-  request.keep(new HeldObjectId(id))
+  const { connection } = request
+  const id = connection.port.bytesObject(value)
+  request.keep(new HeldObjectId(connection, id))
   request.writer.handle(id)
 }
 
 function writeNdArray(array: NdArray, request: ArrayRequest): void {
   const { element, origin } = NdArray.parts(array)
-  if (origin !== undefined) {
+  if (origin?.connection === request.connection) {
     writeOrigin(origin, request)
     return
   }
-  const { data, shape } = array
-  const memory = memoryOf(data.buffer)
+  const { shape } = array
+  // What another Python made may lie in any order.
+  const data = origin === undefined ? array.data : inRowOrder(array, element)
+  const memory = ownMemory(data.buffer, request)
   if (memory === undefined || data.buffer.byteLength === 0) {
     // Where the runtime forbids shared memory, or the program transferred it.
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     if (bytes.length !== shape.reduce((product, length) => product * length, sizeOf(element))) throw detached(request)
-    writeBlock(copyIn(bytes), bytes.length, element, Target.ndArray, shape, request)
+    writeBlock(request.connection.port.copyIn(bytes), bytes.length, element, Target.ndArray, shape, request)
     return
   }
   request.keep(new HeldBuffer(data.buffer))
@@ -105,9 +111,21 @@ function writeTypedArray(array: TypedArray, request: ArrayRequest): void {
   if (element === undefined) {
     throw failure(request, `expected a typed array that Python has elements for, got a ${array[Symbol.toStringTag]}`)
   }
-  const origin = originOf(array)
-  if (origin !== undefined && isWhole(array, origin)) writeOrigin(origin, request)
+  const origin = ownOrigin(array, request)
+  if (origin !== undefined) writeOrigin(origin, request)
   else writeMemory(array.buffer, array.byteOffset, array.byteLength, element, request)
+}
+
+/** The object of the Python to which the request goes that an array stands for. */
+function ownOrigin(array: TypedArray, { connection }: ArrayRequest): ArrayOrigin | undefined {
+  const origin = originOf(array)
+  return origin !== undefined && origin.connection === connection && isWhole(array, origin) ? origin : undefined
+}
+
+/** Whose memory a buffer is over, if the Python to which the request goes uses it. */
+function ownMemory(buffer: ArrayBufferLike, { connection }: ArrayRequest): SharedMemory | undefined {
+  const memory = memoryOf(buffer)
+  return memory?.connection === connection ? memory : undefined
 }
 
 /** Not if its memory was transferred meanwhile: then it is empty, and Python's object is not. */
@@ -131,8 +149,9 @@ function writeMemory(
   request: ArrayRequest,
 ): void {
   checkMemory(buffer, request)
+  const { connection } = request
   const shape = [length / sizeOf(element)]
-  const memory = memoryOf(buffer)
+  const memory = ownMemory(buffer, request)
   if (memory !== undefined && buffer.byteLength > 0) {
     request.keep(new HeldBuffer(buffer))
     writeReference(memory, offset, length, element, Target.memoryView, shape, request.writer)
@@ -140,17 +159,17 @@ function writeMemory(
   }
   if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0) {
     // The first call of all may have it.
-    if (!environment.attached) environment.startNow?.()
-    const number = environment.port.lend(buffer, new Uint8Array(buffer))
+    if (!connection.attached) connection.startNow()
+    const number = connection.port.lend(buffer, new Uint8Array(buffer))
     if (number !== 0) {
-      request.keep(new HeldBlock(number))
-      writeReference({ source: 'block', id: number }, offset, length, element, Target.memoryView, shape, request.writer)
+      request.keep(new HeldBlock(connection, number))
+      writeReference(block(connection, number), offset, length, element, Target.memoryView, shape, request.writer)
       return
     }
   }
   const bytes = new Uint8Array(buffer, offset, length)
-  if (goesInline(length)) writeCopy(bytes, element, request.writer)
-  else writeBlock(copyIn(bytes), length, element, Target.memoryView, shape, request)
+  if (goesInline(length, connection)) writeCopy(bytes, element, request.writer)
+  else writeBlock(connection.port.copyIn(bytes), length, element, Target.memoryView, shape, request)
 }
 
 function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
@@ -162,29 +181,30 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   }
   const element = elementOfArray(array)
   if (element === undefined) throw failure(request, 'expected a typed array that Python has elements for')
+  const { connection } = request
   const { buffer, byteOffset, byteLength } = array
   checkMemory(buffer, request)
-  if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
+  if (ownMemory(buffer, request) !== undefined || types.isSharedArrayBuffer(buffer)) {
     writeMemory(buffer, byteOffset, byteLength, element, request)
     return
   }
   if ((buffer as { resizable?: boolean }).resizable === true) {
     throw failure(request, 'memory that can be resized cannot be borrowed; pass the array for a copy')
   }
-  const number = environment.port.borrow(new Uint8Array(buffer, byteOffset, byteLength))
+  const number = connection.port.borrow(new Uint8Array(buffer, byteOffset, byteLength))
   if (number === 0) throw failure(request, 'this runtime cannot lend memory; use `python.memoryview`')
   request.keep(new Borrow(number, request.path()))
   const shape = [byteLength / sizeOf(element)]
-  writeReference({ source: 'block', id: number }, 0, byteLength, element, Target.memoryView, shape, request.writer)
+  writeReference(block(connection, number), 0, byteLength, element, Target.memoryView, shape, request.writer)
 }
 
 /** Whether so many bytes are copied into the message. All are, as long as Python is not there to have memory for them. */
-function goesInline(bytes: number): boolean {
-  return bytes < largeBytes || !environment.attached
+function goesInline(bytes: number, connection: Connection): boolean {
+  return bytes < largeBytes || !connection.attached
 }
 
-function copyIn(bytes: Uint8Array): number {
-  return environment.port.copyIn(bytes)
+function block(connection: Connection, number: number): SharedMemory {
+  return { connection, source: 'block', id: number }
 }
 
 function writeBlock(
@@ -195,8 +215,8 @@ function writeBlock(
   shape: readonly number[],
   request: ArrayRequest,
 ): void {
-  request.keep(new HeldBlock(number))
-  writeReference({ source: 'block', id: number }, 0, length, element, target, shape, request.writer)
+  request.keep(new HeldBlock(request.connection, number))
+  writeReference(block(request.connection, number), 0, length, element, target, shape, request.writer)
 }
 
 function writeReference(

@@ -1,6 +1,5 @@
 /* Arrays over memory that the bridge allocates, which Python uses without a copy. */
 import { types } from 'node:util'
-import { poolContext } from '../call/scope'
 import { checkedOptions, referenceRules } from '../call/options'
 import { Operation } from '../call/operation'
 import { operateSync } from '../call/sync-call'
@@ -15,7 +14,7 @@ import { rememberMemory } from './memory'
 makeViewsWith({
   sync: (array) => operateSync(undefined, Operation.eval, ['array', { array }], undefined, referenceRules) as object,
   async: (array) => {
-    const context = poolContext.with(checkedOptions({ returns: 'ref' }))
+    const context = environment.pool.with(checkedOptions({ returns: 'ref' }))
     return context.start(Operation.eval, undefined, [], ['array', { array }]).proxy
   },
 })
@@ -67,6 +66,6 @@ function memory(bytes: number): ArrayBuffer {
   if (bytes === 0 || !sharesMemory) return new ArrayBuffer(bytes)
   const block = port.allocate(bytes)
   const buffer = port.bufferOf(block)
-  rememberMemory(buffer, { source: 'block', id: block })
+  rememberMemory(buffer, { connection: environment, source: 'block', id: block })
   return buffer
 }

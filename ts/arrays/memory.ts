@@ -1,6 +1,6 @@
 /* Memory that Python uses too: which buffers are such, and what JavaScript's arrays over them stand for in Python. */
 import { stateOf, type HandleState } from '../handle/state'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 
 /** Gives a constructor another object than a new one, so that private fields can be put on any object. They are invisible and cost next to nothing. */
 const Stamped = function (object: object): object {
@@ -9,6 +9,8 @@ const Stamped = function (object: object): object {
 
 /** Whose memory a buffer is over. */
 export interface SharedMemory {
+  /** Which Python uses it. For the others it is memory of JavaScript's. */
+  readonly connection: Connection
   /** `object`: of a Python object. `block`: of the bridge, known by a number. */
   readonly source: 'object' | 'block'
   /** The handle id, or the number of the block. */
@@ -48,10 +50,12 @@ export class ArrayOrigin {
   #state: HandleState | undefined
 
   /**
+   * @param connection whose object it is
    * @param buffer keeps the memory, and, where nothing else counts it, the object
    * @param counting what counts the object, if the buffer does not
    */
   constructor(
+    readonly connection: Connection,
     readonly buffer: ArrayBufferLike,
     readonly id: number,
     readonly typeKey: number,
@@ -63,8 +67,8 @@ export class ArrayOrigin {
   /** The handle of the object. */
   get state(): HandleState {
     if (this.#state === undefined) {
-      environment.port.cross(this.id)
-      this.#state = stateOf(this.id, this.typeKey)
+      this.connection.port.cross(this.id)
+      this.#state = stateOf(this.connection, this.id, this.typeKey)
     }
     return this.#state
   }
@@ -105,27 +109,33 @@ export function rememberOrigin<T extends object>(array: T, origin: ArrayOrigin):
 
 /** Keeps a block until the request that names it is done. */
 export class HeldBlock {
-  constructor(readonly number: number) {}
+  constructor(
+    readonly connection: Connection,
+    readonly number: number,
+  ) {}
 
   hold(): void {
     // It was held when it was made.
   }
 
   letGo(): void {
-    environment.port.endBlock(this.number)
+    this.connection.port.endBlock(this.number)
   }
 }
 
 /** Has one crossing of a Python object until the request that names it is done. */
 export class HeldObjectId {
-  constructor(readonly id: number) {}
+  constructor(
+    readonly connection: Connection,
+    readonly id: number,
+  ) {}
 
   hold(): void {
     // It was held when it was made.
   }
 
   letGo(): void {
-    environment.port.giveBack(this.id)
+    this.connection.port.giveBack(this.id)
   }
 }
 

@@ -14,10 +14,10 @@ export type OutputStream = 0 | 1 | 2
 type Lines = readonly [stdout: OutputLines | undefined, stderr: OutputLines | undefined]
 
 /**
- * The functions by request id, from the moment that a call starts until the core says that nothing of it can print any more: threads
+ * The functions of the calls of one connection by request id, from the moment that a call starts until the core says that nothing of it can print any more: threads
  * that it started may outlive it.
  */
-class CallOutputs {
+export class CallOutputs {
   readonly #lines = new Map<number, Lines>()
 
   /** A call starts. Its functions run in the asynchronous context of this moment. */
@@ -55,9 +55,6 @@ class CallOutputs {
 function linesOf(receive: ((line: string) => void) | undefined): OutputLines | undefined {
   return receive && new OutputLines(AsyncResource.bind(receive))
 }
-
-/** Those of this environment. */
-export const callOutputs = new CallOutputs()
 
 /** Which streams a call wants for itself, as the core knows it. */
 export function wantedStreams(functions: OutputFunctions | undefined): number {

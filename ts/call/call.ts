@@ -9,7 +9,6 @@ import { dataUse, unawaitedAsData } from '../handle/data-misuse'
 import { handlerOf } from '../handle/internal'
 import { callTarget } from '../handle/proxy-target'
 import type { HandleState } from '../handle/state'
-import { environment } from '../native/environment'
 import type { Arrival } from '../rules/results'
 import type { StandardSchema } from '../types/standard-schema'
 import type { CallWatch, MakeWatchError } from './call-watch'
@@ -111,7 +110,7 @@ export class Call extends AsyncProxy {
 
   /** Which types its outcome gets. */
   get convert(): Conversion {
-    return givesValue(this.operation) ? (this.context.options.convert ?? environment.conversion) : asTheyAre
+    return givesValue(this.operation) ? (this.context.options.convert ?? this.context.connection.conversion) : asTheyAre
   }
 
   /** What becomes of the handles in its outcome. */
@@ -153,19 +152,19 @@ export class Call extends AsyncProxy {
   /** A request that named this one is done. */
   letGo(): void {
     this.#users -= 1
-    if (this.#users === 0 && this.#finished) environment.port.releaseRequest(this.id)
+    if (this.#users === 0 && this.#finished) this.context.connection.port.releaseRequest(this.id)
   }
 
   /** Its outcome was handed over. The core forgets it after that, unless it is told that other requests name it. */
   delivered(): void {
     this.#finished = true
-    if (this.#users > 0) environment.port.keepRequest(this.id)
+    if (this.#users > 0) this.context.connection.port.keepRequest(this.id)
   }
 
   /** It never ran. The core need not remember it, except for the requests that name it. */
   release(): void {
     this.#finished = true
-    if (this.#users === 0) environment.port.releaseRequest(this.id)
+    if (this.#users === 0) this.context.connection.port.releaseRequest(this.id)
   }
 
   /** The core is done and kept the object. */

@@ -47,8 +47,16 @@ export type SyncRules = Pick<CheckedOptions, 'returns' | 'schema' | 'convert'>
 /** Those that are given where a handle is asked for by name. */
 export const referenceRules: SyncRules = { returns: 'ref', schema: undefined, convert: undefined }
 
-/** The options of a call; those that are left out come from `base`. */
-export function checkedOptions(options: CallOptions | undefined, base: CheckedOptions = noOptions): CheckedOptions {
+/**
+ * The options of a call; those that are left out come from `base`.
+ *
+ * @param defaults what values become where neither says so
+ */
+export function checkedOptions(
+  options: CallOptions | undefined,
+  base: CheckedOptions = noOptions,
+  defaults = environment.conversion,
+): CheckedOptions {
   if (options === undefined) return base
   checkNames(options, callOptionNames)
   const signal = options.signal ?? base.signal
@@ -75,7 +83,7 @@ export function checkedOptions(options: CallOptions | undefined, base: CheckedOp
   const thread = options.thread === undefined ? base.thread : checkedThread(options.thread)
   const result = chosenResult(options.returns, base)
   const output = chosenOutput(options, base.output)
-  const convert = chosenConversion(options, base.convert)
+  const convert = chosenConversion(options, base.convert, defaults)
   return { signal, timeout, output, thread, ...result, convert, highWaterMark }
 }
 
@@ -100,7 +108,10 @@ function chosenOutput(
 export function checkedSyncOptions(options: SyncCallOptions | undefined, base: SyncRules = noOptions): SyncRules {
   if (options === undefined) return base
   checkNames(options, syncCallOptionNames)
-  return { ...chosenResult(options.returns, base), convert: chosenConversion(options, base.convert) }
+  return {
+    ...chosenResult(options.returns, base),
+    convert: chosenConversion(options, base.convert, environment.conversion),
+  }
 }
 
 const mostAhead = 2 ** 31 - 1
@@ -124,11 +135,17 @@ const callOptionNames: ReadonlySet<string> = new Set([
 const syncCallOptionNames: ReadonlySet<string> = new Set(['returns', ...conversionNames])
 
 /** The choices of `options`, and for the others those of `base`. */
-function chosenConversion(options: ConvertOptions, base: Conversion | undefined): Conversion | undefined {
-  return conversionNames.some((name) => options[name] !== undefined) ? mergedConversion(options, base) : base
+function chosenConversion(
+  options: ConvertOptions,
+  base: Conversion | undefined,
+  defaults: Conversion,
+): Conversion | undefined {
+  return conversionNames.some((name) => options[name] !== undefined)
+    ? mergedConversion(options, base ?? defaults)
+    : base
 }
 
-function mergedConversion(options: ConvertOptions, base: Conversion = environment.conversion): Conversion {
+function mergedConversion(options: ConvertOptions, base: Conversion): Conversion {
   for (const [name, known] of Object.entries(conversions) as [keyof typeof conversions, readonly string[]][]) {
     const value = options[name]
     if (value === undefined || known.includes(value)) continue
@@ -150,10 +167,11 @@ function mergedConversion(options: ConvertOptions, base: Conversion = environmen
 export function checkedValueOptions(
   options: ValueOptions | undefined,
   base: Pick<CheckedOptions, 'convert'>,
+  defaults = environment.conversion,
 ): { readonly rules: SyncRules; readonly args: readonly unknown[] } {
   if (options !== undefined) checkNames(options, valueOptionNames)
   const depth = checkedDepth(options?.depth)
-  const convert = options === undefined ? base.convert : chosenConversion(options, base.convert)
+  const convert = options === undefined ? base.convert : chosenConversion(options, base.convert, defaults)
   // With a depth there are handles in the result, where objects lie deeper.
   const returns = depth === null || depth === Infinity ? 'value' : 'auto'
   return { rules: { returns, schema: undefined, convert }, args: rules.givesJs ? [depth, rules.types] : [depth] }

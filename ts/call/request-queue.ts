@@ -3,9 +3,9 @@ import { type CallState } from '../errors/bridge-error'
 import { errorFromNative, relocated, withStackFrom } from '../errors/from-native'
 import { type HandleState } from '../handle/state'
 import { Cancellation } from '../native/core'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import { Call, type CallQueue } from './call'
-import { callOutputs, wantedStreams } from './call-output'
+import { wantedStreams } from './call-output'
 import { CallWatch, cancelled, type MakeWatchError } from './call-watch'
 import { PendingCalls } from './pending-calls'
 import { isReturned, returnsFor, Operation, type OperationNumber } from './operation'
@@ -28,11 +28,11 @@ const grace = 100
 /** How a completion says what became of a request. */
 const Status = { value: 0, error: 1, kept: 2, item: 3, thrown: 4, end: 5, failed: 6, exact: 7 } as const
 
-class RequestQueue implements CallQueue {
-  /** Starts Python; set by the host. */
-  startPython: () => Promise<void> = () => Promise.resolve()
+/** The requests of one connection. */
+export class RequestQueue implements CallQueue {
+  readonly #connection: Connection
   readonly #pending = new PendingCalls()
-  #writer = this.#newWriter()
+  #writer: RequestWriter
   #batch: Call[] = []
   #scheduled = false
   #writing = 0
@@ -45,6 +45,11 @@ class RequestQueue implements CallQueue {
   readonly #apart: RequestWriter[] = []
   /** What requests named when Python was stopped. A thread may still begin with one of them, until Python has come to its end. */
   readonly #unread: Named[] = []
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+    this.#writer = this.#newWriter()
+  }
 
   /** Starts a request. Never throws: what goes wrong rejects the call. */
   start(
@@ -61,10 +66,11 @@ class RequestQueue implements CallQueue {
     if (target instanceof Call) target.continue()
     try {
       if (scope.ended) throw sessionClosed()
-      if (environment.closed) environment.port.submit(0)
+      const connection = this.#connection
+      if (connection.closed) connection.port.submit(0)
       if (options.signal?.aborted) throw cancelled(options.signal, 'not started')
       const resolved = target instanceof Call ? target.resolvedTarget() : target
-      const convert = options.convert ?? environment.conversion
+      const convert = options.convert ?? connection.conversion
       call.operation = operation
       const returns = isReturned(operation) ? returnsFor(call.arrival, options.returns) : 0
       this.#enqueue(call, {
@@ -80,7 +86,7 @@ class RequestQueue implements CallQueue {
         streams: wantedStreams(options.output),
         scope,
       })
-      if (options.output !== undefined) callOutputs.open(call.id, options.output)
+      if (options.output !== undefined) this.#connection.outputs.open(call.id, options.output)
     } catch (error) {
       const refusal = relocated(error, this.start) as Error
       call.fail(() => refusal)
@@ -103,19 +109,20 @@ class RequestQueue implements CallQueue {
     // In the middle of a request: a getter of an argument called Python. The batch leaves as it would have.
     if (this.#writing > 0) return
     this.#scheduled = false
-    environment.sendRequests = undefined
+    const connection = this.#connection
+    connection.sendRequests = undefined
     if (this.#withdrawn) this.#takeOutWithdrawn()
     const batch = this.#batch
     if (batch.length === 0) return
-    if (!environment.attached) {
+    if (!connection.attached) {
       this.#startThenFlush()
       return
     }
     const { encoder } = this.#writer
     this.#batch = []
-    environment.port.submit(environment.fillOutbox(encoder.bytes, encoder.position))
+    connection.port.submit(connection.fillOutbox(encoder.bytes, encoder.position))
     this.#writer.clear()
-    environment.trimOutbox()
+    connection.trimOutbox()
     for (const call of batch) {
       call.status = 'submitted'
       call.stream?.submitted()
@@ -135,15 +142,15 @@ class RequestQueue implements CallQueue {
   }
 
   /** Rejects everything that is under way; for the end of Python. */
-  failAll(makeError: () => Error): void {
+  failAll(makeError: (call: Call) => Error): void {
     const calls = this.#pending.takeAll()
     this.#batch = []
     this.#writer.clear()
     for (const call of calls) {
       this.#unread.push(call.named)
       this.#letGo(call)
-      if (call.status === 'queued') callOutputs.close(call.id)
-      if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(), boundary))
+      if (call.status === 'queued') this.#connection.outputs.close(call.id)
+      if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(call), boundary))
     }
   }
 
@@ -157,9 +164,9 @@ class RequestQueue implements CallQueue {
     this.#pending.delete(id)
     const { scope, options } = call.context
     // Its lines come before its outcome.
-    if (options.output !== undefined) callOutputs.settle(id)
+    if (options.output !== undefined) this.#connection.outputs.settle(id)
     if (status === Status.kept) {
-      environment.port.guardRequest(id, call)
+      this.#connection.port.guardRequest(id, call)
       if (!call.abandoned) call.keep()
     } else {
       try {
@@ -335,7 +342,7 @@ class RequestQueue implements CallQueue {
     this.#batch.push(call)
     if (this.#scheduled) return
     this.#scheduled = true
-    environment.sendRequests = this.#send
+    this.#connection.sendRequests = this.#send
     // A reaction costs a third of what `queueMicrotask` does, which keeps an asynchronous context.
     void resolved.then(this.#send)
   }
@@ -363,7 +370,7 @@ class RequestQueue implements CallQueue {
       return
     }
     const done = call.status !== 'submitted' || this.#pending.get(call.id) !== call
-    const cancellation = done ? Cancellation.tooLate : environment.port.cancel(call.id)
+    const cancellation = done ? Cancellation.tooLate : this.#connection.port.cancel(call.id)
     if (cancellation === Cancellation.notStarted) {
       this.#pending.delete(call.id)
       call.release()
@@ -380,7 +387,8 @@ class RequestQueue implements CallQueue {
 
   #endGrace(call: Call, makeError: MakeWatchError): void {
     // It may have come to an end, of which the completion is on its way, or to something that is awaited.
-    if (environment.port.cancelledPlace(call.id) === Cancellation.onThread) abandon(call, makeError, 'still running')
+    if (this.#connection.port.cancelledPlace(call.id) === Cancellation.onThread)
+      abandon(call, makeError, 'still running')
   }
 
   /** Closes the gaps that withdrawn calls leave in the batch. A call that names one of them fails as that did. */
@@ -404,7 +412,7 @@ class RequestQueue implements CallQueue {
       }
       out.add(call)
       this.#pending.delete(call.id)
-      callOutputs.close(call.id)
+      this.#connection.outputs.close(call.id)
       if (!call.abandoned && lost !== undefined) call.fail((boundary) => lost.error(boundary))
       call.release()
       this.#letGo(call)
@@ -413,7 +421,7 @@ class RequestQueue implements CallQueue {
   }
 
   #startThenFlush(): void {
-    this.startPython().then(
+    this.#connection.start().then(
       () => this.flush(),
       (error: unknown) => this.failAll(() => error as Error),
     )
@@ -421,12 +429,12 @@ class RequestQueue implements CallQueue {
 
   #nextId(): number {
     do this.#lastId = this.#lastId === largestId ? 1 : this.#lastId + 1
-    while (this.#pending.get(this.#lastId) !== undefined || callOutputs.has(this.#lastId))
+    while (this.#pending.get(this.#lastId) !== undefined || this.#connection.outputs.has(this.#lastId))
     return this.#lastId
   }
 
   #newWriter(): RequestWriter {
-    return new RequestWriter({ mayWait: true })
+    return new RequestWriter(this.#connection, { mayWait: true })
   }
 }
 
@@ -449,6 +457,3 @@ function isQueued(named: NamedOne): boolean {
 const resolved = Promise.resolve()
 /** The offset of a request that has been written apart from the batch. */
 const apart = -1
-
-/** The queue of this environment. */
-export const requests = new RequestQueue()

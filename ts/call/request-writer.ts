@@ -2,7 +2,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { writeArray, writeBytes, type ArrayRequest, type Kept } from '../arrays/encode'
 import { asTheyAre, type Conversion } from '../codec/conversion'
-import { ByReference, heldObject, type HeldObject, type Passage } from '../callback/held-object'
+import { ByReference, type HeldObject, type Passage } from '../callback/held-object'
 import { crossesByReference } from '../callback/kind'
 import type { ByteWriter } from '../codec/byte-writer'
 import { Encoder } from '../codec/encoder'
@@ -11,14 +11,14 @@ import { BridgeError } from '../errors/bridge-error'
 import { exceptionState } from '../errors/python-error'
 import { handlerOf } from '../handle/internal'
 import { HandleState } from '../handle/state'
-import { largeBytes } from '../native/environment'
-import { nameNumber } from '../native/names'
+import { largeBytes, type Connection } from '../native/connection'
 import { replacementOf } from '../rules/arguments'
 import { Call } from './call'
 import { keywordsOf } from './keywords'
 import { Operation, type OperationNumber } from './operation'
 import { Path, type Step } from './path'
-import { syncScope, type ViewScope } from './result-decoder'
+import { ofAnotherPython, type ForeignThing } from './foreign-thing'
+import type { ViewScope } from './result-decoder'
 import { hasState } from './subject'
 
 /** One request, before it is bytes. */
@@ -66,7 +66,7 @@ export interface ReferenceRules {
 export type Named = NamedOne | readonly NamedOne[] | undefined
 export type NamedOne = HandleState | Call | HeldObject | Kept
 
-/** An encoder for requests. */
+/** An encoder for the requests of one connection. */
 export class RequestWriter {
   encoder: Encoder
   /**
@@ -76,14 +76,18 @@ export class RequestWriter {
   readonly #named: (NamedOne | undefined)[] = []
   #namedCount = 0
   readonly #rules: ReferenceRules
-  #scope: ViewScope = syncScope
+  #scope: ViewScope
   #convert = asTheyAre
   /** An answer is no call with the objects in it: those that Python knows stay what the last call made them. */
   #isAnswer = false
   #passage: Passage | undefined
 
-  constructor(rules: ReferenceRules) {
+  constructor(
+    readonly connection: Connection,
+    rules: ReferenceRules,
+  ) {
     this.#rules = rules
+    this.#scope = connection.scope
     this.encoder = this.#newEncoder()
   }
 
@@ -127,7 +131,7 @@ export class RequestWriter {
   writeAnswer(status: number, value: unknown, passage: Passage | undefined): void {
     const { encoder } = this
     const start = encoder.position
-    this.#scope = passage?.scope ?? syncScope
+    this.#scope = passage?.scope ?? this.connection.scope
     this.#convert = passage?.convert ?? asTheyAre
     this.#isAnswer = true
     this.#passage = passage
@@ -183,8 +187,8 @@ export class RequestWriter {
 
   #target(target: HandleState | Call | undefined): void {
     if (target === undefined) this.encoder.nil()
-    else if (target instanceof HandleState) this.encoder.handle(this.#state(target))
-    else this.encoder.request(this.#request(target))
+    else if (target instanceof HandleState) this.encoder.handle(this.#state(target, targetPath))
+    else this.encoder.request(this.#request(target, targetPath))
   }
 
   #steps(steps: readonly Step[]): void {
@@ -196,7 +200,7 @@ export class RequestWriter {
         encoder.exactValue(step.key, 'key')
         continue
       }
-      const number = nameNumber(step)
+      const number = this.connection.names.numberOf(step)
       if (number === undefined) encoder.text(step)
       else encoder.integer(number)
     }
@@ -240,11 +244,13 @@ export class RequestWriter {
   #reference(value: object, writer: ByteWriter, path: () => string): boolean {
     const handler = handlerOf(value)
     if (hasState(handler)) {
-      writer.handle(this.#state(handler.state))
+      writer.handle(this.#state(handler.state, path))
     } else if (handler instanceof Call) {
       this.#call(handler, writer, path)
     } else if (handler instanceof Path) {
       this.#mayWait(path)
+      // Before it is read, which sends a request.
+      this.#checkOwn(handler.context.connection, 'path', path)
       this.#call(handler.read(), writer, path)
     } else if (handler !== undefined) {
       throw foreignHandle(path())
@@ -258,7 +264,7 @@ export class RequestWriter {
   #object(value: object, writer: ByteWriter, path: () => string): boolean {
     if (keywordsOf(value) !== undefined) throw nestedKeywords(path())
     const exception = exceptionState(value)
-    if (exception !== undefined) writer.handle(this.#state(exception))
+    if (exception !== undefined) writer.handle(this.#state(exception, path, 'exception'))
     else if (value instanceof ByReference) this.#hold(value.object, value.kind).write(writer)
     else return writeArray(value, this.#arrays(writer, path))
     return true
@@ -272,7 +278,8 @@ export class RequestWriter {
   }
 
   #arrays(writer: ByteWriter, path: () => string): ArrayRequest {
-    return { writer, isSync: !this.#rules.mayWait && !this.#isAnswer, keep: (kept) => this.#keep(kept), path }
+    const isSync = !this.#rules.mayWait && !this.#isAnswer
+    return { connection: this.connection, writer, isSync, keep: (kept) => this.#keep(kept), path }
   }
 
   #keep(kept: Kept): void {
@@ -280,35 +287,43 @@ export class RequestWriter {
   }
 
   #call(call: Call, writer: ByteWriter, path: () => string): void {
+    this.#checkOwn(call.context.connection, 'call', path)
     const reference = call.reference(path)
     if (reference instanceof HandleState) {
-      writer.handle(this.#state(reference))
+      writer.handle(this.#state(reference, path))
       return
     }
     this.#mayWait(path)
-    writer.request(this.#request(reference))
+    writer.request(this.#request(reference, path))
   }
 
   #hold(object: object, kind?: JsKind): HeldObject {
     // One for the whole message, and only if there is anything that needs it.
     this.#passage ??= { scope: this.#scope, convert: this.#convert, context: newContext() }
-    const held = heldObject(object, this.#passage, !this.#isAnswer, kind)
+    const held = this.connection.heldObjects.entryOf(object, this.#passage, !this.#isAnswer, kind)
     held.hold()
     this.#named[this.#namedCount++] = held
     return held
   }
 
-  #state(state: HandleState): number {
+  #state(state: HandleState, path: () => string, what: ForeignThing = 'handle'): number {
+    this.#checkOwn(state.connection, what, path)
     const id = state.use()
     state.hold()
     this.#named[this.#namedCount++] = state
     return id
   }
 
-  #request(call: Call): number {
+  #request(call: Call, path: () => string): number {
+    this.#checkOwn(call.context.connection, 'call', path)
     call.hold()
     this.#named[this.#namedCount++] = call
     return call.id
+  }
+
+  /** Numbers of one Python mean other things in another one. */
+  #checkOwn(connection: Connection, what: ForeignThing, path: () => string): void {
+    if (connection !== this.connection) throw ofAnotherPython(path(), what, connection, this.connection)
   }
 
   #mayWait(path: () => string): void {
@@ -326,6 +341,7 @@ function settled(value: unknown): unknown {
   return handler instanceof Call ? handler.settledValueOr(value) : value
 }
 
+const targetPath = (): string => 'target'
 const argumentPaths = Array.from({ length: 8 }, (_, index) => `args[${index}]`)
 
 function foreignHandle(path: string): BridgeError {

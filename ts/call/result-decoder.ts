@@ -5,15 +5,17 @@ import { ConvertingDecoder } from '../codec/converting-decoder'
 import { Decoder, type DecodeHooks } from '../codec/decoder'
 import { forEachHandle } from '../codec/handle-scan'
 import { readSharedArray } from '../codec/shared-array'
-import { heldById } from '../callback/held-object'
 import { BridgeError } from '../errors/bridge-error'
 import { coroutineKey, stateOf, type HandleState } from '../handle/state'
+import type { Connection } from '../native/connection'
 import { environment } from '../native/environment'
 import { rules } from '../rules/registry'
 import { withRules, type Arrival } from '../rules/results'
 
 /** Who asked for a result decides which view a handle in it has. */
 export interface ViewScope {
+  /** Whose objects they are. */
+  readonly connection: Connection
   viewOf(state: HandleState): object
   /** Whether nothing may be started in it any more. @default never */
   readonly ended?: boolean
@@ -21,6 +23,7 @@ export interface ViewScope {
 
 /** The JavaScript thread asked, and waits. */
 export const syncScope: ViewScope = {
+  connection: environment,
   viewOf: (state) => state.syncView,
 }
 
@@ -30,22 +33,23 @@ let scope = syncScope
 const hooks: DecodeHooks = {
   handle(id, typeKey) {
     handlesTaken += 1
-    const state = stateOf(id, typeKey)
+    const state = stateOf(scope.connection, id, typeKey)
     if (typeKey === coroutineKey && !keepsHandles) return state.promise(conversion)
-    if (looksForRules && !foundRule) foundRule = rules.forType(state.type) !== undefined
+    if (looksForRules && !foundRule) foundRule = rules.forState(state) !== undefined
     return scope.viewOf(state)
   },
   jsObject(id) {
     jsObjectsTaken += 1
-    const held = heldById(id)
-    environment.port.objectArrived(id)
+    const { port, heldObjects } = scope.connection
+    const held = heldObjects.get(id)
+    port.objectArrived(id)
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', `Python gave back the unknown object ${id}`)
     held.forgetUnlessHeld()
     return held.object
   },
   array(array) {
     arraysTaken += 1
-    return arrayOf(array)
+    return arrayOf(scope.connection, array)
   },
   exception: (description) => exceptionOf(description as ErrorValue),
 }
@@ -95,7 +99,7 @@ function decoded(bytes: Uint8Array, start: number, end: number, viewScope: ViewS
     convertingDecoder.conversion = convert
     return convertingDecoder.decode(bytes, start, end)
   } catch (cause) {
-    takeOtherHandles(bytes, start, end)
+    takeOtherHandles(bytes, start, end, viewScope.connection)
     if (cause instanceof BridgeError) throw cause
     // An engine's own limit, such as that on the memory of one object.
     throw new BridgeError(
@@ -107,7 +111,7 @@ function decoded(bytes: Uint8Array, start: number, end: number, viewScope: ViewS
 }
 
 /** Takes over the handles that come after the place where decoding ended, so that the collector gives them back. */
-function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
+function takeOtherHandles(bytes: Uint8Array, start: number, end: number, connection: Connection): void {
   let handles = handlesTaken
   let jsObjects = jsObjectsTaken
   let arrays = arraysTaken
@@ -116,16 +120,16 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
     start,
     end,
     (id, typeKey) => {
-      if (handles-- <= 0) stateOf(id, typeKey)
+      if (handles-- <= 0) stateOf(connection, id, typeKey)
     },
     (id) => {
       if (jsObjects-- > 0) return
-      environment.port.objectArrived(id)
-      heldById(id)?.forgetUnlessHeld()
+      connection.port.objectArrived(id)
+      connection.heldObjects.get(id)?.forgetUnlessHeld()
     },
     (at, length) => {
       const array = arrays-- > 0 ? undefined : readSharedArray(bytes, at, length)
-      if (array !== undefined) arrayOf(array)
+      if (array !== undefined) arrayOf(connection, array)
     },
   )
 }

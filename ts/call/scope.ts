@@ -1,12 +1,13 @@
 /* Where calls run, and which views their results have: the pool of threads, the event loop's thread, or that of a session. */
 import { awaitCoroutinesWith, type HandleState } from '../handle/state'
 import { AsyncView } from '../handle/async-handle'
-import { noOptions, type CheckedOptions } from './options'
+import type { CallOptions } from '../types/options'
+import { checkedOptions, noOptions, type CheckedOptions } from './options'
 import type { Call } from './call'
+import type { Connection } from '../native/connection'
 import { Operation, type OperationNumber } from './operation'
 import type { Step } from './path'
-import { requests } from './request-queue'
-import type { Thread } from './thread'
+import { sessionOfAnother, type Thread } from './thread'
 import type { ViewScope } from './result-decoder'
 
 /** A place where requests run. */
@@ -23,10 +24,14 @@ export interface CallScope extends ViewScope {
 
 /** A scope and the options of the calls made in it: what every asynchronous view, path and call carries. */
 export class CallContext {
+  readonly connection: Connection
+
   constructor(
     readonly scope: CallScope,
     readonly options: CheckedOptions,
-  ) {}
+  ) {
+    this.connection = scope.connection
+  }
 
   /** Starts a request in this scope, with these options. */
   start(
@@ -36,29 +41,32 @@ export class CallContext {
     args: readonly unknown[] = [],
     named?: object,
   ): Call {
-    return requests.start(this, operation, target, steps, args, named)
+    return this.connection.requests.start(this, operation, target, steps, args, named)
+  }
+
+  /** The same with what a program chose, once that has been checked. */
+  choosing(options: CallOptions | undefined): CallContext {
+    return this.with(checkedOptions(options, this.options, this.connection.conversion))
   }
 
   /** The same with other options, one of which may be another scope. */
   with(options: CheckedOptions): CallContext {
     if (options === this.options) return this
     const { thread } = options
-    return new CallContext(thread === undefined ? this.scope : scopeOf(thread), options)
+    return new CallContext(thread === undefined ? this.scope : scopeOf(thread, this.connection), options)
   }
 }
 
-/** Any thread of the pool. */
-export const poolScope: CallScope = {
-  session: 0,
-  ended: false,
-  viewOf: (state) => state.asyncView,
+/** Any thread of the pool of a connection, without options. */
+export function poolOf(connection: Connection): CallContext {
+  return new CallContext(
+    { connection, session: 0, ended: false, viewOf: (state: HandleState) => state.asyncView },
+    noOptions,
+  )
 }
 
-/** The pool, without options. */
-export const poolContext = new CallContext(poolScope, noOptions)
-
 awaitCoroutinesWith((state, convert) => {
-  const { promise } = poolContext.with({ ...noOptions, convert }).start(Operation.value, state)
+  const { promise } = state.connection.pool.with({ ...noOptions, convert }).start(Operation.value, state)
   // It is awaited once, and JavaScript has no other view of it.
   void promise.then(ignore, ignore).then(() => state.dispose())
   return promise
@@ -69,10 +77,15 @@ function ignore(): void {}
 /** One thread. Handles that come from it have views of their own, whose calls run on it too. */
 class ThreadScope implements CallScope {
   readonly #views = new WeakMap<HandleState, object>()
-  readonly context = new CallContext(this, noOptions)
+  readonly context: CallContext
   ended = false
 
-  constructor(readonly session: number) {}
+  constructor(
+    readonly connection: Connection,
+    readonly session: number,
+  ) {
+    this.context = new CallContext(this, noOptions)
+  }
 
   viewOf(state: HandleState): object {
     let view = this.#views.get(state)
@@ -109,6 +122,7 @@ export class SessionScope extends ThreadScope {
   block(): CallContext {
     this.begin()
     const block: CallScope = {
+      connection: this.connection,
       session: this.session,
       ended: false,
       viewOf: (state) => this.viewOf(state),
@@ -121,9 +135,15 @@ export class SessionScope extends ThreadScope {
 
 /** What the core knows the event loop's thread by. */
 const loopSession = 0xffff_ffff
-const loopScope: CallScope = new ThreadScope(loopSession)
 
-function scopeOf(thread: Thread): CallScope {
-  if (thread === 'any') return poolScope
-  return thread === 'loop' ? loopScope : thread
+/** The thread of the event loop of a connection. */
+export function loopOf(connection: Connection): CallScope {
+  return new ThreadScope(connection, loopSession)
+}
+
+function scopeOf(thread: Thread, connection: Connection): CallScope {
+  if (thread === 'any') return connection.pool.scope
+  if (thread === 'loop') return connection.loop
+  if (thread.connection !== connection) throw sessionOfAnother(thread.connection, connection)
+  return thread
 }

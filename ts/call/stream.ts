@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors/bridge-error'
 import { inMicrotaskOfAwaiter, type MakeError } from '../errors/rejection'
 import type { AsyncProxy } from '../handle/async-proxy'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import type { StandardSchema } from '../types/standard-schema'
 import type { Call, CallStream } from './call'
 import { exceptionArgument } from './exception-argument'
@@ -36,6 +36,7 @@ interface Waiter {
  */
 export class Stream implements CallStream {
   readonly #source: AsyncProxy
+  readonly #connection: Connection
   #ahead: number
   readonly #aheadByDefault: boolean
   readonly #timeout: number | undefined
@@ -68,6 +69,7 @@ export class Stream implements CallStream {
   constructor(source: AsyncProxy) {
     const { highWaterMark, timeout, schema } = source.context.options
     this.#source = source
+    this.#connection = source.context.connection
     this.#ahead = highWaterMark ?? defaultAhead
     this.#aheadByDefault = highWaterMark === undefined
     this.#timeout = timeout
@@ -150,7 +152,12 @@ export class Stream implements CallStream {
     this.#granted += 1
     const item = this.#wait(owner)
     const { context } = this.#source
-    const thrown = context.start(Operation.throw, undefined, [], [this.#call!.id, exceptionArgument(error)])
+    const thrown = context.start(
+      Operation.throw,
+      undefined,
+      [],
+      [this.#call!.id, exceptionArgument(error, this.#connection)],
+    )
     try {
       await thrown.promise
     } catch (problem) {
@@ -244,7 +251,7 @@ export class Stream implements CallStream {
     const call = this.#call
     if (call === undefined || call.status !== 'submitted') return
     this.#granted += lead
-    environment.port.grant(call.id, lead)
+    this.#connection.port.grant(call.id, lead)
   }
 
   #wait(owner: object): Promise<Item> {
@@ -312,7 +319,7 @@ export class Stream implements CallStream {
     const call = this.#call
     if (call === undefined || this.#ended) return
     call.send()
-    if (call.status === 'submitted') environment.port.closeStream(call.id)
+    if (call.status === 'submitted') this.#connection.port.closeStream(call.id)
   }
 
   async #validated(item: unknown): Promise<Item> {
@@ -329,15 +336,15 @@ export class Stream implements CallStream {
 
   /** Somebody waits: that keeps the process alive, as a call under way does. */
   #hold(): void {
-    if (this.#holding || !environment.attached) return
+    if (this.#holding || !this.#connection.attached) return
     this.#holding = true
-    environment.port.hold(1)
+    this.#connection.port.hold(1)
   }
 
   #rest(): void {
     if (!this.#holding) return
     this.#holding = false
-    if (environment.attached) environment.port.hold(0)
+    if (this.#connection.attached) this.#connection.port.hold(0)
   }
 }
 

@@ -179,7 +179,7 @@ function operate(
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const convert = rules.convert ?? environment.conversion
   const arrival = arrivalOf(operation, rules.returns)
-  const writer = (writers[depth] ??= new RequestWriter(noWaiting))
+  const writer = (writers[depth] ??= new RequestWriter(environment, noWaiting))
   let result: NativeResult
   depth += 1
   try {
@@ -261,7 +261,7 @@ function lessCommonResult(convert: Conversion, arrival: Arrival): unknown {
   const size = words[detailWord] as number
   switch (kind) {
     case Kind.handle:
-      return handleResult(newState(size, words[2] as number), convert, arrival)
+      return handleResult(newState(environment, size, words[2] as number), convert, arrival)
     case Kind.value:
     case Kind.largeValue:
       try {
@@ -275,7 +275,7 @@ function lessCommonResult(convert: Conversion, arrival: Arrival): unknown {
       return failWithNew(
         exceptionFromNative(
           decodeValue(mailbox, valueStart, valueStart + size, syncScope, asTheyAre, 'handles') as string,
-          stateOf(words[2] as number, words[3] as number),
+          stateOf(environment, words[2] as number, words[3] as number),
           words[4] === 1,
         ),
       )
@@ -361,7 +361,8 @@ function directArguments(args: readonly unknown[]): DirectArguments | undefined 
       continue
     }
     const handler = handlerOf(value)
-    if (!hasState(handler)) return undefined
+    // A handle of another Python is for the writer of requests to refuse.
+    if (!hasState(handler) || handler.state.connection !== environment) return undefined
     places.push(index)
     states.push(handler.state)
     values.push(0)

@@ -1,6 +1,7 @@
 /* The option `thread`: where a call says that it is to run. */
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
+import type { Connection } from '../native/connection'
 import type { CallScope } from './scope'
 
 /** A choice that has been checked: any thread of the pool, the thread of Python's event loop, or that of a session. */
@@ -17,6 +18,14 @@ export function nameThread(session: object, scope: CallScope): void {
 /** Why nothing starts in a session any more. */
 export function sessionClosed(): BridgeError {
   return new BridgeError('ERR_CLOSED', 'the session was closed; open another one')
+}
+
+/** A session of one Python was named for a call in another one. */
+export function sessionOfAnother(session: Connection, connection: Connection): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `\`thread\` is a session of another Python process: of ${session.name.python}, while the call is for ${connection.name.python}`,
+  )
 }
 
 /** Throws `ERR_INVALID_ARGUMENT` for what names no thread. That a session is still open is for each call to see. */

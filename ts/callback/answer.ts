@@ -7,14 +7,14 @@ import { Call } from '../call/call'
 import { kw } from '../call/keywords'
 import { Path } from '../call/path'
 import type { RequestWriter } from '../call/request-writer'
-import { decodeValue, syncScope } from '../call/result-decoder'
+import { decodeValue } from '../call/result-decoder'
 import { isThenable } from '../call/thenable'
 import { plainKind } from '../codec/plain-data'
 import { handlerOf } from '../handle/internal'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import { valueStart } from '../native/mailbox'
-import { pin, sendToPython, Status, writeThrown } from './answer-writer'
-import { ByReference, heldById, type HeldObject } from './held-object'
+import { Status, writeThrown } from './answer-writer'
+import { ByReference, type HeldObject } from './held-object'
 import { asyncIteratorOf, asyncStep, endStream, iteratorOf, step } from './iteration'
 import { missing, settleQuestion } from './settlement'
 
@@ -46,18 +46,19 @@ type Properties = Readonly<Record<string, unknown>>
  * @param ownTurn whether the event loop runs this, rather than a synchronous call in the middle of the program's own code
  */
 export function answerQuestion(
+  connection: Connection,
   large: boolean,
   length: number,
   number: number,
   outboxInUse: boolean,
   ownTurn: boolean,
 ): number {
-  if (outboxInUse) environment.leaveOutbox()
-  return sendToPython(
+  if (outboxInUse) connection.leaveOutbox()
+  return connection.answers.send(
     (writer) => writeAnswer(writer, large, length, number, ownTurn),
     (size, named) => {
       if (named === undefined) return size
-      pin(number, named)
+      connection.answers.pin(number, named)
       return -size
     },
   )
@@ -65,28 +66,29 @@ export function answerQuestion(
 
 function writeAnswer(writer: RequestWriter, large: boolean, length: number, number: number, ownTurn: boolean): void {
   let held: HeldObject | undefined
-  const bytes = large ? new Uint8Array(environment.port.takeLarge()) : environment.mailbox
+  const { connection } = writer
+  const bytes = large ? new Uint8Array(connection.port.takeLarge()) : connection.mailbox
   const start = large ? 0 : valueStart
   const isPosted = bytes[start]! >= Operation.watch
   try {
-    const question = readQuestion(bytes, start, length, number)
+    const question = readQuestion(connection, bytes, start, length, number)
     held = question.held
     if (held === undefined) throw new BridgeError('ERR_PROTOCOL', 'Python asked for an object that it does not hold')
     refuseWhileBorrowing()
     const { object, passage } = held
     // In a synchronous call the context is that of whoever made it. To enter one there is what a stack overflow may not leave again.
     const value = ownTurn
-      ? passage.context.runInAsyncScope(answer, undefined, object, question)
-      : answer(object, question)
+      ? passage.context.runInAsyncScope(answer, undefined, object, question, connection)
+      : answer(object, question, connection)
     const isMissing = value === missing
     writer.writeAnswer(isMissing ? Status.missing : Status.value, isMissing ? null : value, held.usablePassage)
   } catch (error) {
-    if (isPosted) settleQuestion(number, rejected(error), held)
+    if (isPosted) settleQuestion(connection, number, rejected(error), held)
     writeThrown(writer, error, held)
   }
   // Nobody who waits keeps the object of such a question, so the question itself did.
   if (isPosted && held !== undefined) {
-    environment.port.objectArrived(held.id)
+    connection.port.objectArrived(held.id)
     held.forgetUnlessHeld()
   }
 }
@@ -111,13 +113,20 @@ interface Question {
 const headBytes = 9
 
 /** Decodes the whole question. That runs rules of the program, if there are any for what Python passes. */
-function readQuestion(bytes: Uint8Array, start: number, length: number, number: number): Question {
+function readQuestion(
+  connection: Connection,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  number: number,
+): Question {
   const head = new DataView(bytes.buffer, bytes.byteOffset + start, headBytes)
   // Before anything else: a rule for one of the parts may run any code, which uses the same memory.
   const operation = head.getUint8(0)
-  const held = heldById(head.getUint32(1, true))
-  const receiver = heldById(head.getUint32(5, true))?.object
-  const { scope, convert } = held?.usablePassage ?? { scope: syncScope, convert: asTheyAre }
+  const { heldObjects } = connection
+  const held = heldObjects.get(head.getUint32(1, true))
+  const receiver = heldObjects.get(head.getUint32(5, true))?.object
+  const { scope, convert } = held?.usablePassage ?? { scope: connection.scope, convert: asTheyAre }
   try {
     const parts = decodeValue(bytes, start + headBytes, start + length, scope, convert, 'auto') as unknown[]
     return { operation, number, held, receiver, parts }
@@ -133,10 +142,14 @@ function inWordsOfTheCall(error: unknown): unknown {
   return new BridgeError(error.code, error.message.replace(error.path, path), { path, cause: error.cause })
 }
 
-function answer(object: object, { operation, number, held, receiver, parts }: Question): unknown {
+function answer(
+  object: object,
+  { operation, number, held, receiver, parts }: Question,
+  connection: Connection,
+): unknown {
   const later = (action: () => unknown): null => {
     // In a function of its own, so that what it throws is what the promise is rejected with.
-    settleQuestion(number, (async () => await action())(), held)
+    settleQuestion(connection, number, (async () => await action())(), held)
     return null
   }
   switch (operation) {

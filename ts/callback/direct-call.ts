@@ -1,5 +1,5 @@
 /* Calls a function for Python with numbers, booleans and `null` from the registers of the mailbox, and puts the result there. Which of
-   them a call is, is for `direct_call.rs` to say; everything else goes by `answerQuestion`. */
+   them a call is, is for `direct_call.rs` to say; everything else goes by `answerQuestion`, and so does all that another process asks. */
 import { isBorrowing } from '../arrays/borrow'
 import { asTheyAre } from '../codec/conversion'
 import { environment } from '../native/environment'
@@ -15,8 +15,8 @@ import {
   targetWord,
 } from '../native/mailbox'
 import { awaitable } from './answer'
-import { pin, sendToPython, Status, writeThrown } from './answer-writer'
-import { heldById, type HeldObject } from './held-object'
+import { Status, writeThrown } from './answer-writer'
+import type { HeldObject } from './held-object'
 
 type Register = number | boolean | null
 
@@ -24,7 +24,7 @@ const { words, numbers } = environment
 
 /** Never throws, except where the stack is at its end. */
 export function callDirectly(): void {
-  const held = heldById(words[targetWord]! >>> 0)
+  const held = environment.heldObjects.get(words[targetWord]! >>> 0)
   if (held === undefined || held.passage.convert !== asTheyAre || isBorrowing()) {
     words[kindWord] = Kind.indirect
     return
@@ -69,7 +69,7 @@ function register(index: number, tag: number): Register {
 
 /** Leaves what does not fit a register in the outbox. */
 function give(held: HeldObject, status: Status, value: unknown): void {
-  sendToPython(
+  environment.answers.send(
     (writer) => {
       if (status === Status.value) {
         try {
@@ -85,7 +85,7 @@ function give(held: HeldObject, status: Status, value: unknown): void {
       let number = 0
       if (named !== undefined) {
         number = environment.port.answerNumber()
-        pin(number, named)
+        environment.answers.pin(number, named)
       }
       words[detailWord] = length
       words[detailWord + 1] = number

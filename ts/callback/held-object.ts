@@ -6,7 +6,7 @@ import type { ByteWriter } from '../codec/byte-writer'
 import type { Conversion } from '../codec/conversion'
 import { JsKind } from '../codec/format'
 import { className } from '../codec/unsupported'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import type { ViewScope } from '../call/result-decoder'
 import { isNodeStream, kindOf } from './kind'
 
@@ -33,6 +33,7 @@ export class HeldObject {
   #guarded = false
 
   constructor(
+    readonly connection: Connection,
     readonly id: number,
     readonly object: object,
     readonly kind: JsKind,
@@ -42,12 +43,12 @@ export class HeldObject {
   /** Its passage; after the end of a session as if it had been the pool, because calls of a session's views would fail. */
   get usablePassage(): Passage {
     const { passage } = this
-    return passage.scope.ended === true ? { ...passage, scope: poolViews } : passage
+    return passage.scope.ended === true ? { ...passage, scope: this.connection.pool.scope } : passage
   }
 
   /** Whether it still is the entry of its object: Python, or a message under way, has it. */
   get isHeld(): boolean {
-    return byId.get(this.id) === this
+    return this.connection.heldObjects.get(this.id) === this
   }
 
   /** A message that names the object is under way. */
@@ -63,10 +64,10 @@ export class HeldObject {
 
   /** Ends its life if nobody needs it. */
   forgetUnlessHeld(): void {
-    if (this.#pending > 0 || environment.port.holdsObject(this.id)) return
-    byId.delete(this.id)
-    if (byObject.get(this.object) === this) byObject.delete(this.object)
-    if (this.#watched) environment.port.forgetPromise(this.id)
+    const { port, heldObjects } = this.connection
+    if (this.#pending > 0 || port.holdsObject(this.id)) return
+    heldObjects.forget(this)
+    if (this.#watched) port.forgetPromise(this.id)
     if (this.#guarded) (this.object as Readable).off('error', ignore)
   }
 
@@ -103,57 +104,66 @@ export class HeldObject {
 
 const ignore = (): void => undefined
 
-const poolViews: ViewScope = { viewOf: (state) => state.asyncView }
-
 /** Tells the core what becomes of a promise; set by the module that writes to it, which depends on this one. */
 let watchPromise: (held: HeldObject) => void = ignore
 export function watchPromisesWith(watch: (held: HeldObject) => void): void {
   watchPromise = watch
 }
 
-const byId = new Map<number, HeldObject>()
-const byObject = new WeakMap<object, HeldObject>()
 const largestId = 0xffff_ffff
-let lastId = 0
-/** How many were added since the last look at what Python dropped: one long synchronous job never comes to the event loop. */
-let added = 0
+/** So many are added before one looks what Python has dropped: one long synchronous job never comes to the event loop. */
 const mostAdded = 1000
 
-/**
- * The entry of an object that is about to cross. Whoever asks holds it.
- *
- * @param isCall whether the passage counts also if Python knows the object already
- * @param kind what it is for Python, if it is not for itself to say
- */
-export function heldObject(object: object, passage: Passage, isCall: boolean, kind?: JsKind): HeldObject {
-  const known = byObject.get(object)
-  if (known !== undefined) {
-    if (isCall) known.passage = passage
-    return known
-  }
-  added += 1
-  if (added >= mostAdded) {
-    added = 0
-    environment.port.deliverForgotten()
-  }
-  // Before it has a number: looking at a proxy may run any code, which may pass objects too.
-  const itsKind = kind ?? kindOf(object)
-  do lastId = lastId === largestId ? 1 : lastId + 1
-  while (byId.has(lastId))
-  const held = new HeldObject(lastId, object, itsKind, passage)
-  byId.set(lastId, held)
-  byObject.set(object, held)
-  return held
-}
+/** The JavaScript objects that one Python holds, by their numbers. An object that two of them hold has an entry for each. */
+export class HeldObjects {
+  readonly #connection: Connection
+  readonly #byId = new Map<number, HeldObject>()
+  readonly #byObject = new WeakMap<object, HeldObject>()
+  #lastId = 0
+  /** How many were added since the last look at what Python dropped. */
+  #added = 0
 
-/** The entry of that number; there is one as long as Python holds the object. */
-export function heldById(id: number): HeldObject | undefined {
-  return byId.get(id)
-}
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
 
-/** The object came back, or Python dropped it. */
-export function forgetUnlessHeld(id: number): void {
-  byId.get(id)?.forgetUnlessHeld()
+  /**
+   * The entry of an object that is about to cross. Whoever asks holds it.
+   *
+   * @param isCall whether the passage counts also if Python knows the object already
+   * @param kind what it is for Python, if it is not for itself to say
+   */
+  entryOf(object: object, passage: Passage, isCall: boolean, kind?: JsKind): HeldObject {
+    const known = this.#byObject.get(object)
+    if (known !== undefined) {
+      if (isCall) known.passage = passage
+      return known
+    }
+    this.#added += 1
+    if (this.#added >= mostAdded) {
+      this.#added = 0
+      this.#connection.port.deliverForgotten()
+    }
+    // Before it has a number: looking at a proxy may run any code, which may pass objects too.
+    const itsKind = kind ?? kindOf(object)
+    do this.#lastId = this.#lastId === largestId ? 1 : this.#lastId + 1
+    while (this.#byId.has(this.#lastId))
+    const held = new HeldObject(this.#connection, this.#lastId, object, itsKind, passage)
+    this.#byId.set(held.id, held)
+    this.#byObject.set(object, held)
+    return held
+  }
+
+  /** The entry of that number; there is one as long as Python holds the object. */
+  get(id: number): HeldObject | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Ends the life of an entry. */
+  forget(held: HeldObject): void {
+    this.#byId.delete(held.id)
+    if (this.#byObject.get(held.object) === held) this.#byObject.delete(held.object)
+  }
 }
 
 /** An object that is to cross by reference whatever it is. */

@@ -1,12 +1,12 @@
 /* Tells Python what becomes of promises: of those that it holds, and of what it asked for without waiting. */
 import { Settles } from '../native/core'
-import { environment } from '../native/environment'
-import { isAnswering, letGo, pin, sendToPython, Status, writeThrown } from './answer-writer'
+import type { Connection } from '../native/connection'
+import { letGo, Status, writeThrown } from './answer-writer'
 import { watchPromisesWith, type HeldObject } from './held-object'
 
 watchPromisesWith((held) => {
   const settled = (status: Status, value: unknown): void => {
-    if (held.isHeld) settle(Settles.promise, held.id, status, value, held)
+    if (held.isHeld) settle(held.connection, Settles.promise, held.id, status, value, held)
   }
   // What is no promise of this realm gets one of its own, which calls its `then`.
   void Promise.prototype.then.call(
@@ -17,10 +17,17 @@ watchPromisesWith((held) => {
 })
 
 /** Python hears what becomes of a promise that is the answer to a question which nobody waits for. */
-export function settleQuestion(number: number, outcome: Promise<unknown>, held: HeldObject | undefined): void {
+export function settleQuestion(
+  connection: Connection,
+  number: number,
+  outcome: Promise<unknown>,
+  held: HeldObject | undefined,
+): void {
+  const settled = (status: Status, value: unknown): void =>
+    settle(connection, Settles.question, number, status, value, held)
   outcome.then(
-    (value) => settle(Settles.question, number, value === missing ? Status.missing : Status.value, value, held),
-    (error: unknown) => settle(Settles.question, number, Status.thrown, error, held),
+    (value) => settled(value === missing ? Status.missing : Status.value, value),
+    (error: unknown) => settled(Status.thrown, error),
   )
 }
 
@@ -28,13 +35,21 @@ export function settleQuestion(number: number, outcome: Promise<unknown>, held: 
 export const missing = Symbol('missing')
 
 /** Never throws. */
-function settle(kind: Settles, id: number, status: Status, value: unknown, held: HeldObject | undefined): void {
-  if (isAnswering()) {
+function settle(
+  connection: Connection,
+  kind: Settles,
+  id: number,
+  status: Status,
+  value: unknown,
+  held: HeldObject | undefined,
+): void {
+  const { answers } = connection
+  if (answers.areWritten) {
     // Reactions of promises that ran in the middle of an answer, as a debugger or `node:vm` may make them: the outbox is in use.
-    setImmediate(settle, kind, id, status, value, held)
+    setImmediate(settle, connection, kind, id, status, value, held)
     return
   }
-  sendToPython(
+  answers.send(
     (writer) => {
       if (status === Status.thrown) {
         writeThrown(writer, value, held)
@@ -47,10 +62,10 @@ function settle(kind: Settles, id: number, status: Status, value: unknown, held:
       }
     },
     (length, named) => {
-      const number = environment.port.settle(kind, id, length, named !== undefined)
+      const number = connection.port.settle(kind, id, length, named !== undefined)
       // Nobody wants it any more, and so nobody will say that it was read.
       if (number === 0) letGo(named)
-      else if (named !== undefined) pin(number, named)
+      else if (named !== undefined) answers.pin(number, named)
       return 0
     },
   )

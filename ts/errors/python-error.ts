@@ -174,7 +174,8 @@ export class PythonError extends Error {
   #complete(): ExceptionDetails {
     if (this.#details[10] || environment.closed) return this.#details
     const state = PythonError.stateOf(this)
-    if (state === undefined || state.id === 0) return this.#details
+    // Another process has said all there is to say.
+    if (state === undefined || state.id === 0 || state.connection !== environment) return this.#details
     const described = descriptionOf(state)
     if (described === undefined) return this.#details
     const [qualifiedType, args, notes, frames, traceback, cause, context, suppressed, errors] = described
@@ -309,4 +310,4 @@ function pythonWords(error: PythonError): string {
   }
 }
 
-knowExceptionsBy((error) => error instanceof PythonError && PythonError.stateOf(error) !== undefined)
+knowExceptionsBy((error, connection) => exceptionState(error)?.connection === connection)

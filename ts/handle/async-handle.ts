@@ -1,6 +1,6 @@
 /* The asynchronous view of a Python object. */
 import type { InspectOptionsStylized } from 'node:util'
-import { poolContext, type CallContext } from '../call/scope'
+import type { CallContext } from '../call/scope'
 import { Path, type Step } from '../call/path'
 import { holdsState, type HasState } from '../call/subject'
 import { BridgeError } from '../errors/bridge-error'
@@ -25,7 +25,7 @@ export class AsyncView extends AsyncProxy implements HasState {
   }
 
   static over(state: HandleState): object {
-    return AsyncView.in(poolContext, state)
+    return AsyncView.in(state.connection.pool, state)
   }
 
   static in(context: CallContext, state: HandleState): object {

@@ -4,7 +4,7 @@ import { AsyncItems } from '../call/async-items'
 import { readableOver } from '../call/readable'
 import { listedArguments, namedArguments } from '../call/keywords'
 import { Operation } from '../call/operation'
-import { checkedOptions, checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
+import { checkedValueOptions, referenceRules, type SyncRules } from '../call/options'
 import { tableRequest } from '../arrow/to-arrow'
 import type { ArrowData, ToArrowOptions } from '../types/arrow'
 import type { AnyKw, Arguments } from '../types/keywords'
@@ -24,7 +24,7 @@ export const asyncMembers = Object.setPrototypeOf(
   {
     $call(this: object, args: Arguments, named?: AnyKw | object, options?: CallOptions): object {
       const handler = proxyOf(this)
-      const context = handler.context.with(checkedOptions(options, handler.context.options))
+      const context = handler.context.choosing(options)
       return handler.start(Operation.call, listedArguments(args), namedArguments(named), context).proxy
     },
     $get(this: object, name: string): object {
@@ -75,7 +75,8 @@ export const asyncMembers = Object.setPrototypeOf(
     },
     $value(this: object, options?: ValueOptions): Promise<unknown> {
       const handler = proxyOf(this)
-      const { rules, args } = checkedValueOptions(options, handler.context.options)
+      const { options: base, connection } = handler.context
+      const { rules, args } = checkedValueOptions(options, base, connection.conversion)
       return reading(handler, rules, args)
     },
     $buffer(this: object): Promise<unknown> {
@@ -99,7 +100,7 @@ export const asyncMembers = Object.setPrototypeOf(
     },
     $with(this: object, options: CallOptions): object {
       const handler = proxyOf(this)
-      return handler.withContext(handler.context.with(checkedOptions(options, handler.context.options)))
+      return handler.withContext(handler.context.choosing(options))
     },
     [Symbol.iterator](this: object): never {
       throw proxyOf(this).refuseIteration()

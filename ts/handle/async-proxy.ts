@@ -6,14 +6,13 @@ import { Operation, type OperationNumber } from '../call/operation'
 import type { Step } from '../call/path'
 import type { CallContext } from '../call/scope'
 import { BridgeError } from '../errors/bridge-error'
-import { environment } from '../native/environment'
 import { asyncMembers } from './async-members'
 import { dataUse } from './data-misuse'
 import { internal } from './internal'
 import { memberKind } from './member-names'
 import type { Inspectable } from './proxy-target'
 import type { HandleState } from './state'
-import { isProbedName } from './type-description'
+import { probedNames } from './type-description'
 
 /** Names that have been found to be plain attributes of everything asynchronous: one lookup decides the common case. */
 const attributes = new Set<string | symbol>()
@@ -73,9 +72,7 @@ export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
     if (typeof key === 'symbol' || key.startsWith('$') || this.hides(key)) return undefined
     switch (memberKind(key)) {
       case 'attribute':
-        // Which names are probed is not known before Python runs.
-        if (environment.attached && attributes.size < attributesLimit && !isProbedName(key) && !(key in promiseMembers))
-          attributes.add(key)
+        rememberAttribute(key)
         return this.extended(key)
       case 'item':
         return this.extended({ key: Number(key) })
@@ -123,4 +120,10 @@ export abstract class AsyncProxy implements ProxyHandler<object>, Inspectable {
   preventExtensions(): never {
     throw this.refuse(dataUse.definition)
   }
+}
+
+/** Which names are probed is not known before Python runs. */
+function rememberAttribute(name: string): void {
+  if (attributes.size < attributesLimit && probedNames()?.has(name) === false && !(name in promiseMembers))
+    attributes.add(name)
 }

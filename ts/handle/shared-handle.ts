@@ -31,7 +31,7 @@ export function adoptedState(key: string): HandleState {
     )
   }
   const { words } = environment
-  return stateOf(words[detailWord]!, words[detailWord + 1]!)
+  return stateOf(environment, words[detailWord]!, words[detailWord + 1]!)
 }
 
 function takeShare(key: string): boolean {

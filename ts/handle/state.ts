@@ -1,11 +1,11 @@
 /* The state of one Python object held from JavaScript; its views are proxies that hold it. */
 import type { Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
-import { environment } from '../native/environment'
+import type { Connection } from '../native/connection'
 import type { SharedHandle } from '../types/shared-handle'
 import { AsyncView } from './async-handle'
 import { SyncView } from './sync-handle'
-import { typeDescription, type TypeDescription } from './type-description'
+import type { TypeDescription } from './type-description'
 
 /** The type key of coroutines. */
 export const coroutineKey = 0x7fff_ffff
@@ -17,7 +17,7 @@ export function awaitCoroutinesWith(start: typeof awaited): void {
 }
 
 /**
- * One Python object in this environment.
+ * One Python object, as one connection knows it.
  *
  * The core holds a state weakly and gives the object back when the state is collected, on no particular thread and without the
  * GIL. So whoever uses `id` must keep the state alive until the core has taken the object.
@@ -41,19 +41,23 @@ export class HandleState {
   /** The array over the object's memory that JavaScript has, if the object is one that looks at another's memory. */
   array: object | undefined = undefined
 
-  constructor(id: number, typeKey: number) {
+  constructor(
+    readonly connection: Connection,
+    id: number,
+    typeKey: number,
+  ) {
     this.id = id
     this.#entry = id
     this.#typeKey = typeKey
   }
 
   get type(): TypeDescription {
-    return (this.#type ??= typeDescription(this.#typeKey))
+    return (this.#type ??= this.connection.types.of(this.#typeKey))
   }
 
   /** The synchronous view; one a state, so that identity in JavaScript is identity in Python. */
   get syncView(): object {
-    return (this.#syncView ??= SyncView.over(this))
+    return (this.#syncView ??= this.#newSyncView())
   }
 
   /** The asynchronous view; one a state. */
@@ -103,7 +107,7 @@ export class HandleState {
   letGo(): void {
     this.#pending -= 1
     if (this.#pending > 0) return
-    for (; this.#owed > 0; this.#owed -= 1) environment.port.release(this.#entry)
+    for (; this.#owed > 0; this.#owed -= 1) this.connection.port.release(this.#entry)
   }
 
   /** Keeps the object usable, also through `dispose`, for a block that needs it again at its end: until `endUse`. */
@@ -122,7 +126,9 @@ export class HandleState {
 
   /** Counts one crossing more, for the environment that adopts what this gives. */
   share(): SharedHandle {
-    return { symphony: 'handle', type: this.type.name, key: environment.port.share(this.use(), this.#typeKey) }
+    const { port, hasSyncViews, name } = this.connection
+    if (!hasSyncViews) throw notHere(`${this.label} cannot be shared with other threads`, name.python)
+    return { symphony: 'handle', type: this.type.name, key: port.share(this.use(), this.#typeKey) }
   }
 
   /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */
@@ -130,14 +136,20 @@ export class HandleState {
     if (this.#crossings === this.#uses) return
     this.#countDown()
     if (this.#pending > 0) this.#owed += 1
-    else environment.port.release(this.#entry)
+    else this.connection.port.release(this.#entry)
+  }
+
+  #newSyncView(): object {
+    const { hasSyncViews, name } = this.connection
+    if (!hasSyncViews) throw notHere(`${this.label} has no synchronous view`, name.python)
+    return SyncView.over(this)
   }
 
   #countDown(): void {
     this.#crossings -= 1
     if (this.#crossings > 0) return
     // The core forgets types of which no handle is left, and messages name the type.
-    this.#type ??= typeDescription(this.#typeKey)
+    this.#type ??= this.connection.types.of(this.#typeKey)
     this.id = 0
     this.methods = undefined
   }
@@ -151,15 +163,22 @@ export class HandleState {
 }
 
 /** The state of a handle that came in a message: the live one, or a new one that the core adopts. */
-export function stateOf(id: number, typeKey: number): HandleState {
-  const live = environment.port.find(id)
+export function stateOf(connection: Connection, id: number, typeKey: number): HandleState {
+  const live = connection.port.find(id)
   if (live !== undefined) return (live as HandleState).cross()
-  return newState(id, typeKey)
+  return newState(connection, id, typeKey)
 }
 
 /** A state for a handle that has none yet. */
-export function newState(id: number, typeKey: number): HandleState {
-  const state = new HandleState(id, typeKey)
-  environment.port.adopt(id, state)
+export function newState(connection: Connection, id: number, typeKey: number): HandleState {
+  const state = new HandleState(connection, id, typeKey)
+  connection.port.adopt(id, state)
   return state
+}
+
+function notHere(what: string, python: string): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    `${what}: the object is in another process, that of ${python}; use \`await\` and its asynchronous view`,
+  )
 }

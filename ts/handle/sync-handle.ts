@@ -6,7 +6,6 @@ import { hasState, holdsState, type HasState } from '../call/subject'
 import { withStackFrom, type StackBoundary } from '../errors/from-native'
 import { isPythonError } from '../errors/python-error'
 import { environment } from '../native/environment'
-import { nameNumber } from '../native/names'
 import { noOptions, type SyncRules } from '../call/options'
 import { dataUse, handleAsData } from './data-misuse'
 import { handlerOf, internal } from './internal'
@@ -93,7 +92,7 @@ export class SyncView implements Traps, Inspectable, HasState {
    * @param boundary the function that user code called
    */
   getNamed(name: string, boundary: StackBoundary): unknown {
-    const number = nameNumber(name)
+    const number = environment.names.numberOf(name)
     if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.rules, [name])
     if (
       name !== 'name' &&

@@ -2,7 +2,7 @@
 import { tableArguments } from '../arrow/from-arrow'
 import type { Call } from '../call/call'
 import { Operation } from '../call/operation'
-import { checkedOptions, checkNames, noOptions, referenceRules, runOptionNames } from '../call/options'
+import { checkNames, noOptions, referenceRules, runOptionNames } from '../call/options'
 import type { CallContext } from '../call/scope'
 import type { FromArrowOptions } from '../types/arrow'
 import type { CallOptions, RunOptions } from '../types/options'
@@ -22,7 +22,7 @@ export class HostCalls {
   async import(module: string | URL, options?: RunOptions): Promise<unknown> {
     const { operation, argument } = importRequest(module)
     if (options !== undefined) checkNames(options, runOptionNames)
-    const context = this.#context.with(checkedOptions(options, this.#context.options))
+    const context = this.#context.choosing(options)
     return await context.start(operation, undefined, [], [argument]).promise
   }
 
@@ -45,7 +45,7 @@ export class HostCalls {
     scope: object | undefined,
     options: CallOptions | undefined,
   ): Call {
-    const context = this.#context.with(checkedOptions(options, this.#context.options))
+    const context = this.#context.choosing(options)
     return context.start(operation, undefined, [], [checkedCode(code), scope ?? null])
   }
 }

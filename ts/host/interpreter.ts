@@ -1,18 +1,15 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
-import { answerQuestion } from '../callback/answer'
 import { callDirectly } from '../callback/direct-call'
-import { forgotten } from '../callback/forgotten'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
-import { callOutputs } from '../call/call-output'
 import { OutputLines } from '../call/output-lines'
-import { requests } from '../call/request-queue'
 import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
 import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
+import { commonListener } from './connect'
 import { chosenInterpreter } from './locate-report'
 import { deliverRecords, receiverOf } from './log-records'
 import {
@@ -139,14 +136,13 @@ class Interpreter {
     if (this.#starts && typeof stdout === 'function') this.#output[0] = new OutputLines(stdout)
     if (this.#starts && typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
     environment.attach(core, {
-      completed: (batch) => requests.completed(batch),
+      ...commonListener(environment),
       printed: (stream, text, request) => {
-        if (request !== 0) callOutputs.push(stream, text, request)
+        if (request !== 0) environment.outputs.push(stream, text, request)
         else if (stream !== 0) this.#output[stream - 1]?.push(text)
       },
-      logged: (batch) => deliverRecords(batch, receiverOf(this.#options.logging) ?? ignoreRecord),
-      asked: answerQuestion,
-      forgotten,
+      logged: (batch) =>
+        deliverRecords(batch, environment.pool.scope, receiverOf(this.#options.logging) ?? ignoreRecord),
       called: callDirectly,
     })
     environment.port.keepAlive(this.#keepsAlive)
@@ -171,9 +167,9 @@ class Interpreter {
       return
     }
     const { core, port } = environment
-    requests.flush()
-    environment.close()
-    requests.failAll(closedError)
+    environment.requests.flush()
+    environment.close(closedError)
+    environment.requests.failAll(closedError)
     port.refuseQuestions()
     await new Promise<void>((resolve) => core.shutdownAsync(shutdownMilliseconds, resolve))
     // What Python wrote to the very end, before the lines end; and a call that still runs must not keep the process alive.
@@ -191,14 +187,14 @@ class Interpreter {
     environment.port.deliverOutput()
     environment.port.detach()
     this.#endOutput()
-    environment.close()
+    environment.close(closedError)
     // Node waits for its workers, however long the Python calls take that they are in.
     const left = shutdownMilliseconds - (performance.now() - begin)
     if (core.isMainThread) core.exitWithin(Math.max(left, shortestWait), code)
   }
 
   #endOutput(): void {
-    callOutputs.closeAll()
+    environment.outputs.closeAll()
     for (const lines of this.#output) lines?.end()
   }
 }
@@ -208,7 +204,7 @@ function ignoreRecord(): void {}
 
 /** The one of this environment. */
 export const interpreter = new Interpreter()
-requests.startPython = () => interpreter.ready()
+environment.start = () => interpreter.ready()
 environment.startNow = () => interpreter.readySync()
 
 /** The core, if another environment of this process has started it. */

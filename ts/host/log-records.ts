@@ -1,8 +1,7 @@
 /* Python's log records, for the function that the program gave. */
 import { asTheyAre } from '../codec/conversion'
 import { checkNames } from '../call/options'
-import { poolScope } from '../call/scope'
-import { decodeValue } from '../call/result-decoder'
+import { decodeValue, type ViewScope } from '../call/result-decoder'
 import { described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
 import type { CoreConfig } from '../native/core'
@@ -46,12 +45,13 @@ export function receiverOf(logging: Logging | undefined): ((record: LogRecord) =
 }
 
 /** Passes on a batch of records: see native-interface.md. */
-export function deliverRecords(batch: Uint8Array, receive: (record: LogRecord) => void): void {
+export function deliverRecords(batch: Uint8Array, scope: ViewScope, receive: (record: LogRecord) => void): void {
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength)
   for (let position = 0; position < batch.length;) {
     const length = view.getUint32(position, true)
     position += 4
-    const record = length === 0 ? dropped(view.getUint32(position, true)) : decoded(batch, position, position + length)
+    const record =
+      length === 0 ? dropped(view.getUint32(position, true)) : decoded(batch, position, position + length, scope)
     position += length === 0 ? 4 : length
     try {
       receive(record)
@@ -80,8 +80,8 @@ type Fields = readonly [
   extra: Readonly<Record<string, unknown>>,
 ]
 
-function decoded(bytes: Uint8Array, start: number, end: number): LogRecord {
-  const fields = decodeValue(bytes, start, end, poolScope, asTheyAre, 'handles') as Fields
+function decoded(bytes: Uint8Array, start: number, end: number, scope: ViewScope): LogRecord {
+  const fields = decodeValue(bytes, start, end, scope, asTheyAre, 'handles') as Fields
   const [name, level, levelNumber, message, time, file, line, functionName, thread, task, exception, stack, extra] =
     fields
   return {

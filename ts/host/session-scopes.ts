@@ -1,17 +1,18 @@
 /* Opens and closes the threads of sessions. */
 import { SessionScope } from '../call/scope'
-import { environment } from '../native/environment'
-import { interpreter } from './interpreter'
+import type { Connection } from '../native/connection'
 
 /** A session that nobody closed ends when nothing of it can be reached any more. */
-const forgotten = new FinalizationRegistry<number>((session) => environment.port.closeSession(session))
+const forgotten = new FinalizationRegistry<{ readonly connection: Connection; readonly session: number }>(
+  ({ connection, session }) => connection.port.closeSession(session),
+)
 const closings = new WeakMap<SessionScope, Promise<void>>()
 
 /** Opens a session's thread. */
-export async function openSession(): Promise<SessionScope> {
-  await interpreter.ready()
-  const scope = new SessionScope(environment.port.openSession())
-  forgotten.register(scope, scope.session, scope)
+export async function openSession(connection: Connection): Promise<SessionScope> {
+  if (!connection.attached) await connection.start()
+  const scope = new SessionScope(connection, connection.port.openSession())
+  forgotten.register(scope, { connection, session: scope.session }, scope)
   return scope
 }
 
@@ -22,7 +23,7 @@ export function closeSession(scope: SessionScope): Promise<void> {
     closing = new Promise((resolve) => {
       scope.close(() => {
         forgotten.unregister(scope)
-        environment.port.closeSession(scope.session)
+        scope.connection.port.closeSession(scope.session)
         resolve()
       })
     })

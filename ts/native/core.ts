@@ -47,7 +47,7 @@ export interface CoreInfo {
 /** A string, a bigint or the live state of a handle; `undefined` says that the mailbox holds the result. */
 export type NativeResult = undefined | bigint | string | object
 
-/** The functions of one environment; those marked GIL may wait for the GIL on the calling thread. */
+/** The functions of one connection; those marked GIL may wait for the GIL on the calling thread. */
 export interface Port {
   /** GIL */
   callNumbers(): NativeResult
@@ -108,21 +108,23 @@ export interface Port {
   detach(): void
 }
 
+/** What a port calls on the JavaScript thread. */
+export type PortCallbacks = readonly [
+  onCompletions: (batch: Uint8Array) => void,
+  onOutput: (stream: 0 | 1 | 2, text: string, request: number) => void,
+  onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
+  onForgotten: (kind: Forgotten, number: number) => void,
+  onLogged: (batch: Uint8Array) => void,
+  onCall: () => void,
+]
+
 /** The members of the native file. */
 export interface NativeCore {
   readonly version: string
   readonly embedded: boolean
   readonly isMainThread: boolean
   readonly probedNames: readonly string[]
-  attach(
-    mailbox: ArrayBuffer,
-    onCompletions: (batch: Uint8Array) => void,
-    onOutput: (stream: 0 | 1 | 2, text: string, request: number) => void,
-    onQuestion: (large: boolean, length: number, number: number, outboxInUse: boolean, ownTurn: boolean) => number,
-    onForgotten: (kind: Forgotten, number: number) => void,
-    onLogged: (batch: Uint8Array) => void,
-    onCall: () => void,
-  ): Port
+  attach(mailbox: ArrayBuffer, ...callbacks: PortCallbacks): Port
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void
   state(): CoreState

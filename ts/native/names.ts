@@ -1,17 +1,25 @@
-/* Attribute names as the small numbers that the core knows them by. */
-import { environment } from './environment'
+/* Attribute names as the small numbers that a core knows them by. */
+import type { Connection } from './connection'
 
 /** Names come from programs, but `$get` takes any text; beyond this many, names travel as text. */
 const limit = 16_384
 
-const numbers = new Map<string, number>()
+/** The numbers of one connection. */
+export class AttributeNames {
+  readonly #connection: Connection
+  readonly #numbers = new Map<string, number>()
 
-/** The number of a name, or `undefined` if it must travel as text. */
-export function nameNumber(name: string): number | undefined {
-  const known = numbers.get(name)
-  if (known !== undefined) return known
-  if (!environment.attached || numbers.size >= limit) return undefined
-  const number = environment.port.name(name)
-  numbers.set(name, number)
-  return number
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  /** The number of a name, or `undefined` if it must travel as text. */
+  numberOf(name: string): number | undefined {
+    const known = this.#numbers.get(name)
+    if (known !== undefined) return known
+    if (!this.#connection.attached || this.#numbers.size >= limit) return undefined
+    const number = this.#connection.port.name(name)
+    this.#numbers.set(name, number)
+    return number
+  }
 }

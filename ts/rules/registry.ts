@@ -3,6 +3,7 @@ import { types } from 'node:util'
 import { isPlainPrototype, plainKind } from '../codec/plain-data'
 import { className, described } from '../codec/unsupported'
 import { BridgeError } from '../errors/bridge-error'
+import type { HandleState } from '../handle/state'
 import type { TypeDescription } from '../handle/type-description'
 import type { SyncHandle } from '../types/sync-handle'
 
@@ -73,8 +74,13 @@ class Registry {
     }
   }
 
-  /** The rule that says what objects of a type are in JavaScript: that of the nearest ancestor which has one. */
-  forType(type: TypeDescription): Rule | undefined {
+  /** The rule that says what an object is in JavaScript. Rules look at it synchronously, which not every process lets them. */
+  forState(state: HandleState): Rule | undefined {
+    return state.connection.hasSyncViews ? this.#forType(state.type) : undefined
+  }
+
+  /** That of the nearest ancestor which has one. */
+  #forType(type: TypeDescription): Rule | undefined {
     let rule = this.#byType.get(type)
     if (rule === undefined) {
       const nearest = type.mro.find((name) => this.#rules.get(name)?.toJs !== undefined)

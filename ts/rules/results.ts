@@ -36,7 +36,7 @@ export function withRules(value: unknown, arrival: Arrival, dict: Conversion['di
 }
 
 function ruleFor(state: HandleState): Rule | undefined {
-  return underWay.has(state) ? undefined : rules.forType(state.type)
+  return underWay.has(state) ? undefined : rules.forState(state)
 }
 
 function ruled(state: HandleState, rule: Rule, path: string): unknown {
