@@ -471,6 +471,10 @@ impl References for Crossings<'_> {
         }
     }
 
+    fn reaches_memory(&self) -> bool {
+        self.channel.is_none_or(|channel| !channel.is_remote())
+    }
+
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
         match self.channel {
             Some(channel) => channel.named(py, id),

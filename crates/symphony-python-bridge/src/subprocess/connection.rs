@@ -23,8 +23,6 @@ const LONGEST_DEFERRED: i32 = 1;
 
 /// The second number of answers: something is kept until they were read.
 const PINS: u32 = 1;
-/// That of settlements: they are about a question.
-const OF_QUESTION: u32 = 2;
 
 /// Begins to serve a connection; `ended` is called when the host has closed it.
 pub(super) fn open(stream: UnixStream, ended: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -181,7 +179,8 @@ impl Connection {
                     }));
                 }
             }
-            FrameKind::Settle => self.settle(first, second, payload)?,
+            FrameKind::SettlePromise => self.settle(false, first, second, payload),
+            FrameKind::SettleQuestion => self.settle(true, first, second, payload),
             FrameKind::ForgetPromise => channel.forget_promise(first),
             FrameKind::ObjectArrived => channel.objects().arrived(first),
             FrameKind::AskHeld => {
@@ -207,17 +206,13 @@ impl Connection {
         Ok(())
     }
 
-    /// What became of a promise, or of a question: a number under which the host keeps what the value names, or 0, and the answer.
-    fn settle(&self, id: u32, flags: u32, payload: &[u8]) -> Result<(), Fault> {
-        let (number, bytes) = payload.split_first_chunk::<4>().ok_or(Fault::Protocol)?;
-        let number = u32::from_le_bytes(*number);
-        let is_question = flags & OF_QUESTION != 0;
-        let wanted = self.channel.settle_promise_as(is_question, id, bytes, number);
-        if !wanted && number != 0 {
+    /// What became of a promise, or of a question; `pin` is the number under which the host keeps what the value names, or 0.
+    fn settle(&self, is_question: bool, id: u32, pin: u32, answer: &[u8]) {
+        let wanted = self.channel.settle_promise_as(is_question, id, answer, pin);
+        if !wanted && pin != 0 {
             const READ: u32 = 1;
-            self.outgoing.send(FrameKind::Forgotten, READ, 0, &number.to_le_bytes());
+            self.outgoing.send(FrameKind::Forgotten, READ, 0, &pin.to_le_bytes());
         }
-        Ok(())
     }
 
     fn welcome(&self) {
