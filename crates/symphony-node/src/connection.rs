@@ -248,18 +248,7 @@ impl Connection {
         }
         let mut unsent = self.unsent.borrow_mut();
         let is_behind = unsent.sent < unsent.bytes.len();
-        let mut written = 0;
-        while !is_behind {
-            match (&self.socket).write_vectored(&parts.map(io::IoSlice::new)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(count) => {
-                    written = count;
-                    break;
-                }
-                // A broken one is seen when it is read.
-                Err(_) => break,
-            }
-        }
+        let mut written = if is_behind { 0 } else { self.write_parts(&parts) };
         if !is_behind {
             unsent.bytes.clear();
             unsent.sent = 0;
@@ -272,6 +261,18 @@ impl Connection {
         drop(unsent);
         if begins {
             self.watch();
+        }
+    }
+
+    /// Gives how many bytes the socket took.
+    fn write_parts(&self, parts: &[&[u8]; 3]) -> usize {
+        loop {
+            match (&self.socket).write_vectored(&parts.map(io::IoSlice::new)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => return count,
+                // A broken one is seen when it is read.
+                Err(_) => return 0,
+            }
         }
     }
 
@@ -340,30 +341,11 @@ impl Connection {
 
     fn tell(&self, frame: &Frame<'_>) {
         let env = self.env;
-        let mut payload = UNDEFINED;
-        if !frame.payload.is_empty() {
-            let Some((buffer, data)) = js::array_buffer(env, frame.payload.len()) else {
-                // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
-                self.end();
-                return;
-            };
-            // SAFETY: the new buffer has exactly that many bytes.
-            unsafe { ptr::copy_nonoverlapping(frame.payload.as_ptr(), data, frame.payload.len()) };
-            // SAFETY: a view of the whole buffer just made.
-            unsafe {
-                sys::napi_create_typedarray(
-                    env,
-                    sys::TypedarrayType::uint8_array,
-                    frame.payload.len(),
-                    buffer,
-                    0,
-                    &raw mut payload,
-                );
-            }
-        } else {
-            // SAFETY: writes the result only.
-            unsafe { sys::napi_get_undefined(env, &raw mut payload) };
-        }
+        let Some(payload) = self.copy_of(frame.payload) else {
+            // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
+            self.end();
+            return;
+        };
         let arguments = [
             js::number(env, frame.kind.into()),
             js::number(env, frame.first),
@@ -371,6 +353,31 @@ impl Connection {
             payload,
         ];
         js::call(env, js::referenced(env, self.on_frame.get()), &arguments);
+    }
+
+    /// A `Uint8Array` with these bytes, or `undefined` for none at all; nothing if there is no memory for it.
+    fn copy_of(&self, bytes: &[u8]) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        if bytes.is_empty() {
+            // SAFETY: writes the result only.
+            unsafe { sys::napi_get_undefined(self.env, &raw mut value) };
+            return Some(value);
+        }
+        let (buffer, data) = js::array_buffer(self.env, bytes.len())?;
+        // SAFETY: the new buffer has exactly that many bytes.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
+        // SAFETY: a view of the whole buffer just made.
+        unsafe {
+            sys::napi_create_typedarray(
+                self.env,
+                sys::TypedarrayType::uint8_array,
+                bytes.len(),
+                buffer,
+                0,
+                &raw mut value,
+            );
+        }
+        Some(value)
     }
 
     /// Runs `body`, which may run JavaScript, as Node runs its own callbacks: with the ticks and microtasks that follow.
@@ -549,7 +556,11 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
             let payload = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
             connection.send(kind, numbers, payload, delay)?;
         } else {
-            connection.send(kind, numbers, connection.outbox.written(arguments.size(3))?, delay)?;
+            let payload = match arguments.size(3) {
+                0 => &[],
+                length => connection.outbox.written(length)?,
+            };
+            connection.send(kind, numbers, payload, delay)?;
         }
         Ok(UNDEFINED)
     })

@@ -485,7 +485,7 @@ impl<'a> MessageArray<'a> {
 
 /// Whether so many bytes are as many elements as the shape says.
 fn is_of_shape(mut shape: impl Iterator<Item = u64>, element: Element, bytes: usize) -> bool {
-    let elements = shape.try_fold(1_u64, |product, length| product.checked_mul(length));
+    let elements = shape.try_fold(1_u64, u64::checked_mul);
     elements.and_then(|elements| elements.checked_mul(element.size() as u64)) == Some(bytes as u64)
 }
 

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 use symphony_wire::{Frame, FrameKind, Incoming};
 
-use super::outgoing::{Outgoing, Waker};
+use super::outgoing::{Outgoing, Waker, forgotten};
 use crate::async_support::{self, Channel};
 use crate::bindings::VERSION;
 use crate::errors::BridgeError;
@@ -24,8 +24,8 @@ const LONGEST_DEFERRED: i32 = 1;
 /// The second number of answers: something is kept until they were read.
 const PINS: u32 = 1;
 
-/// Begins to serve a connection; `ended` is called when the host has closed it.
-pub(super) fn open(stream: UnixStream, ended: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Begins to serve a connection, until the host closes it.
+pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     let (wake, woken) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
@@ -45,7 +45,6 @@ pub(super) fn open(stream: UnixStream, ended: impl FnOnce() + Send + 'static) ->
             };
             connection.serve();
             connection.end();
-            ended();
         })?;
     Ok(())
 }
@@ -185,9 +184,8 @@ impl Connection {
             FrameKind::ObjectArrived => channel.objects().arrived(first),
             FrameKind::AskHeld => {
                 if !channel.objects().holds(first) {
-                    const DROPPED: u32 = 0;
                     self.outgoing
-                        .send(FrameKind::Forgotten, DROPPED, 0, &first.to_le_bytes());
+                        .send(FrameKind::Forgotten, forgotten::DROPPED, 0, &first.to_le_bytes());
                 }
             }
             FrameKind::RefuseQuestions => channel.refuse_questions(),
@@ -210,8 +208,8 @@ impl Connection {
     fn settle(&self, is_question: bool, id: u32, pin: u32, answer: &[u8]) {
         let wanted = self.channel.settle_promise_as(is_question, id, answer, pin);
         if !wanted && pin != 0 {
-            const READ: u32 = 1;
-            self.outgoing.send(FrameKind::Forgotten, READ, 0, &pin.to_le_bytes());
+            self.outgoing
+                .send(FrameKind::Forgotten, forgotten::READ, 0, &pin.to_le_bytes());
         }
     }
 
