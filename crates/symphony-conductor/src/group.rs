@@ -517,8 +517,9 @@ impl Group {
         let deadline = now.saturating_add(self.spec.startup_timeout);
         if let Some(member) = self.members.get_mut(&id) {
             member.begin(deadline);
-            self.step(id, Step::Spawn);
+            // First, so that the event of the new state can say which process it is.
             self.actions.push(Action::Spawn(id));
+            self.step(id, Step::Spawn);
         }
     }
 
