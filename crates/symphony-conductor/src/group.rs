@@ -571,9 +571,6 @@ impl Group {
                 }
                 continue;
             }
-            if member.after == After::Respawn {
-                member.after = After::Policy;
-            }
             member.demand.get_or_insert(Demand::Stop);
             let phase = if member.state == State::Starting {
                 from.max(StopPhase::Terminate)

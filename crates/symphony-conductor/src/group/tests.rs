@@ -219,7 +219,7 @@ impl World {
     fn exit(&mut self, id: WorkerId, reason: ExitReason) {
         self.processes.remove(&id).expect("it is there");
         if let Some(ready) = self.ready_at.remove(&id)
-            && self.now - ready >= self.spec.backoff.reset_after
+            && self.now.saturating_sub(ready) >= self.spec.backoff.reset_after
         {
             self.attempts.remove(&id);
         }
@@ -287,7 +287,11 @@ impl World {
                 );
                 self.due.insert(id, self.now + wait);
                 let within = self.spec.intensity.within;
-                while self.promised.front().is_some_and(|&first| self.now - first >= within) {
+                while self
+                    .promised
+                    .front()
+                    .is_some_and(|&first| self.now.saturating_sub(first) >= within)
+                {
                     self.promised.pop_front();
                 }
                 self.promised.push_back(self.now);

@@ -14,6 +14,7 @@ mod leaks;
 mod life;
 mod misbehaviour;
 mod orphans;
+mod python;
 mod rules;
 
 /// The program of all children. Without a Conductor, it finds none.

@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use symphony_conductor::{Conductor, Environment, EventKind, Spec};
+use symphony_conductor::{Conductor, ConductorPort, Environment, EventKind, Spec};
 
 use crate::fixture::{Fixture, Orders, await_end, exists, spec};
+use crate::python::python;
 
 /// The variable that makes [`parent_process`] a parent: when and what its child does.
 const PARENT: &str = "PARENT_OF";
@@ -34,6 +35,8 @@ fn parent_process() {
         std::mem::forget(conductor);
         std::thread::park();
         return;
+    } else if when == "python" {
+        Fixture::start(python())
     } else {
         Fixture::start(spec(when, what))
     };
@@ -42,6 +45,15 @@ fn parent_process() {
         fixture
             .conductor
             .stop_then(Some(symphony_conductor::policy::StopPlan::default()), || {});
+    } else if when == "python" {
+        // Nothing of ours runs in that process: C code holds the GIL, and there is no thread that watches.
+        assert!(Orders::to(&worker).done(b'c'));
+        while !fixture
+            .conductor
+            .dump(worker.id())
+            .expect("it dumps")
+            .contains("spin_in_c")
+        {}
     } else {
         Orders::to(&worker).give(b'!');
     }
@@ -70,6 +82,7 @@ fn no_child_outlives_a_parent_that_is_killed() {
         "idle deaf",
         "idle stop",
         "idle grandchild",
+        "python spin",
         "busy spin",
         "draining sleep",
         "draining deaf",
