@@ -15,7 +15,7 @@
 //! [`Child::from_env`] starts two. The *watcher* beats in the health page and ends the process when its parent is gone; it
 //! runs nothing of anybody else's, so it does both also while other code holds the GIL. The *control thread* receives
 //! messages and runs the hooks, one after the other. A hook that blocks delays the next one and nothing else. Both threads
-//! block all signals.
+//! block the signals that come from outside.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -78,7 +78,7 @@ impl Child {
     /// Takes over what the parent passed on, and starts the two threads. `None`: no Conductor has started this process
     /// (its own child processes inherit the announcement, and are none).
     ///
-    /// Call it on the main thread, before anything closes descriptors that it does not know.
+    /// Call it on the main thread (the kernel keeps some things by thread), before anything closes descriptors that it does not know.
     ///
     /// # Errors
     /// It was called before; or what was announced is not there.
@@ -119,7 +119,7 @@ impl Child {
         let watched_otherwise = parent.is_certain();
         {
             // Threads inherit the mask.
-            let _blocked = sys::BlockedSignals::all();
+            let _blocked = sys::BlockedSignals::from_outside();
             let this = Arc::clone(&inner);
             let watcher = thread::Builder::new()
                 .name("conductor-watch".into())
@@ -131,7 +131,7 @@ impl Child {
         }
         #[cfg(target_os = "linux")]
         if watched_otherwise {
-            // It would kill this process alone, and before the others that know of its child processes.
+            // If it was set at all, it would kill this process alone, and its child processes would live on.
             rustix::process::set_parent_process_death_signal(None)?;
         }
         #[cfg(not(target_os = "linux"))]

@@ -85,18 +85,20 @@ impl Conductor {
         Ok(conductor)
     }
 
-    /// Starts a group and does not wait: `done` is called with the outcome, on the supervisor's thread.
+    /// Starts a group and does not wait: `done` is called with the outcome, on the supervisor's thread. What the spec takes
+    /// from this process (variables, directory) is what it is now and on this thread, also for later restarts.
     ///
     /// # Errors
     /// The spec cannot be, or this process has no thread or descriptors left; then `done` is not called.
     pub fn launch(
-        spec: Spec,
+        mut spec: Spec,
         environment: Environment,
         done: impl FnOnce(Result<(), StartError>) + Send + 'static,
     ) -> Result<Self, StartError> {
         if let Some(problem) = spec.problem() {
             return Err(StartError::Invalid(problem));
         }
+        spec.settle().map_err(|error| StartError::Invalid(error.to_string()))?;
         let no_supervisor = |error: io::Error| StartError::NoSupervisor(error.to_string());
         let supervisor = Handle::get().map_err(no_supervisor)?;
         let (spec, shared) = (Arc::new(spec), Arc::new(Shared::default()));

@@ -7,6 +7,8 @@
 //! or by a new member, and is no member any more when it has ended.
 
 mod member;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -219,7 +221,8 @@ impl Group {
         if let Some(ready) = was_ready {
             member.backoff.served(&self.spec.backoff, ready, now);
         }
-        let asked = member.demand == Some(Demand::Stop);
+        // What retires has been told to end, whatever else has been.
+        let asked = member.demand == Some(Demand::Stop) || member.after != After::Policy;
         let starting = self.phase == Phase::Starting && member.role == Role::Service;
         let first_start = starting && was_ready.is_none();
         // One that a replacement stands ready for, or is being started for, need not come back.
@@ -249,8 +252,7 @@ impl Group {
             && let Some(old) = self.members.get_mut(&old)
         {
             // The old one goes on, and is replaced later.
-            let wait = old.backoff.next(&self.spec.backoff, &mut *self.random);
-            old.recycle_after = Some(now.saturating_add(wait.max(self.spec.backoff.initial * 10)));
+            old.recycle_after = Some(now.saturating_add(self.spec.backoff.cap));
             old.recycling = false;
         }
         if replaced {
@@ -517,8 +519,9 @@ impl Group {
         let deadline = now.saturating_add(self.spec.startup_timeout);
         if let Some(member) = self.members.get_mut(&id) {
             member.begin(deadline);
-            self.step(id, Step::Spawn);
+            // First, so that the event of the new state can say which process it is.
             self.actions.push(Action::Spawn(id));
+            self.step(id, Step::Spawn);
         }
     }
 
@@ -567,9 +570,6 @@ impl Group {
                     self.step(id, Step::Stop);
                 }
                 continue;
-            }
-            if member.after == After::Respawn {
-                member.after = After::Policy;
             }
             member.demand.get_or_insert(Demand::Stop);
             let phase = if member.state == State::Starting {

@@ -29,7 +29,7 @@ pub(crate) struct Spawned {
     pub(crate) stderr: Option<File>,
 }
 
-/// Starts a process for worker number `worker`. To be called on a thread that lives as long as this process, because the
+/// Starts a process for worker number `worker` by a spec that is settled. To be called on a thread that lives as long as this process, because the
 /// kernel kills the child when that thread ends.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub(crate) fn spawn(spec: &Spec, worker: u32) -> io::Result<Spawned> {
 
     let parent = rustix::process::getpid().as_raw_nonzero().get();
     let announcement = Announcement::new(parent, worker);
-    let variables = variables(&spec.env, &announcement);
+    let variables = variables(spec, &announcement);
     let program = find_program(
         &spec.executable,
         variables.get(OsStr::new("PATH")).map(OsString::as_os_str),
@@ -147,19 +147,11 @@ fn c_string(text: OsString, what: &str) -> io::Result<CString> {
 }
 
 /// The variables of the child, each once, and the announcement.
-fn variables(wanted: &Variables, announcement: &Announcement) -> BTreeMap<OsString, OsString> {
-    let mut variables: BTreeMap<_, _> = match wanted {
-        Variables::Inherit(changes) => {
-            let mut variables: BTreeMap<_, _> = std::env::vars_os().collect();
-            for (name, value) in changes {
-                match value {
-                    Some(value) => variables.insert(name.clone(), value.clone()),
-                    None => variables.remove(name),
-                };
-            }
-            variables
-        }
+fn variables(spec: &Spec, announcement: &Announcement) -> BTreeMap<OsString, OsString> {
+    let mut variables: BTreeMap<_, _> = match &spec.env {
         Variables::Only(only) => only.iter().cloned().collect(),
+        // `Spec::settle` has replaced it.
+        Variables::Inherit(_) => BTreeMap::new(),
     };
     variables.insert(VARIABLE.into(), announcement.to_string().into());
     variables
@@ -277,20 +269,6 @@ mod tests {
             "`no-such-program` was not found in `PATH` (`/bin:/nowhere`)"
         );
         assert!(is_permanent(&error));
-    }
-
-    #[test]
-    fn variables_are_overlaid_or_replaced() {
-        let announcement = Announcement::new(1, 0);
-        let change = |name: &str, value: Option<&str>| (name.into(), value.map(OsString::from));
-        let overlaid = variables(
-            &Variables::Inherit(vec![change("PATH", None), change("NEW", Some("1"))]),
-            &announcement,
-        );
-        assert!(!overlaid.contains_key(OsStr::new("PATH")));
-        assert_eq!(overlaid[OsStr::new("NEW")], "1");
-        let only = variables(&Variables::Only(vec![("A".into(), "b".into())]), &announcement);
-        assert_eq!(only.keys().collect::<Vec<_>>(), ["A", VARIABLE]);
     }
 
     #[test]

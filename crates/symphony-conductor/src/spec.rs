@@ -1,5 +1,6 @@
 //! What a Conductor starts, and by which rules.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use crate::policy::{BackoffRule, HealthRule, Intensity, RecyclingRule, RestartPo
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Spec {
-    /// The program: a path, or a name that is looked for in the child's `PATH`.
+    /// The program: a path, from this process's directory when the Conductor is made, or a name that is looked for in the
+    /// child's `PATH`.
     pub executable: PathBuf,
     /// Its arguments, without the program's name. Default: none.
     pub args: Vec<OsString>,
-    /// Its environment variables. Default: those of this process.
+    /// Its environment variables. Default: those of this process when the Conductor is made.
     pub env: Variables,
     /// Its working directory. Default: that of this process.
     pub cwd: Option<PathBuf>,
@@ -74,6 +76,29 @@ impl Spec {
         }
     }
 
+    /// Takes from this process what it needs of it, so that a restart gives the same child as the start, and the supervisor's
+    /// thread does not read the environment while another thread may be changing it.
+    pub(crate) fn settle(&mut self) -> std::io::Result<()> {
+        if let Variables::Inherit(changes) = &self.env {
+            let mut variables: BTreeMap<_, _> = std::env::vars_os().collect();
+            for (name, value) in changes {
+                match value {
+                    Some(value) => variables.insert(name.clone(), value.clone()),
+                    None => variables.remove(name),
+                };
+            }
+            self.env = Variables::Only(variables.into_iter().collect());
+        }
+        // A name without a slash is looked for in `PATH`.
+        if self.executable.components().count() > 1 {
+            self.executable = std::path::absolute(&self.executable)?;
+        }
+        if let Some(directory) = &self.cwd {
+            self.cwd = Some(std::path::absolute(directory)?);
+        }
+        Ok(())
+    }
+
     /// What is wrong with it: `what was expected, what was got`.
     pub(crate) fn problem(&self) -> Option<String> {
         if self.executable.as_os_str().is_empty() {
@@ -101,7 +126,7 @@ impl Spec {
 /// The environment variables of a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variables {
-    /// Those of this process at the time of each start, with these set, or with `None` left out.
+    /// Those of this process when the Conductor is made, with these set, or with `None` left out.
     Inherit(Vec<(OsString, Option<OsString>)>),
     /// These and no others.
     Only(Vec<(OsString, OsString)>),
@@ -168,5 +193,66 @@ impl Default for Limits {
             oom_score_adj: 300,
             cgroup: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_overlaid_or_replaced() {
+        let settled = |env| {
+            let mut spec = Spec {
+                env,
+                ..Spec::new("name")
+            };
+            spec.settle().unwrap();
+            let Variables::Only(variables) = spec.env else {
+                panic!("they are settled")
+            };
+            variables
+        };
+        let change = |name: &str, value: Option<&str>| (name.into(), value.map(OsString::from));
+        let overlaid = settled(Variables::Inherit(vec![change("PATH", None), change("NEW", Some("1"))]));
+        assert!(overlaid.iter().all(|(name, _)| name != "PATH"));
+        assert!(overlaid.contains(&("NEW".into(), "1".into())));
+        assert_eq!(
+            settled(Variables::Only(vec![("A".into(), "b".into())])),
+            [("A".into(), "b".into())]
+        );
+    }
+
+    #[test]
+    fn paths_are_those_of_now_and_names_stay_names() {
+        let settled = |executable: &str| {
+            let mut spec = Spec::new(executable);
+            spec.settle().unwrap();
+            spec.executable
+        };
+        assert_eq!(settled("python3"), PathBuf::from("python3"));
+        assert_eq!(
+            settled("bin/python3"),
+            std::env::current_dir().unwrap().join("bin/python3")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_said_with_what_was_expected() {
+        let problem = |change: &dyn Fn(&mut Spec)| {
+            let mut spec = Spec::new("python3");
+            change(&mut spec);
+            spec.problem()
+        };
+        assert_eq!(problem(&|_| {}), None);
+        let none = problem(&|spec| spec.size = 0).unwrap();
+        assert_eq!(none, "`size` is 0, expected at least one worker");
+        let many = problem(&|spec| (spec.size, spec.standby) = (1000, 25)).unwrap();
+        assert_eq!(many, "`size` and `standby` are 1025 together, expected at most 1024");
+        assert!(
+            problem(&|spec| spec.executable = PathBuf::new())
+                .unwrap()
+                .contains("`executable`")
+        );
     }
 }

@@ -105,6 +105,8 @@ pub(crate) struct Supervised {
     stopping: Vec<Completion<()>>,
     restarting: Vec<Completion<Result<(), RestartError>>>,
     outbox: Vec<Delivery>,
+    /// Something has changed since the last snapshot.
+    changed: bool,
     /// Nobody has a handle of it any more.
     pub(crate) abandoned: bool,
 }
@@ -134,6 +136,7 @@ impl Supervised {
             stopping: Vec::new(),
             restarting: Vec::new(),
             outbox: Vec::new(),
+            changed: true,
             abandoned: false,
         }
     }
@@ -242,6 +245,7 @@ impl Supervised {
             Source::Output(stream) => {
                 let pid = process.link.pid;
                 let outbox = &mut self.outbox;
+                self.changed = true;
                 process.read(stream, now, &mut |line| outbox.push(line_event(id, pid, stream, line)));
             }
             Source::Exit => self.look_after(id, now),
@@ -329,11 +333,14 @@ impl Supervised {
             if actions.is_empty() {
                 break;
             }
+            self.changed = true;
             for action in actions {
                 self.act(action, now);
             }
         }
-        self.publish();
+        if std::mem::take(&mut self.changed) {
+            self.publish();
+        }
         for delivery in std::mem::take(&mut self.outbox) {
             self.deliver(delivery);
         }

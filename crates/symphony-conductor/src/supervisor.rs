@@ -1,7 +1,7 @@
 //! The one thread that starts, watches and ends processes, for all Conductors of this process.
 //!
-//! It begins with the first Conductor and never ends: the kernel kills a child when the *thread* that started it ends
-//! (`PR_SET_PDEATHSIG`). It sleeps in `poll` until a process says, writes or ends something, a time has come, or another
+//! It begins with the first Conductor and never ends: where `PR_SET_PDEATHSIG` is used, the kernel kills a child when the
+//! *thread* that started it ends. It sleeps in `poll` until a process says, writes or ends something, a time has come, or another
 //! thread has a job for it. Everything that changes a group runs here, so nothing of a group needs a lock.
 
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl Handle {
         woken.set_nonblocking(true)?;
         let (jobs, inbox) = channel();
         // Signals are for threads of the program's own.
-        let _blocked = BlockedSignals::all();
+        let _blocked = BlockedSignals::from_outside();
         let thread = thread::Builder::new().name("conductor".into()).spawn(move || {
             let mut supervisor = Supervisor {
                 groups: BTreeMap::new(),

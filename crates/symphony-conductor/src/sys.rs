@@ -191,15 +191,6 @@ fn become_program(shared: &Shared<'_, '_>) -> (&'static str, c_int) {
         };
     }
     step!("setpgid", rustix::process::setpgid(None, None));
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-        step!("prctl", set_parent_process_death_signal(Some(Signal::KILL)));
-        // The parent may have ended before that line.
-        if getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(shared.parent) {
-            return ("parent", libc::ESRCH);
-        }
-    }
     reset_signals();
     if let Some(directory) = launch.directory {
         step!("chdir", rustix::process::chdir(directory));
@@ -234,7 +225,16 @@ fn become_program(shared: &Shared<'_, '_>) -> (&'static str, c_int) {
         let first = launch.descriptors.iter().map(|&(_, to)| to).max().unwrap_or(2) + 1;
         // SAFETY: numbers only; the table of descriptors is this process's own (no CLONE_FILES).
         let _closed = unsafe { libc::syscall(libc::SYS_close_range, first, c_int::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-        arm_lifeline(launch.lifeline);
+        if !arm_lifeline(launch.lifeline) {
+            step!(
+                "prctl",
+                rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+            );
+        }
+        // The parent may have ended before that.
+        if rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(shared.parent) {
+            return ("parent", libc::ESRCH);
+        }
     }
     let nothing = empty_signal_set();
     // SAFETY: `nothing` lives over the call; no old mask is asked for.
@@ -253,17 +253,22 @@ fn become_program(shared: &Shared<'_, '_>) -> (&'static str, c_int) {
 /// children.
 ///
 /// The kernel sends the signal of `F_SETSIG` to the owner of a descriptor with `O_ASYNC` when it has something to read, and
-/// a hang-up counts. Without it there is still the thread that watches the lifeline.
+/// a hang-up counts. The better known `PR_SET_PDEATHSIG` is only for where this is refused: it kills the child alone, and
+/// before the kernel has closed the lifeline, after which nobody is left for whom its children would be killed.
 #[cfg(target_os = "linux")]
-fn arm_lifeline(lifeline: RawFd) {
+fn arm_lifeline(lifeline: RawFd) -> bool {
     const F_SETSIG: c_int = 10;
-    // SAFETY: three calls with numbers only, on a descriptor of this process.
-    #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one operation in three calls")]
-    unsafe {
-        libc::fcntl(lifeline, libc::F_SETOWN, -libc::getpid());
-        libc::fcntl(lifeline, F_SETSIG, libc::SIGKILL);
-        libc::fcntl(lifeline, libc::F_SETFL, libc::O_ASYNC);
-    }
+    let group = -rustix::process::getpid().as_raw_nonzero().get();
+    [
+        (libc::F_SETOWN, group),
+        (F_SETSIG, libc::SIGKILL),
+        (libc::F_SETFL, libc::O_ASYNC),
+    ]
+    .into_iter()
+    .all(|(command, value)| {
+        // SAFETY: numbers only, on a descriptor of this process.
+        unsafe { libc::fcntl(lifeline, command, value) != -1 }
+    })
 }
 
 fn reset_signals() {
@@ -292,11 +297,25 @@ pub(crate) struct BlockedSignals(libc::sigset_t);
 impl BlockedSignals {
     /// All that can be blocked, for the current thread.
     pub(crate) fn all() -> Self {
-        let (mut all, mut before) = (empty_signal_set(), empty_signal_set());
-        // SAFETY: `all` is a valid set to write to.
-        unsafe { libc::sigfillset(&raw mut all) };
+        Self::all_but(&[])
+    }
+
+    /// All but those by which a thread is told of its own mistakes: their handlers write what is known of a crash.
+    pub(crate) fn from_outside() -> Self {
+        use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+        Self::all_but(&[SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP])
+    }
+
+    fn all_but(excepted: &[c_int]) -> Self {
+        let (mut blocked, mut before) = (empty_signal_set(), empty_signal_set());
+        // SAFETY: a valid set to write to.
+        unsafe { libc::sigfillset(&raw mut blocked) };
+        for &signal in excepted {
+            // SAFETY: as above.
+            unsafe { libc::sigdelset(&raw mut blocked, signal) };
+        }
         // SAFETY: both sets live over the call.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const blocked, &raw mut before) };
         Self(before)
     }
 }

@@ -5,15 +5,21 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use symphony_conductor::policy::StopPlan;
-use symphony_conductor::{Conductor, Environment, Event, EventKind, Spec, StartError, Variables, Worker};
+use symphony_conductor::{
+    Conductor, Environment, Event, EventKind, ExitReport, Spec, StartError, State, Variables, Worker,
+};
 
 use crate::misbehaviour::{WHAT, WHEN};
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// Held by a test that counts what this process has, and shared by all others.
+pub(crate) static ALONE: RwLock<()> = RwLock::new(());
 
 /// Children that do `what` at `when`.
 pub(crate) fn spec(when: &str, what: &str) -> Spec {
@@ -39,6 +45,7 @@ pub(crate) struct Fixture {
     pub(crate) conductor: Conductor,
     pub(crate) events: Receiver<Event>,
     seen: Vec<Event>,
+    _company: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Fixture {
@@ -47,6 +54,15 @@ impl Fixture {
     }
 
     pub(crate) fn try_start(spec: Spec) -> Result<Self, StartError> {
+        let company = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self {
+            _company: Some(company),
+            ..Self::alone(spec)?
+        })
+    }
+
+    /// For a test that holds [`ALONE`] itself.
+    pub(crate) fn alone(spec: Spec) -> Result<Self, StartError> {
         let (sender, events) = std::sync::mpsc::channel();
         let environment = Environment::default().on_event(move |event| {
             let _nobody_listens = sender.send(event.clone());
@@ -56,6 +72,7 @@ impl Fixture {
             conductor,
             events,
             seen: Vec::new(),
+            _company: None,
         })
     }
 
@@ -79,9 +96,24 @@ impl Fixture {
     }
 
     /// The exit report of the next worker that dies.
-    pub(crate) fn await_death(&mut self) -> std::sync::Arc<symphony_conductor::ExitReport> {
+    pub(crate) fn await_death(&mut self) -> Arc<ExitReport> {
         self.await_event("died", |event| match &event.kind {
             EventKind::Died { exit, .. } => exit.clone(),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn await_state(&mut self, state: State) {
+        self.await_event(state.name(), |event| match event.kind {
+            EventKind::State { to, .. } => (to == state).then_some(()),
+            _ => None,
+        });
+    }
+
+    /// The exit report of the next worker that ends as it was asked to.
+    pub(crate) fn await_stop(&mut self) -> Arc<ExitReport> {
+        self.await_event("stopped", |event| match &event.kind {
+            EventKind::Stopped { exit } => Some(Arc::clone(exit)),
             _ => None,
         })
     }

@@ -13,6 +13,7 @@ fn a_worker_starts_takes_connections_and_stops() {
     assert_eq!(fixture.conductor.state(), State::Ready);
     let (mut first, mut second) = (Orders::to(&worker), Orders::to(&worker));
     assert!(first.done(b'x') && second.done(b'y') && first.done(b'z'));
+    fixture.await_state(State::Running);
     assert_eq!(fixture.conductor.status().workers[0].state, State::Running);
     fixture.conductor.stop().unwrap();
     let exit = fixture.await_event("stopped", |event| match &event.kind {

@@ -8,9 +8,14 @@
     reason = "what the children of these tests do"
 )]
 
+mod faults;
 mod fixture;
+mod leaks;
 mod life;
 mod misbehaviour;
+mod orphans;
+mod python;
+mod rules;
 
 /// The program of all children. Without a Conductor, it finds none.
 #[test]

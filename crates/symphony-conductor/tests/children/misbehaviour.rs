@@ -7,7 +7,6 @@ use std::process::exit;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rustix::process::{Signal, getpid, kill_process};
 use symphony_conductor::child::Child;
 use symphony_conductor::{BootErrorKind, EXIT_BOOT};
 
@@ -20,7 +19,7 @@ pub(crate) fn run(child: &Child) {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (when, what) = (variable(WHEN), variable(WHAT));
     if what.contains("deaf") {
-        ignore(libc::SIGTERM);
+        disposition(libc::SIGTERM, libc::SIG_IGN);
     }
     if when == "starting" {
         misbehave(child, &what);
@@ -68,7 +67,7 @@ fn serve(child: &Child, mut socket: UnixStream, when: &str, what: &str) {
                 std::mem::forget(memory);
             }
             b'w' => {
-                println!("from out");
+                println!("\nfrom out");
                 std::io::stdout().flush().expect("stdout is read");
                 eprintln!("from err");
             }
@@ -81,10 +80,16 @@ fn serve(child: &Child, mut socket: UnixStream, when: &str, what: &str) {
 }
 
 fn misbehave(child: &Child, what: &str) {
-    let raise = |signal| kill_process(getpid(), signal).expect("signals reach oneself");
+    // To this thread, so that it does not come past it.
+    // SAFETY: what the signal does to this process is what the test wants.
+    let raise = |signal| unsafe { libc::raise(signal) };
     match what.split('+').next().unwrap_or_default() {
-        "kill" => raise(Signal::KILL),
-        "segv" => raise(Signal::SEGV),
+        "kill" => drop(raise(libc::SIGKILL)),
+        "segv" => {
+            // Rust's own handler lets a signal pass that no access has caused.
+            disposition(libc::SIGSEGV, libc::SIG_DFL);
+            raise(libc::SIGSEGV);
+        }
         "abort" => std::process::abort(),
         "exit0" => exit(0),
         "exit1" => exit(1),
@@ -123,10 +128,10 @@ fn misbehave(child: &Child, what: &str) {
                 .arg("3600")
                 .spawn()
                 .expect("there is sleep");
-            println!("grandchild {}", spawned.id());
+            println!("\ngrandchild {}", spawned.id());
             std::mem::forget(spawned);
         }
-        "stop" => raise(Signal::STOP),
+        "stop" => drop(raise(libc::SIGSTOP)),
         other => panic!("`{other}` is no misbehaviour"),
     }
     if what.ends_with("+exit1") {
@@ -134,7 +139,7 @@ fn misbehave(child: &Child, what: &str) {
     }
 }
 
-fn ignore(signal: i32) {
-    // SAFETY: to ignore a signal runs nothing.
-    unsafe { libc::signal(signal, libc::SIG_IGN) };
+fn disposition(signal: i32, disposition: libc::sighandler_t) {
+    // SAFETY: neither of the two dispositions runs anything of ours.
+    unsafe { libc::signal(signal, disposition) };
 }
