@@ -33,6 +33,8 @@ type Target = (typeof Target)[keyof typeof Target]
 
 /** From here on a copy of its own costs less than to copy the bytes from message to message. */
 const largeBytes = 32 * 1024
+/** From here on an array travels to another process in memory of its own: below, the socket costs less. */
+const hugeBytes = 128 * 1024
 const two32 = 2 ** 32
 const uint8 = elements[1]!
 
@@ -216,12 +218,15 @@ function writeCopied(
   request: ArrayRequest,
 ): void {
   const { connection, writer } = request
-  if (connection.isRemote) {
-    if (target === Target.bytes) writer.binary(bytes)
-    else writeItems(bytes, element, target, shape, writer)
-    return
+  if (!connection.isRemote || bytes.length >= hugeBytes) {
+    const number = connection.port.copyIn(bytes)
+    if (number !== 0) {
+      writeBlock(number, bytes.length, element, target, shape, request)
+      return
+    }
   }
-  writeBlock(connection.port.copyIn(bytes), bytes.length, element, target, shape, request)
+  if (target === Target.bytes) writer.binary(bytes)
+  else writeItems(bytes, element, target, shape, writer)
 }
 
 /** An array with its items. */

@@ -27,8 +27,9 @@ export interface SharedArray {
   readonly shape: readonly number[]
   /** In bytes. */
   readonly strides: readonly number[]
-  /** What is in it, where it came with its items. */
-  readonly items?: Uint8Array
+  /** Whether it came with its items: in the message, or in memory of which `memory` is the number. */
+  readonly travels?: boolean
+  readonly items?: Uint8Array | undefined
 }
 
 /** Reads a payload; nothing if it is none. */

@@ -122,6 +122,11 @@ export interface NativeConnection {
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
+  /** A copy in memory of its own that Python gets: the number of a block, or 0 if the system has none. */
+  sendMemory(bytes: Uint8Array): number
+  /** So many bytes of a piece of Python's memory that a message names. Once for each time that it is named. */
+  memory(number: number, bytes: number): ArrayBuffer
+  hasStarted(id: number): boolean
   close(): void
 }
 

@@ -469,3 +469,66 @@ pub(crate) fn is_open(descriptor: &OwnedFd) -> bool {
     // SAFETY: a number only.
     unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFD) != -1 }
 }
+
+/// All bytes of a file in memory, shared with whoever else has mapped it. Nothing here reads or writes them.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: an address and a length, which belong to no thread; whoever uses the memory answers for that.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps so many bytes, of which the file must have at least that many for as long as this lives.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn of(file: impl AsFd, bytes: usize) -> io::Result<Self> {
+        use rustix::mm::{MapFlags, ProtFlags};
+        if bytes == 0 {
+            return Ok(Self {
+                start: NonNull::dangling(),
+                bytes,
+            });
+        }
+        // All of it will be used, and its pages one by one would cost several times as much.
+        #[cfg(target_os = "linux")]
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        #[cfg(not(target_os = "linux"))]
+        let flags = MapFlags::SHARED;
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let start = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                flags,
+                file,
+                0,
+            )?
+        };
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, bytes })
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            // SAFETY: the mapping of `of`, which nobody uses any more.
+            let _unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.bytes) };
+        }
+    }
+}

@@ -31,6 +31,7 @@ mod tasks;
 mod undelivered;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -149,7 +150,11 @@ impl Job {
 
     /// Whether the caller is the one to run it; `false` if it was cancelled.
     fn take(&mut self) -> bool {
-        self.owned |= !self.batch.taken[self.index].swap(true, Ordering::AcqRel);
+        let begins = !self.batch.taken[self.index].swap(true, Ordering::AcqRel);
+        self.owned |= begins;
+        if begins {
+            self.channel().started(self.header.request);
+        }
         self.owned
     }
 
@@ -383,6 +388,8 @@ pub struct Crossings<'a> {
     handles: Vec<u32>,
     /// Of JavaScript objects.
     js_objects: Vec<u32>,
+    /// The memory that it names.
+    items: Vec<u32>,
     /// The environment of the message, whose own objects go back as what they are.
     channel: Option<&'a Arc<Channel>>,
     /// An exception is being described: those among its arguments are handles, since they may contain each other.
@@ -425,6 +432,7 @@ impl<'a> Crossings<'a> {
         Count {
             handles: self.handles.len(),
             js_objects: self.js_objects.len(),
+            items: self.items.len(),
         }
     }
 
@@ -445,6 +453,10 @@ impl<'a> Crossings<'a> {
         for id in self.js_objects.drain(from..) {
             channel.objects().arrived(id);
         }
+        for number in self.items.drain(count.items.min(self.items.len())..) {
+            // What is forgotten here the environment forgets with the connection.
+            channel.take_back_items(number);
+        }
     }
 }
 
@@ -453,6 +465,7 @@ impl<'a> Crossings<'a> {
 pub struct Count {
     handles: usize,
     js_objects: usize,
+    items: usize,
 }
 
 impl References for Crossings<'_> {
@@ -473,6 +486,12 @@ impl References for Crossings<'_> {
 
     fn reaches_memory(&self) -> bool {
         self.channel.is_none_or(|channel| !channel.is_remote())
+    }
+
+    fn new_items(&mut self, bytes: usize) -> Option<(u32, NonNull<u8>)> {
+        let (number, pointer) = self.channel?.new_items(bytes)?;
+        self.items.push(number);
+        Some((number, pointer))
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {

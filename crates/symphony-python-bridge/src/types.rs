@@ -27,6 +27,7 @@ mod text;
 mod time_zones;
 mod value_classes;
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use pyo3::ffi;
@@ -65,6 +66,11 @@ pub trait References {
     /// Whether JavaScript can use memory of this process; where it cannot, arrays go with their items.
     fn reaches_memory(&self) -> bool {
         true
+    }
+
+    /// Memory for the items of a large array, where that is what arrays travel in; and its number.
+    fn new_items(&mut self, _bytes: usize) -> Option<(u32, NonNull<u8>)> {
+        None
     }
 
     /// The object of a handle id, if there is one.

@@ -121,6 +121,8 @@ const BYTES: Layout = Layout {
 
 /// From here on it costs less to copy bytes out of Python's memory than to copy them from message to message.
 pub(super) const LARGE: usize = 32 * 1024;
+/// From here on items travel to another process in memory of their own: below, the socket costs less.
+const HUGE: usize = 128 * 1024;
 
 /// Writes where the bytes are, of which JavaScript makes its copy. They do not change meanwhile.
 pub(super) fn write_large_bytes(
@@ -130,13 +132,33 @@ pub(super) fn write_large_bytes(
 ) -> Result<(), Failure> {
     let data = bytes.as_bytes();
     if !references.reaches_memory() {
-        return Ok(writer.bytes(data)?);
+        return write_bytes_elsewhere(bytes, writer, references);
     }
     let (id, type_key) = references.export(bytes.as_any());
     let mut array = SharedArray::new(id, type_key, ArrayView::Copy, Element::Uint8);
     array.address = data.as_ptr() as u64;
     array.bytes = data.len() as u64;
     Ok(writer.shared_array(&array, std::iter::once((array.bytes, 1)))?)
+}
+
+/// For a process that does not reach them here.
+fn write_bytes_elsewhere(
+    bytes: &Bound<'_, PyBytes>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let data = bytes.as_bytes();
+    if data.len() >= HUGE
+        && let Some((number, memory)) = references.new_items(data.len())
+    {
+        // SAFETY: two memories of that length, the second of which nobody else uses now.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), memory.as_ptr(), data.len()) };
+        let (id, type_key) = references.export(bytes.as_any());
+        let mut array = InlineArray::new(id, type_key, ArrayView::Copy, Element::Uint8, &[]);
+        array.memory = number;
+        return Ok(writer.inline_array(&array, std::iter::once(data.len() as u64))?);
+    }
+    Ok(writer.bytes(data)?)
 }
 
 /// The bytes of a view that may not be written, as `bytes`.
@@ -176,12 +198,12 @@ fn write_view(
             .collect()
     };
     if !references.reaches_memory() {
-        let items = items_of(py, &view, layout);
-        view.release(py);
-        let items = items?;
-        let mut inline = InlineArray::new(id, type_key, shape, layout.element, &items);
+        let mut inline = InlineArray::new(id, type_key, shape, layout.element, &[]);
         inline.big_endian = layout.big_endian;
-        return Ok(writer.inline_array(&inline, dimensions.iter().map(|(length, _)| *length))?);
+        let lengths = dimensions.iter().map(|(length, _)| *length);
+        let written = write_items(py, &view, layout, inline, lengths, writer, references);
+        view.release(py);
+        return written;
     }
     if view.bytes() == 0 {
         view.release(py);
@@ -201,18 +223,40 @@ fn write_view(
     }
 }
 
-/// The items of an array in the order of a copy, least significant byte first.
-fn items_of(py: Python<'_>, view: &View, layout: Layout) -> Result<Vec<u8>, PyErr> {
-    let mut bytes = vec![0_u8; view.bytes()];
-    if let Some(first) = std::ptr::NonNull::new(bytes.as_mut_ptr()) {
+/// Writes an array with its items, which are in the order of a copy and least significant byte first: in the message, or in memory of their own.
+fn write_items(
+    py: Python<'_>,
+    view: &View,
+    layout: Layout,
+    mut array: InlineArray<'_>,
+    lengths: impl ExactSizeIterator<Item = u64>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let reverse = |items: &mut [u8]| {
+        if layout.big_endian {
+            items
+                .chunks_exact_mut(layout.element.number_size())
+                .for_each(<[u8]>::reverse);
+        }
+    };
+    if view.bytes() >= HUGE
+        && let Some((number, memory)) = references.new_items(view.bytes())
+    {
+        view.copy_to(py, memory)?;
+        // SAFETY: as many bytes as were asked for, which the other process does not use now.
+        reverse(unsafe { std::slice::from_raw_parts_mut(memory.as_ptr(), view.bytes()) });
+        array.memory = number;
+        return Ok(writer.inline_array(&array, lengths)?);
+    }
+    let mut items = vec![0_u8; view.bytes()];
+    if let Some(first) = std::ptr::NonNull::new(items.as_mut_ptr()) {
         view.copy_to(py, first)?;
     }
-    if layout.big_endian {
-        bytes
-            .chunks_exact_mut(layout.element.number_size())
-            .for_each(<[u8]>::reverse);
-    }
-    Ok(bytes)
+    reverse(&mut items);
+    let mut inline = InlineArray::new(array.id, array.type_key, array.view, array.element, &items);
+    inline.big_endian = array.big_endian;
+    Ok(writer.inline_array(&inline, lengths)?)
 }
 
 /// The strides of a copy, in which the last dimension is the inner one.
