@@ -16,6 +16,7 @@ mod misbehaviour;
 mod orphans;
 mod python;
 mod rules;
+mod soak;
 
 /// The program of all children. Without a Conductor, it finds none.
 #[test]
