@@ -15,11 +15,10 @@ use crate::event::Event;
 use crate::exit::{Demand, TaskRecord};
 use crate::group::{Group, WorkerId};
 use crate::lifecycle::State;
-use crate::metrics::gauge;
-use crate::policy::{HealthLevel, Random, Seeded, StopPlan, Time};
-use crate::process::{Link, resident_memory};
+use crate::policy::{Random, Seeded, StopPlan, Time};
+use crate::process::Link;
 use crate::spec::Spec;
-use crate::status::{QueueFigures, Status, WorkerStatus};
+use crate::status::{QueueFigures, Status};
 use crate::supervised::{Completion, Listener, Shared, Supervised};
 use crate::supervisor::{GroupId, Handle, Supervisor, now};
 
@@ -199,64 +198,7 @@ impl Conductor {
 
     /// How it is now. Reads the health pages and, on Linux, `/proc`; does not wait for anybody.
     pub fn status(&self) -> Status {
-        let snapshot = self.inner.shared.snapshot().clone();
-        let mut metrics = {
-            let mut counters = self.inner.shared.counters().clone();
-            counters.output += snapshot.output.0;
-            counters.dropped_lines += snapshot.output.1;
-            counters.metrics()
-        };
-        let now = now();
-        let mut workers = Vec::with_capacity(snapshot.workers.len());
-        for (view, link) in snapshot.workers {
-            let judged = view.state.serves() || view.state == State::Standby;
-            let health = match &link {
-                Some(link) if judged => self.inner.spec.health.judge(link.page.pulse()).level,
-                _ => HealthLevel::Healthy,
-            };
-            let status = WorkerStatus {
-                id: view.id,
-                state: view.state,
-                spare: view.spare,
-                pid: link.as_ref().map(|link| link.pid),
-                uptime: link.as_ref().map(|link| now.saturating_sub(link.started)),
-                restarts: view.restarts,
-                restart_in: view.restart_at.map(|time| time.saturating_sub(now)),
-                health,
-                rss: link.as_ref().and_then(|link| resident_memory(link.pid)),
-                task: link.as_ref().and_then(|link| longest_task(link)),
-                tasks_ended: link.as_ref().map_or(0, |link| link.page.tasks_ended()),
-            };
-            let attribute = || ("worker", view.id.to_string());
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-            metrics.extend(
-                status
-                    .rss
-                    .map(|rss| gauge("process.memory.usage", "By", attribute(), rss as f64)),
-            );
-            metrics.extend(
-                status
-                    .uptime
-                    .map(|time| gauge("process.uptime", "s", attribute(), time.as_secs_f64())),
-            );
-            workers.push(status);
-        }
-        for (state, count) in count_states(&workers) {
-            metrics.push(gauge(
-                "symphony.conductor.workers",
-                "{worker}",
-                ("state", state.to_owned()),
-                count,
-            ));
-        }
-        let queue = *self.inner.shared.queue();
-        Status {
-            state: snapshot.state,
-            workers,
-            queue,
-            last_exits: snapshot.exits,
-            metrics,
-        }
+        Status::read(&self.inner.spec, &self.inner.shared)
     }
 
     /// Tells it about the calls that are sent to it, for [`Conductor::status`].
@@ -284,22 +226,6 @@ impl Conductor {
             .recv()
             .map_err(|_| io::Error::other("this process is a fork of the one that has the supervisor"))
     }
-}
-
-fn longest_task(link: &Link) -> Option<TaskRecord> {
-    link.page
-        .tasks()
-        .into_iter()
-        .filter(|task| task.running)
-        .max_by_key(|task| task.duration)
-}
-
-fn count_states(workers: &[WorkerStatus]) -> std::collections::BTreeMap<&'static str, f64> {
-    let mut counts = std::collections::BTreeMap::new();
-    for worker in workers {
-        *counts.entry(worker.state.name()).or_default() += 1.0;
-    }
-    counts
 }
 
 impl Inner {

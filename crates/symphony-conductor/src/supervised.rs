@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::control::ToChild;
 use crate::error::{RestartError, StartError};
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::exit::{Demand, ExitReason, ExitReport};
-use crate::group::{Action, Group, Happening, WorkerId, WorkerView};
+use crate::group::{Action, Group, WorkerId, WorkerView};
 use crate::lifecycle::State;
 use crate::metrics::Counters;
-use crate::output::{Line, Stream};
 use crate::policy::{Random, RecycleReason, StopPlan, Time};
 use crate::process::{Link, Process, Source};
 use crate::spawn;
@@ -21,8 +21,10 @@ use crate::spec::Spec;
 use crate::status::QueueFigures;
 
 mod dump;
+mod report;
 
 use dump::Dump;
+use report::line_event;
 
 /// How many ends of processes are remembered.
 const LAST_EXITS: usize = 8;
@@ -238,15 +240,21 @@ impl Supervised {
             Source::Control => {
                 let ready = process.hear();
                 process.control_open = !closed;
+                let used = process.link.used.load(Ordering::Relaxed);
                 if ready {
                     self.core.ready(id, now);
                 }
+                if ready && used {
+                    self.core.used(id);
+                }
             }
             Source::Output(stream) => {
-                let pid = process.link.pid;
+                let numbers = (process.link.pid, process.link.generation);
                 let outbox = &mut self.outbox;
                 self.changed = true;
-                process.read(stream, now, &mut |line| outbox.push(line_event(id, pid, stream, line)));
+                process.read(stream, now, &mut |line| {
+                    outbox.push(line_event(id, numbers, stream, line));
+                });
             }
             Source::Exit => self.look_after(id, now),
         }
@@ -270,9 +278,12 @@ impl Supervised {
 
     /// Buries a process that has ended.
     fn look_after(&mut self, id: WorkerId, now: Time) {
-        let Some(process) = self.processes.get_mut(&id).filter(|process| process.has_ended()) else {
+        let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
+        if !process.has_ended() {
+            return;
+        }
         if process.hear() {
             self.core.ready(id, now);
         }
@@ -280,14 +291,14 @@ impl Supervised {
             return;
         };
         let (output, dropped) = process.output_figures();
-        let pid = process.link.pid;
+        let numbers = (process.link.pid, process.link.generation);
         let outbox = &mut self.outbox;
         let exit = process.bury(
             self.core.demand(id),
             self.core.was_ready(id),
             now,
             &mut |stream, line| {
-                outbox.push(line_event(id, pid, stream, line));
+                outbox.push(line_event(id, numbers, stream, line));
             },
         );
         {
@@ -436,86 +447,6 @@ impl Supervised {
         }
     }
 
-    fn report(&mut self, id: WorkerId, happening: Happening, now: Time) {
-        let link = self.processes.get(&id).map(|process| Arc::clone(&process.link));
-        let (exit, error) = self.ends.get(&id).cloned().unwrap_or_default();
-        let took = link
-            .as_ref()
-            .map_or(Time::ZERO, |link| now.saturating_sub(link.started));
-        let pid = link
-            .as_ref()
-            .map(|link| link.pid)
-            .or_else(|| exit.as_ref().map(|exit| exit.pid));
-        let mut counters = self.shared.counters();
-        let kind = match happening {
-            Happening::State { from, to } => EventKind::State { from, to },
-            Happening::Started => {
-                counters.start.record(took);
-                EventKind::Started { took }
-            }
-            Happening::Restarted { attempt } => {
-                counters.restarts += 1;
-                counters.start.record(took);
-                if let Some(death) = self.deaths.pop_front() {
-                    counters.recovery.record(now.saturating_sub(death));
-                }
-                EventKind::Restarted { attempt, took }
-            }
-            Happening::Stopped => match exit {
-                Some(exit) => EventKind::Stopped { exit },
-                None => return,
-            },
-            Happening::Died { restart_in } => {
-                if restart_in.is_some() {
-                    self.deaths.push_back(now);
-                }
-                EventKind::Died {
-                    exit,
-                    error,
-                    restart_in,
-                }
-            }
-            Happening::RestartFailed { restart_in } => {
-                if exit.is_some() {
-                    counters.start_failures += 1;
-                }
-                EventKind::RestartFailed {
-                    exit,
-                    error,
-                    restart_in,
-                }
-            }
-            Happening::GivenUp => {
-                counters.crash_loops += 1;
-                self.deaths.pop_back();
-                EventKind::GivenUp {
-                    last_exits: self.exits.iter().cloned().collect(),
-                }
-            }
-            Happening::Health { from, to } => {
-                let tasks = link.map(|link| link.page.tasks()).unwrap_or_default();
-                let task = tasks
-                    .into_iter()
-                    .filter(|task| task.running)
-                    .max_by_key(|task| task.duration);
-                EventKind::Health { from, to, task }
-            }
-            Happening::Recycling(reason) => {
-                counters.recycled += 1;
-                EventKind::Recycling { reason }
-            }
-            Happening::Promoted => {
-                counters.promoted += 1;
-                if let Some(death) = self.deaths.pop_front() {
-                    counters.recovery.record(now.saturating_sub(death));
-                }
-                EventKind::Promoted
-            }
-        };
-        drop(counters);
-        self.outbox.push(Delivery::Event(Event::new(id, pid, kind)));
-    }
-
     fn publish(&self) {
         let link = |id| self.processes.get(&id).map(|process| Arc::clone(&process.link));
         let output = self.processes.values().map(Process::output_figures);
@@ -554,13 +485,4 @@ impl Supervised {
 
 fn guarded(call: impl FnOnce()) {
     let _panicked = catch_unwind(AssertUnwindSafe(call));
-}
-
-fn line_event(id: WorkerId, pid: u32, stream: Stream, line: Line) -> Delivery {
-    let kind = EventKind::Line {
-        stream,
-        text: line.text,
-        dropped: line.dropped,
-    };
-    Delivery::Event(Event::new(id, Some(pid), kind))
 }

@@ -8,6 +8,7 @@
     reason = "what the children of these tests do"
 )]
 
+mod begin;
 mod faults;
 mod fixture;
 mod leaks;
