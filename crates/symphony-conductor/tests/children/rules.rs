@@ -86,7 +86,7 @@ fn a_worker_that_grows_is_asked_to_collect_and_then_replaced() {
     spec.recycling.max_rss = Some(32 << 20);
     spec.health.interval = Duration::from_millis(20);
     let mut fixture = Fixture::start(spec);
-    assert!(Orders::to(&fixture.worker()).done(b'm'));
+    Orders::to(&fixture.worker()).give(b'm');
     let exit = fixture.await_stop();
     assert!(exit.stderr_tail.contains("collected"), "{exit:?}");
     assert!(exit.max_rss > 64 << 20, "{exit:?}");
