@@ -123,6 +123,11 @@ impl Process {
         exit.into_iter().chain(control).chain(outputs)
     }
 
+    /// Its process group.
+    pub(crate) fn group(&self) -> Pid {
+        self.pid
+    }
+
     /// Whether its end wakes who waits for [`Source::Exit`]; otherwise somebody has to look.
     pub(crate) fn wakes(&self) -> bool {
         self.pidfd.is_some()
@@ -295,6 +300,19 @@ impl Process {
             stdout_tail: self.stdout.output.tail(),
             stderr_tail: self.stderr.output.tail(),
             python_traceback: (!traceback.is_empty()).then_some(traceback),
+        }
+    }
+}
+
+/// Reaps what a worker that has ended left behind, where it became this process's: it was in the worker's group, has been
+/// killed, and this process is the first of its container, or has asked for orphans. Whether some of it is still there.
+pub(crate) fn reap_strays(group: Pid) -> bool {
+    loop {
+        match rustix::process::waitid(WaitId::Pgid(Some(group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            // As a rule there is none.
+            Err(_) => return false,
         }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::process::Pid;
+
 use crate::control::ToChild;
 use crate::error::{RestartError, StartError};
 use crate::event::Event;
@@ -15,7 +17,7 @@ use crate::group::{Action, Group, WorkerId, WorkerView};
 use crate::lifecycle::State;
 use crate::metrics::Counters;
 use crate::policy::{Random, RecycleReason, StopPlan, Time};
-use crate::process::{Link, Process, Source};
+use crate::process::{Link, Process, Source, reap_strays};
 use crate::spawn;
 use crate::spec::Spec;
 use crate::status::QueueFigures;
@@ -106,6 +108,8 @@ pub(crate) struct Supervised {
     starting: Vec<Completion<Result<(), StartError>>>,
     stopping: Vec<Completion<()>>,
     restarting: Vec<Completion<Result<(), RestartError>>>,
+    /// The groups of ended processes of which something has become a child of this process.
+    strays: Vec<Pid>,
     outbox: Vec<Delivery>,
     /// Something has changed since the last snapshot.
     changed: bool,
@@ -137,6 +141,7 @@ impl Supervised {
             starting: Vec::new(),
             stopping: Vec::new(),
             restarting: Vec::new(),
+            strays: Vec::new(),
             outbox: Vec::new(),
             changed: true,
             abandoned: false,
@@ -211,7 +216,7 @@ impl Supervised {
 
     /// Whether it can be forgotten.
     pub(crate) fn is_over(&self) -> bool {
-        self.abandoned && self.processes.is_empty() && self.core.state() == State::Stopped
+        self.abandoned && self.processes.is_empty() && self.strays.is_empty() && self.core.state() == State::Stopped
     }
 
     /// When something has to be done without a cause.
@@ -223,7 +228,7 @@ impl Supervised {
 
     /// Whether somebody has to look after ends of processes, because nothing wakes.
     pub(crate) fn needs_looking(&self) -> bool {
-        self.processes.values().any(|process| !process.wakes())
+        !self.strays.is_empty() || self.processes.values().any(|process| !process.wakes())
     }
 
     /// The processes, for waiting.
@@ -270,6 +275,7 @@ impl Supervised {
         for id in unwatched {
             self.look_after(id, now);
         }
+        self.strays.retain(|&group| reap_strays(group));
         self.core.tick(now);
         self.sample(now);
         self.look_at_dumps(now);
@@ -293,6 +299,7 @@ impl Supervised {
         let (output, dropped) = process.output_figures();
         let numbers = (process.link.pid, process.link.generation);
         let outbox = &mut self.outbox;
+        let group = process.group();
         let exit = process.bury(
             self.core.demand(id),
             self.core.was_ready(id),
@@ -301,6 +308,9 @@ impl Supervised {
                 outbox.push(line_event(id, numbers, stream, line));
             },
         );
+        if reap_strays(group) {
+            self.strays.push(group);
+        }
         {
             let mut counters = self.shared.counters();
             counters.output += output;

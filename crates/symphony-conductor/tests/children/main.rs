@@ -18,6 +18,7 @@ mod orphans;
 mod python;
 mod rules;
 mod soak;
+mod strays;
 
 /// The program of all children. Without a Conductor, it finds none.
 #[test]

@@ -89,7 +89,7 @@ fn a_worker_that_grows_is_asked_to_collect_and_then_replaced() {
     Orders::to(&fixture.worker()).give(b'm');
     let exit = fixture.await_stop();
     assert!(exit.stderr_tail.contains("collected"), "{exit:?}");
-    assert!(exit.max_rss > 64 << 20, "{exit:?}");
+    assert!(exit.max_rss > 32 << 20, "{exit:?}");
     fixture.stop();
 }
 
