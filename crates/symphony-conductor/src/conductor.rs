@@ -290,8 +290,9 @@ impl Worker {
         Ok(ours)
     }
 
-    /// Ends it by force, at once or, for [`Demand::Timeout`], one second after its stacks were asked for by SIGABRT. What
-    /// follows is up to the restart policy.
+    /// Ends it by force. [`Demand::Timeout`] begins with SIGABRT, at which its stacks are written, and goes on as in the plan
+    /// of a stop; the others are SIGKILL at once. What follows is up to the restart policy, except that after
+    /// [`Demand::Stop`] the worker stays down until the Conductor is restarted.
     pub fn kill(&self, demand: Demand) {
         let link = Arc::clone(&self.link);
         self.run(move |group, now| group.kill(&link, demand, now));
@@ -386,5 +387,21 @@ impl ConductorPort for Conductor {
             )
         })?;
         self.wait("dump", |done| found.dump_then(done))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_programs_hold_may_be_used_on_any_thread() {
+        fn any_thread<T: Send + Sync + 'static>() {}
+        any_thread::<Conductor>();
+        any_thread::<Worker>();
+        any_thread::<crate::child::Child>();
+        any_thread::<Event>();
+        any_thread::<Status>();
+        any_thread::<StartError>();
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use crate::control::{Control, ToParent};
+use crate::control::{Control, Poll, ToParent};
 use crate::exit::{BootError, Circumstances, Demand, ExitReport};
 use crate::group::WorkerId;
 use crate::health_page::HealthPage;
@@ -24,6 +24,9 @@ use crate::sys;
 
 /// How much is read of one stream before others have their turn.
 const TURN: usize = 256 * 1024;
+
+/// How many messages are taken before others have their turn.
+const MESSAGES: u32 = 64;
 
 /// How much is read of a stream after its process has ended: what is in the pipe, and no more if somebody else writes on.
 const REST: usize = 1024 * 1024;
@@ -136,10 +139,12 @@ impl Process {
     /// Takes what it has said; the answer is whether it is ready.
     pub(crate) fn hear(&mut self) -> bool {
         let mut ready = false;
-        while let Some(message) = self.link.control.poll_for_parent() {
-            match message {
-                ToParent::Ready => ready = true,
-                ToParent::BootFailed(error) => self.boot_error = Some(error),
+        for _ in 0..MESSAGES {
+            match self.link.control.poll_for_parent() {
+                Poll::Message(ToParent::Ready) => ready = true,
+                Poll::Message(ToParent::BootFailed(error)) => self.boot_error = Some(error),
+                Poll::Unknown => {}
+                Poll::Nothing => break,
             }
         }
         ready
