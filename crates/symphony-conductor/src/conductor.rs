@@ -37,7 +37,8 @@ pub struct Environment {
 
 impl Environment {
     /// Calls `listener` with every event, in order, on the supervisor's thread: it delays the supervision of all Conductors
-    /// while it runs, and must not wait for any of them. One that panics is not called again.
+    /// while it runs, and must not wait for any of them. One that holds a [`Conductor`] of the same group keeps it from being
+    /// dropped. One that panics is not called again.
     #[must_use]
     pub fn on_event(mut self, listener: impl FnMut(&Event) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(listener));

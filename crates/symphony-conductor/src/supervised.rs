@@ -100,8 +100,8 @@ pub(crate) struct Supervised {
     exits: VecDeque<Arc<ExitReport>>,
     last_generation: u64,
     next_sample: Time,
-    /// When the workers died that nobody has taken the place of yet.
-    deaths: VecDeque<Time>,
+    /// When the workers died whose places are empty.
+    deaths: BTreeMap<WorkerId, Time>,
     dumps: Vec<Dump>,
     listener: Option<Listener>,
     subscribers: Vec<SyncSender<Event>>,
@@ -134,7 +134,7 @@ impl Supervised {
             ends: BTreeMap::new(),
             exits: VecDeque::new(),
             last_generation: 0,
-            deaths: VecDeque::new(),
+            deaths: BTreeMap::new(),
             dumps: Vec::new(),
             listener,
             subscribers: Vec::new(),
@@ -379,6 +379,7 @@ impl Supervised {
             }
             Action::Report(id, happening) => self.report(id, happening, now),
             Action::Forget(id) => {
+                self.deaths.remove(&id);
                 self.ends.remove(&id);
             }
             Action::Started => {
@@ -397,6 +398,7 @@ impl Supervised {
                 self.finish_stop();
             }
             Action::Stopped => {
+                self.deaths.clear();
                 self.finish_start(&StartError::Stopped);
                 self.finish_stop();
             }

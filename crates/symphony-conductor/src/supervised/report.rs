@@ -27,7 +27,7 @@ impl Supervised {
             Happening::Restarted { attempt } => {
                 counters.restarts += 1;
                 counters.start.record(took);
-                if let Some(death) = self.deaths.pop_front() {
+                if let Some(death) = self.deaths.remove(&id) {
                     counters.recovery.record(now.saturating_sub(death));
                 }
                 EventKind::Restarted { attempt, took }
@@ -38,7 +38,7 @@ impl Supervised {
             },
             Happening::Died { restart_in } => {
                 if restart_in.is_some() {
-                    self.deaths.push_back(now);
+                    self.deaths.insert(id, now);
                 }
                 EventKind::Died {
                     exit,
@@ -58,7 +58,7 @@ impl Supervised {
             }
             Happening::GivenUp => {
                 counters.crash_loops += 1;
-                self.deaths.pop_back();
+                self.deaths.remove(&id);
                 EventKind::GivenUp {
                     last_exits: self.exits.iter().cloned().collect(),
                 }
@@ -73,7 +73,13 @@ impl Supervised {
             }
             Happening::Promoted => {
                 counters.promoted += 1;
-                if let Some(death) = self.deaths.pop_front() {
+                // The place that has been empty for the longest time is the one that is taken.
+                let longest = self
+                    .deaths
+                    .iter()
+                    .min_by_key(|(_, death)| **death)
+                    .map(|(&dead, _)| dead);
+                if let Some(death) = longest.and_then(|dead| self.deaths.remove(&dead)) {
                     counters.recovery.record(now.saturating_sub(death));
                 }
                 EventKind::Promoted

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use symphony_conductor::policy::{BackoffRule, Intensity};
-use symphony_conductor::{ConductorPort, Demand, EventKind, ExitReason, State};
+use symphony_conductor::{ConductorPort, Demand, EventKind, ExitReason, MetricValue, State};
 
 use crate::fixture::{Fixture, LONG, Orders, spec};
 
@@ -68,6 +68,15 @@ fn a_pool_whose_workers_are_killed_at_random_always_recovers() {
         // The dead one stands by now.
         fixture.await_state(State::Standby);
     }
+    let status = fixture.conductor.status();
+    let recovery = status
+        .metrics
+        .iter()
+        .find(|metric| metric.name == "symphony.conductor.recovery.duration");
+    let Some(MetricValue::Histogram(recovery)) = recovery.map(|metric| &metric.value) else {
+        panic!("{status:?}")
+    };
+    assert_eq!(recovery.count, recoveries.len() as u64);
     println!("\nkill to the first answer of a spare: {}", spread(recoveries));
     fixture.stop();
 }
