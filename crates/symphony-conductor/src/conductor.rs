@@ -2,9 +2,9 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::net::SocketType;
@@ -12,7 +12,7 @@ use rustix::net::SocketType;
 use crate::control::{ToChild, socket_pair};
 use crate::error::{RestartError, StartError};
 use crate::event::Event;
-use crate::exit::{Demand, TaskRecord};
+use crate::exit::{Demand, ExitReport, TaskRecord};
 use crate::group::{Group, WorkerId};
 use crate::lifecycle::State;
 use crate::policy::{Random, Seeded, StopPlan, Time};
@@ -20,7 +20,7 @@ use crate::process::Link;
 use crate::spec::Spec;
 use crate::status::{QueueFigures, Status};
 use crate::supervised::{Completion, Listener, Shared, Supervised};
-use crate::supervisor::{GroupId, Handle, Supervisor, now};
+use crate::supervisor::{GroupId, Handle, now};
 
 /// How many events wait for a subscriber that does not read; later ones are lost.
 const EVENTS: usize = 4096;
@@ -173,12 +173,7 @@ impl Conductor {
             .iter()
             .filter(|(view, _)| view.state.serves() && !view.spare);
         serving
-            .filter_map(|(_, link)| {
-                Some(Worker {
-                    conductor: Arc::downgrade(&self.inner),
-                    link: Arc::clone(link.as_ref()?),
-                })
-            })
+            .filter_map(|(_, link)| Some(self.inner.worker(Arc::clone(link.as_ref()?))))
             .collect()
     }
 
@@ -186,10 +181,7 @@ impl Conductor {
     pub fn worker(&self, id: WorkerId) -> Option<Worker> {
         let snapshot = self.inner.shared.snapshot();
         let (_, link) = snapshot.workers.iter().find(|(view, _)| view.id == id)?;
-        Some(Worker {
-            conductor: Arc::downgrade(&self.inner),
-            link: Arc::clone(link.as_ref()?),
-        })
+        Some(self.inner.worker(Arc::clone(link.as_ref()?)))
     }
 
     /// The state of the whole, as it was after the last change.
@@ -230,13 +222,16 @@ impl Conductor {
 }
 
 impl Inner {
+    fn worker(&self, link: Arc<Link>) -> Worker {
+        Worker {
+            supervisor: self.supervisor,
+            group: self.id,
+            link,
+        }
+    }
+
     fn run(&self, job: impl FnOnce(&mut Supervised, Time) + Send + 'static) {
-        let id = self.id;
-        self.supervisor.run(move |supervisor: &mut Supervisor, now| {
-            if let Some(group) = supervisor.group(id) {
-                job(group, now);
-            }
-        });
+        self.supervisor.run_in(self.id, job);
     }
 }
 
@@ -254,7 +249,8 @@ impl Drop for Inner {
 /// use any more.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    conductor: Weak<Inner>,
+    supervisor: &'static Handle,
+    group: GroupId,
     link: Arc<Link>,
 }
 
@@ -305,6 +301,26 @@ impl Worker {
         self.run(move |group, now| group.recycle(&link, now));
     }
 
+    /// How it ended; `None` as long as that is not known. A connection of it may read as closed a little earlier.
+    pub fn exit(&self) -> Option<Arc<ExitReport>> {
+        self.link.exit.get().cloned()
+    }
+
+    /// Calls `done` on the supervisor's thread when it has ended, also if that is long ago: what a lost connection is told
+    /// with.
+    pub fn ended_then(&self, done: impl FnOnce(Arc<ExitReport>) + Send + 'static) {
+        let link = Arc::clone(&self.link);
+        let group = self.group;
+        self.supervisor.run(
+            move |supervisor, now| match (supervisor.group(group), link.exit.get()) {
+                (Some(group), _) => group.when_ended(&link, Box::new(done), now),
+                // The group is gone, and it was not before its last process.
+                (None, Some(exit)) => done(Arc::clone(exit)),
+                (None, None) => {}
+            },
+        );
+    }
+
     /// The tasks that it has noted: running ones first, then the newest.
     pub fn tasks(&self) -> Vec<TaskRecord> {
         self.link.page.tasks()
@@ -318,9 +334,7 @@ impl Worker {
     }
 
     fn run(&self, job: impl FnOnce(&mut Supervised, Time) + Send + 'static) {
-        if let Some(conductor) = self.conductor.upgrade() {
-            conductor.run(job);
-        }
+        self.supervisor.run_in(self.group, job);
     }
 }
 

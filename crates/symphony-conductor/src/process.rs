@@ -5,8 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -48,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) control: Control,
     pub(crate) page: HealthPage,
     pub(crate) used: AtomicBool,
+    /// How it ended, when it has.
+    pub(crate) exit: OnceLock<Arc<ExitReport>>,
 }
 
 /// A process, on the supervisor's thread.
@@ -111,6 +113,7 @@ impl Process {
                 control: spawned.control,
                 page: spawned.page,
                 used: AtomicBool::new(false),
+                exit: OnceLock::new(),
             }),
         }
     }

@@ -87,6 +87,7 @@ enum Delivery {
     Stopped(Completion<()>),
     Restarted(Completion<Result<(), RestartError>>, Result<(), RestartError>),
     Dumped(Completion<io::Result<String>>, io::Result<String>),
+    Ended(Completion<Arc<ExitReport>>, Arc<ExitReport>),
 }
 
 /// A group and its processes.
@@ -103,6 +104,8 @@ pub(crate) struct Supervised {
     /// When the workers died whose places are empty.
     deaths: BTreeMap<WorkerId, Time>,
     dumps: Vec<Dump>,
+    /// Who waits for the end of which process.
+    endings: Vec<(u64, Completion<Arc<ExitReport>>)>,
     listener: Option<Listener>,
     subscribers: Vec<SyncSender<Event>>,
     starting: Vec<Completion<Result<(), StartError>>>,
@@ -136,6 +139,7 @@ impl Supervised {
             last_generation: 0,
             deaths: BTreeMap::new(),
             dumps: Vec::new(),
+            endings: Vec::new(),
             listener,
             subscribers: Vec::new(),
             starting: Vec::new(),
@@ -200,6 +204,15 @@ impl Supervised {
         self.processes
             .get(&link.worker)
             .is_some_and(|process| process.link.generation == link.generation)
+    }
+
+    /// Calls `done` when the process of `link` has ended.
+    pub(crate) fn when_ended(&mut self, link: &Link, done: Completion<Arc<ExitReport>>, now: Time) {
+        match link.exit.get() {
+            Some(exit) => self.outbox.push(Delivery::Ended(done, Arc::clone(exit))),
+            None => self.endings.push((link.generation, done)),
+        }
+        self.settle(now);
     }
 
     pub(crate) fn kill(&mut self, link: &Link, demand: Demand, now: Time) {
@@ -300,6 +313,7 @@ impl Supervised {
         let numbers = (process.link.pid, process.link.generation);
         let outbox = &mut self.outbox;
         let group = process.group();
+        let link = Arc::clone(&process.link);
         let exit = process.bury(
             self.core.demand(id),
             self.core.was_ready(id),
@@ -319,6 +333,13 @@ impl Supervised {
         }
         let reason = exit.reason;
         let exit = Arc::new(exit);
+        let _first = link.exit.set(Arc::clone(&exit));
+        let waiting = self
+            .endings
+            .extract_if(.., |(generation, _)| *generation == link.generation);
+        for (_, done) in waiting {
+            self.outbox.push(Delivery::Ended(done, Arc::clone(&exit)));
+        }
         self.exits.push_back(Arc::clone(&exit));
         if self.exits.len() > LAST_EXITS {
             self.exits.pop_front();
@@ -491,6 +512,7 @@ impl Supervised {
             Delivery::Stopped(done) => guarded(|| done(())),
             Delivery::Restarted(done, result) => guarded(|| done(result)),
             Delivery::Dumped(done, result) => guarded(|| done(result)),
+            Delivery::Ended(done, exit) => guarded(|| done(exit)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use symphony_conductor::policy::{HealthLevel, Intensity, RecycleReason};
+use symphony_conductor::policy::{HealthLevel, Intensity, RecycleReason, RestartPolicy};
 use symphony_conductor::{Conductor, ConductorPort, Demand, Environment, EventKind, ExitReason, StartError, State};
 
 use crate::fixture::{Fixture, LONG, Orders, await_state, spec};
@@ -265,4 +265,23 @@ fn a_child_that_floods_its_parent_is_read_like_others() {
     fixture.stop();
     flood.stop().unwrap();
     assert!(matches!(ended.recv_timeout(LONG), Ok(Err(StartError::Stopped))));
+}
+
+#[test]
+fn a_lost_connection_can_be_told_how_its_process_ended() {
+    let mut spec = spec("idle", "exit70");
+    spec.restart = RestartPolicy::Temporary;
+    let fixture = Fixture::start(spec);
+    let worker = fixture.worker();
+    let (sender, reports) = std::sync::mpsc::channel();
+    let early = sender.clone();
+    worker.ended_then(move |exit| early.send(exit.code).unwrap());
+    assert_eq!(worker.exit(), None);
+    assert!(!Orders::to(&worker).done(b'!'));
+    assert_eq!(reports.recv_timeout(LONG).unwrap(), Some(70));
+    assert_eq!(worker.exit().map(|exit| exit.code), Some(Some(70)));
+    // Also when the Conductor is gone, and everything else with it.
+    drop(fixture);
+    worker.ended_then(move |exit| sender.send(exit.code).unwrap());
+    assert_eq!(reports.recv_timeout(LONG).unwrap(), Some(70));
 }
