@@ -113,30 +113,16 @@ fn split(shared: &mut Shared<'_, '_>) -> io::Result<Launched> {
     }
     // Words of 16 bytes, because the stack of a function must be aligned so.
     let mut stack = vec![0_u128; STACK / size_of::<u128>()];
-    let mut pidfd: c_int = -1;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let top = stack.as_mut_ptr_range().end;
     // SAFETY: `begin` runs on `stack`, which stays alive because CLONE_VFORK suspends this thread until the new process has
-    // left it; with CLONE_PIDFD the fifth parameter points to where the descriptor goes.
-    let pid = unsafe {
-        libc::clone(
-            begin,
-            top.cast(),
-            flags,
-            std::ptr::from_mut(shared).cast(),
-            std::ptr::from_mut(&mut pidfd),
-        )
-    };
+    // left it.
+    let pid = unsafe { libc::clone(begin, top.cast(), flags, std::ptr::from_mut(shared).cast()) };
     let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| pid > 0) else {
         return Err(io::Error::last_os_error());
     };
-    let pidfd = if pidfd >= 0 {
-        // SAFETY: the kernel made this descriptor for this call (close-on-exec), so nobody else owns it.
-        Some(unsafe { OwnedFd::from_raw_fd(pidfd) })
-    } else {
-        // Before Linux 5.2 the flag is ignored.
-        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
-    };
+    // Only this thread reaps it, so the number is its own. Not there before Linux 5.3.
+    let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
     Ok(Launched { pid, pidfd })
 }
 
