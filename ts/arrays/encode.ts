@@ -31,6 +31,8 @@ type Target = (typeof Target)[keyof typeof Target]
 /** From here on a copy of its own costs less than to copy the bytes from message to message. */
 const largeBytes = 32 * 1024
 const two32 = 2 ** 32
+/** Bytes of a reference before the length of its first dimension. */
+const referenceHead = 25
 const uint8 = elements[1]!
 
 /** Writes anything that is an array, or the memory of one; `false` if it is none. */
@@ -62,7 +64,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
   const { buffer } = value
   checkMemory(buffer, request)
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
-    writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
+    writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request, value)
   } else if (goesInline(value.length)) {
     request.writer.binary(value)
   } else {
@@ -107,7 +109,7 @@ function writeTypedArray(array: TypedArray, request: ArrayRequest): void {
   }
   const origin = originOf(array)
   if (origin !== undefined && isWhole(array, origin)) writeOrigin(origin, request)
-  else writeMemory(array.buffer, array.byteOffset, array.byteLength, element, request)
+  else writeMemory(array.buffer, array.byteOffset, array.byteLength, element, request, array)
 }
 
 /** Not if its memory was transferred meanwhile: then it is empty, and Python's object is not. */
@@ -129,6 +131,7 @@ function writeMemory(
   length: number,
   element: Element,
   request: ArrayRequest,
+  array?: TypedArray,
 ): void {
   checkMemory(buffer, request)
   const shape = [length / sizeOf(element)]
@@ -141,7 +144,7 @@ function writeMemory(
   if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0) {
     // The first call of all may have it.
     if (!environment.attached) environment.startNow?.()
-    const number = environment.port.lend(buffer, new Uint8Array(buffer))
+    const number = environment.port.lend(buffer, array ?? new Uint8Array(buffer), buffer.byteLength)
     if (number !== 0) {
       request.keep(new HeldBlock(number))
       writeReference({ source: 'block', id: number }, offset, length, element, Target.memoryView, shape, request.writer)
@@ -165,7 +168,7 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   const { buffer, byteOffset, byteLength } = array
   checkMemory(buffer, request)
   if (memoryOf(buffer) !== undefined || types.isSharedArrayBuffer(buffer)) {
-    writeMemory(buffer, byteOffset, byteLength, element, request)
+    writeMemory(buffer, byteOffset, byteLength, element, request, array)
     return
   }
   if ((buffer as { resizable?: boolean }).resizable === true) {
@@ -208,29 +211,32 @@ function writeReference(
   shape: readonly number[],
   writer: ByteWriter,
 ): void {
-  const payload = new DataView(new ArrayBuffer(25 + 8 * shape.length))
-  payload.setUint8(0, 1)
-  payload.setUint32(1, id, true)
-  payload.setUint8(5, Source[source])
-  payload.setUint8(6, element.code)
-  payload.setUint8(7, target)
-  payload.setUint8(8, shape.length)
-  putWord(payload, 9, offset)
-  putWord(payload, 17, length)
-  shape.forEach((size, index) => putWord(payload, 25 + 8 * index, size))
-  writer.extension(Extension.array, new Uint8Array(payload.buffer))
+  const dimensions = shape.length
+  const size = referenceHead + 8 * dimensions
+  writer.extensionHeader(Extension.array, size)
+  const { bytes, view, position } = writer
+  bytes[position] = 1
+  view.setUint32(position + 1, id, true)
+  bytes[position + 5] = Source[source]
+  bytes[position + 6] = element.code
+  bytes[position + 7] = target
+  bytes[position + 8] = dimensions
+  putWord(view, position + 9, offset)
+  putWord(view, position + 17, length)
+  for (let index = 0; index < dimensions; index++) putWord(view, position + referenceHead + 8 * index, shape[index]!)
+  writer.position = position + size
 }
 
 function putWord(payload: DataView, at: number, value: number): void {
-  payload.setUint32(at, value % two32, true)
+  payload.setUint32(at, value >>> 0, true)
   payload.setUint32(at + 4, Math.floor(value / two32), true)
 }
 
 function writeCopy(bytes: Uint8Array, element: Element, writer: ByteWriter): void {
-  const payload = new Uint8Array(1 + bytes.length)
-  payload[0] = element.code
-  payload.set(bytes, 1)
-  writer.extension(Extension.copiedArray, payload)
+  writer.extensionHeader(Extension.copiedArray, 1 + bytes.length)
+  writer.bytes[writer.position] = element.code
+  writer.bytes.set(bytes, writer.position + 1)
+  writer.position += 1 + bytes.length
 }
 
 /** Whether the memory is still there: an array without it looks as one without items. */

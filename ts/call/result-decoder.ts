@@ -124,7 +124,7 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number): void {
       heldById(id)?.forgetUnlessHeld()
     },
     (at, length) => {
-      const array = arrays-- > 0 ? undefined : readSharedArray(bytes, at, length)
+      const array = arrays-- > 0 ? undefined : readSharedArray(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at, length)
       if (array !== undefined) arrayOf(array)
     },
   )

@@ -203,7 +203,7 @@ export class Decoder extends ByteReader {
       return copy
     }
     if (code === Extension.array) {
-      const array = readSharedArray(this.bytes, start, length)
+      const array = readSharedArray(this.bytes, this.view, start, length)
       if (array !== undefined) return this.#hooks.array(array)
     }
     if (code >= Extension.dateTime) {

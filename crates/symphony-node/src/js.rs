@@ -353,6 +353,26 @@ pub(crate) fn bytes_of(env: sys::napi_env, array: Value) -> Option<(NonNull<u8>,
     (status == sys::Status::napi_ok && kind == sys::TypedarrayType::uint8_array).then_some((data, length))
 }
 
+/// Where the memory begins of the buffer that a typed array is a view of; nothing for anything else, and for memory without an address.
+pub(crate) fn start_of_buffer(env: sys::napi_env, array: Value) -> Option<NonNull<u8>> {
+    let mut offset = 0;
+    let mut data = ptr::null_mut();
+    // SAFETY: writes the results only; fails for anything but a typed array.
+    let status = unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            array,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut data,
+            ptr::null_mut(),
+            &raw mut offset,
+        )
+    };
+    let start = NonNull::new(data.cast::<u8>().wrapping_sub(offset))?;
+    (status == sys::Status::napi_ok).then_some(start)
+}
+
 /// The buffer of a typed array; null for anything else.
 pub(crate) fn buffer_of(env: sys::napi_env, array: Value) -> Value {
     let mut buffer = ptr::null_mut();

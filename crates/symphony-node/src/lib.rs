@@ -6,6 +6,7 @@
 
 mod adopted;
 mod arguments;
+mod array_functions;
 mod array_memory;
 mod backing_store;
 mod exports;

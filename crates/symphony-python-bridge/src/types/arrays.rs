@@ -8,17 +8,16 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
-use rustc_hash::FxHashMap;
+use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
+use smallvec::{SmallVec, smallvec};
 use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray, Writer};
 
 use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
 use super::value_classes::{self, Imported};
 use super::{References, build};
-use crate::gil::GilCell;
 use crate::handles;
-use crate::memory::{Block, Flags, Layout, Part, View, exporter_of, part_of};
+use crate::memory::{Block, Blocks, Flags, Layout, Part, View, exporter_of, part_of};
 use crate::runtime::{self, Function};
 
 /// Which kind of array an object is.
@@ -161,8 +160,8 @@ fn write_view(
     let (id, type_key) = references.export(object);
     let mut array = SharedArray::new(id, type_key, shape, layout.element);
     array.big_endian = layout.big_endian;
-    let dimensions: Vec<(u64, i64)> = if kind == Kind::Bytes {
-        vec![(view.bytes() as u64, 1)]
+    let dimensions: SmallVec<[(u64, i64); 4]> = if kind == Kind::Bytes {
+        smallvec![(view.bytes() as u64, 1)]
     } else {
         let dimensions = view.dimensions();
         dimensions
@@ -317,10 +316,12 @@ pub(super) fn read<'py>(
             over_object(&object, array)
         }
         MemorySource::Block => {
-            let block = references.block(id).ok_or_else(|| {
+            let blocks = references.blocks();
+            let block = blocks.and_then(|blocks| Some((blocks, blocks.get(id)?)));
+            let (blocks, block) = block.ok_or_else(|| {
                 DecodeFailure::Protocol(format!("expected a block of memory, got the unknown number {id}"))
             })?;
-            over_block(py, block, array)
+            over_block(py, blocks, block, array)
         }
     }
 }
@@ -337,6 +338,7 @@ fn over_object<'py>(
 
 fn over_block<'py>(
     py: Python<'py>,
+    blocks: &Blocks,
     block: Arc<Block>,
     array: &ArrayReference<'_>,
 ) -> Result<Bound<'py, PyAny>, DecodeFailure> {
@@ -348,12 +350,8 @@ fn over_block<'py>(
         bytes: usize::try_from(array.bytes).unwrap_or(usize::MAX),
         element: array.element,
     };
-    let key = (array.target == ArrayTarget::NdArray).then(|| Key {
-        block: Arc::as_ptr(&block) as usize,
-        part,
-        shape: array.shape().collect(),
-    });
-    if let Some(known) = key.as_ref().and_then(|key| key.find(py)) {
+    let is_array = array.target == ArrayTarget::NdArray;
+    if is_array && let Some(known) = blocks.array(py, array.id, part, array.shape()) {
         return Ok(known);
     }
     let whole = block.bytes();
@@ -363,77 +361,17 @@ fn over_block<'py>(
             array.bytes, array.offset
         ))
     })?;
-    let Some(key) = key else { return view_of(&exporter) };
-    let shape = PyTuple::new(py, &key.shape)?;
-    let arguments = (&exporter, array.element.format(), shape);
+    if !is_array {
+        return view_of(&exporter);
+    }
+    let shape: Box<[u64]> = array.shape().collect();
+    let arguments = (&exporter, array.element.format(), PyTuple::new(py, &shape)?);
     let made = runtime::function(py, Function::ArrayOver)?.call1(arguments)?;
-    key.remember(&made);
-    Ok(made)
+    Ok(blocks.keep_array(array.id, part, shape, made))
 }
 
 fn view_of<'py>(exporter: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
     Ok(PyMemoryView::from(exporter)?.into_any())
-}
-
-/// An array that JavaScript made: the same one each time that it comes, as long as Python has it.
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    /// The address, which no other block has as long as the array lives.
-    block: usize,
-    part: Part,
-    shape: Vec<u64>,
-}
-
-/// The arrays that were made, as weak references.
-static MADE: GilCell<Option<Made>> = GilCell::new(None);
-
-#[derive(Default)]
-struct Made {
-    arrays: FxHashMap<Key, Py<PyWeakrefReference>>,
-    /// When to look for those that are gone.
-    limit: usize,
-}
-
-impl Key {
-    fn find<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let reference = MADE.with(py, |made| made.as_ref()?.arrays.get(self).map(|one| one.clone_ref(py)))?;
-        reference.bind(py).upgrade()
-    }
-
-    /// Not of an object that takes no weak references.
-    fn remember(self, array: &Bound<'_, PyAny>) {
-        let py = array.py();
-        let Ok(reference) = PyWeakrefReference::new(array) else {
-            return;
-        };
-        let former = MADE.with(py, |made| {
-            made.get_or_insert_default().arrays.insert(self, reference.unbind())
-        });
-        drop(former);
-        let is_full = MADE.with(py, |made| {
-            made.as_ref().is_some_and(|made| made.arrays.len() > made.limit)
-        });
-        if is_full {
-            Made::sweep(py);
-        }
-    }
-}
-
-impl Made {
-    /// Forgets the arrays that are gone.
-    fn sweep(py: Python<'_>) {
-        let all = MADE.with(py, |made| std::mem::take(&mut made.get_or_insert_default().arrays));
-        // Outside of the cell, for letting go of a reference may run code.
-        let alive: FxHashMap<_, _> = all
-            .into_iter()
-            .filter(|(_, reference)| reference.bind(py).upgrade().is_some())
-            .collect();
-        MADE.with(py, |made| {
-            let made = made.get_or_insert_default();
-            made.limit = 64.max(2 * alive.len());
-            made.arrays.extend(alive);
-        });
-    }
 }
 
 fn bytes_of<'py>(
