@@ -477,24 +477,42 @@ describe('memory lives as long as anybody has it', () => {
     }
   }
 
-  test('an array whose memory was transferred is still the object in Python', () => {
-    const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
-    const buffer = array.data.buffer as ArrayBuffer
+  /** The buffer that has the memory now; nothing where memory that is not V8's stays where it is. */
+  const transferredFrom = (buffer: ArrayBuffer): ArrayBuffer | undefined => {
     const { transfer } = buffer as { transfer?: () => ArrayBuffer }
-    // Node itself moves no memory that is not its own: version 20 copies it, newer ones refuse. Since then the language does move it.
-    try {
-      structuredClone(buffer, { transfer: [buffer] })
-    } catch (error) {
-      expect(error).toMatchObject({ name: 'DataCloneError' })
-    }
-    expect(buffer.byteLength).toBe(32)
-    if (transfer === undefined) return
-    const moved = Reflect.apply(transfer, buffer, []) as ArrayBuffer
-    expect(buffer.byteLength).toBe(0)
-    expect(sync.sum_of(array)).toBe(6)
-    expect([...new Float64Array(moved)]).toEqual([0, 1, 2, 3])
+    if (transfer !== undefined) return Reflect.apply(transfer, buffer, []) as ArrayBuffer
+    const moved = structuredClone(buffer, { transfer: [buffer] })
+    return buffer.byteLength === 0 ? moved : undefined
+  }
+
+  test('memory of Python that is transferred moves, and the array that had it is an error', async () => {
+    const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
+    const moved = transferredFrom(array.data.buffer as ArrayBuffer)
+    if (moved === undefined) return
+    expect([array.data.length, ...new Float64Array(moved)]).toEqual([0, 0, 1, 2, 3])
     // What JavaScript has now is its own affair, and is copied.
     expect(describedAs(new Float64Array(moved))).toEqual(['memoryview', 'd', [4], true, [0, 1, 2, 3]])
+    const error = { code: 'ERR_CONVERSION', message: expect.stringContaining('transferred') as string }
+    expect(() => sync.sum_of(array)).toThrow(expect.objectContaining({ ...error, path: 'args[0]' }))
+    expect(() => array.$sync).toThrow(expect.objectContaining(error))
+    await collect()
+    expect(new Float64Array(moved)[3]).toBe(3)
+  })
+
+  test('an array whose memory was transferred is still the object in Python while it has a handle of it', async () => {
+    const scope = python.execSync(
+      'import numpy as np, weakref\ndef make():\n    global ref\n    a = np.arange(4.0)\n    ref = weakref.ref(a)\n    return a',
+    )
+    const array = (scope.make as unknown as () => NdArray<Float64Array>)()
+    const handle = array.$sync
+    if (transferredFrom(array.data.buffer as ArrayBuffer) === undefined) return
+    await collect()
+    expect(sync.sum_of(array)).toBe(6)
+    expect(sync.sum_of(handle)).toBe(6)
+    handle.$dispose()
+    expect(() => sync.sum_of(array)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
+    for (let round = 0; round < 100 && python.evalSync('ref() is None', scope) !== true; round++) await collect()
+    expect(python.evalSync('ref() is None', scope)).toBe(true)
   })
 
   test('Python keeps memory that JavaScript made and has forgotten', async () => {

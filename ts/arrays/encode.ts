@@ -9,7 +9,16 @@ import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
 import { Borrow, borrowedArray } from './borrow'
 import { elementOfArray, elements, sizeOf, type Element } from './elements'
-import { HeldBlock, HeldBuffer, HeldObjectId, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
+import {
+  HeldBlock,
+  HeldBuffer,
+  HeldObjectId,
+  memoryOf,
+  originOf,
+  transferred,
+  type ArrayOrigin,
+  type SharedMemory,
+} from './memory'
 
 /** What a request keeps until it is done. */
 export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin | HandleState
@@ -118,6 +127,7 @@ function isWhole(array: TypedArray, { buffer }: ArrayOrigin): boolean {
 }
 
 function writeOrigin(origin: ArrayOrigin, request: ArrayRequest): void {
+  if (origin.isLost) throw detached(request)
   const { counting } = origin
   // Its handle may have been disposed, and then the number is another object's.
   const id = counting === undefined ? origin.id : counting.use()
@@ -256,7 +266,7 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 }
 
 function detached(request: ArrayRequest): BridgeError {
-  return failure(request, 'expected an array with its memory, got one whose memory was transferred')
+  return failure(request, transferred)
 }
 
 function failure(request: ArrayRequest, message: string): BridgeError {

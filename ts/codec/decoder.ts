@@ -54,7 +54,7 @@ export class Decoder extends ByteReader {
   decode(bytes: Uint8Array, start: number, end: number): unknown {
     this.open(bytes, start, end)
     this.#depth = 0
-    this.#shapes.length = 0
+    if (this.#shapes.length > 0) this.#shapes.length = 0
     try {
       return this.value()
     } finally {

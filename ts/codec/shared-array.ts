@@ -48,7 +48,7 @@ export function readSharedArray(
   const end = start + length
   for (let place = start + dimensionsStart; place < end; place += 16) {
     shape.push(wordAt(message, place))
-    strides.push(message.getUint32(place + 8, true) + two32 * message.getInt32(place + 12, true))
+    strides.push(signedWordAt(message, place + 8))
   }
   return {
     id: message.getUint32(at, true),
@@ -66,6 +66,15 @@ export function readSharedArray(
   }
 }
 
+// Most are small. What multiplies is a float to V8, and arrays of floats are another kind of array.
 function wordAt(message: DataView, at: number): number {
-  return message.getUint32(at, true) + two32 * message.getUint32(at + 4, true)
+  const high = message.getUint32(at + 4, true)
+  const low = message.getUint32(at, true)
+  return high === 0 ? low : low + two32 * high
+}
+
+function signedWordAt(message: DataView, at: number): number {
+  const high = message.getInt32(at + 4, true)
+  const low = message.getUint32(at, true)
+  return high === 0 ? low : low + two32 * high
 }

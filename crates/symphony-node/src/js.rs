@@ -315,14 +315,6 @@ pub(crate) fn scope(env: sys::napi_env, body: impl FnOnce()) {
     unsafe { sys::napi_close_handle_scope(env, scope) };
 }
 
-/// A reference that does not keep its value.
-pub(crate) fn weak_reference(env: sys::napi_env, value: Value) -> sys::napi_ref {
-    let mut reference = ptr::null_mut();
-    // SAFETY: an object or function of this environment.
-    unsafe { sys::napi_create_reference(env, value, 0, &raw mut reference) };
-    reference
-}
-
 /// Whether the memory of an `ArrayBuffer` was transferred. That of a `SharedArrayBuffer` cannot be.
 pub(crate) fn is_detached(env: sys::napi_env, buffer: Value) -> bool {
     let mut detached = false;

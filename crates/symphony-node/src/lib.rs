@@ -10,6 +10,7 @@ mod array_functions;
 mod array_memory;
 mod backing_store;
 mod exports;
+mod external_buffer;
 mod js;
 mod mailbox;
 mod outbox;

@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
@@ -16,8 +16,8 @@ use symphony_python_bridge::memory::{Block, Lender};
 use symphony_python_bridge::releases;
 use symphony_wire::ErrorCode;
 
-use crate::backing_store;
 use crate::js::{self, Value};
+use crate::{backing_store, external_buffer};
 
 /// One environment's. Touched by its own thread only, but for what lenders say.
 #[derive(Default)]
@@ -48,28 +48,33 @@ struct Borrowed {
     block: Arc<Block>,
 }
 
-/// What a buffer of ours holds until its memory is given up.
-struct Hold {
-    memory: *const SharedMemory,
-    address: usize,
-    reference: Cell<sys::napi_ref>,
-    of: Held,
-}
-
+/// What keeps the memory of a buffer. Dropped on any thread, when nobody uses the memory any more.
 enum Held {
     /// A crossing of the handle with that memory.
     Object(u32),
-    /// A number among the blocks of the environment.
-    Block(Arc<Channel>, u32),
+    /// A number among the blocks of the environment, and the block, which outlives the environment where the memory does.
+    Block(
+        Arc<Channel>,
+        u32,
+        #[expect(dead_code, reason = "keeps the memory")] Arc<Block>,
+    ),
 }
 
-impl Held {
-    fn let_go(&self) {
+impl Drop for Held {
+    fn drop(&mut self) {
         match self {
             Self::Object(id) => releases::memory(*id),
-            Self::Block(channel, number) => drop(channel.blocks().take(*number)),
+            Self::Block(channel, number, _) => drop(channel.blocks().take(*number)),
         }
     }
+}
+
+/// A buffer that was made, for its finalizer.
+struct Made {
+    memory: *const SharedMemory,
+    address: usize,
+    /// Weak.
+    reference: Cell<sys::napi_ref>,
 }
 
 impl SharedMemory {
@@ -146,7 +151,7 @@ impl SharedMemory {
     ) -> Result<Value, BridgeError> {
         let block = channel.blocks().get(number).ok_or_else(|| no_block(number))?;
         let (address, bytes) = (block.pointer().as_ptr() as usize, block.bytes());
-        self.make(env, address, bytes, Held::Block(Arc::clone(channel), number))
+        self.make(env, address, bytes, Held::Block(Arc::clone(channel), number, block))
     }
 
     fn find(&self, env: sys::napi_env, address: usize, bytes: usize) -> Option<Value> {
@@ -159,33 +164,34 @@ impl SharedMemory {
     }
 
     fn make(&self, env: sys::napi_env, address: usize, bytes: usize, of: Held) -> Result<Value, BridgeError> {
-        let hold = Box::into_raw(Box::new(Hold {
+        let memory = NonNull::new(address as *mut u8).ok_or_else(|| not_shared(bytes))?;
+        // SAFETY: the memory has so many bytes, and stays until what holds it is dropped.
+        let buffer = unsafe { external_buffer::over(env, memory, bytes, of) }.ok_or_else(|| not_shared(bytes))?;
+        let made = Box::into_raw(Box::new(Made {
             memory: ptr::from_ref(self),
             address,
             reference: Cell::new(ptr::null_mut()),
-            of,
         }));
-        let mut buffer = ptr::null_mut();
-        // SAFETY: the memory has so many bytes and stays until the finalizer lets go of it.
+        let mut reference = ptr::null_mut();
+        // SAFETY: an object of this environment; the box lives until the finalizer frees it.
         let status = unsafe {
-            sys::napi_create_external_arraybuffer(
+            sys::napi_add_finalizer(
                 env,
-                address as *mut c_void,
-                bytes,
-                Some(memory_given_up),
-                hold.cast(),
-                &raw mut buffer,
+                buffer,
+                made.cast(),
+                Some(collected),
+                ptr::null_mut(),
+                &raw mut reference,
             )
         };
         if status != sys::Status::napi_ok {
-            // SAFETY: not registered, so it is still ours.
-            let hold = unsafe { Box::from_raw(hold) };
-            hold.of.let_go();
-            return Err(not_shared(bytes));
+            // Only that nobody finds the buffer again.
+            // SAFETY: no finalizer was registered, so the box is still ours.
+            drop(unsafe { Box::from_raw(made) });
+            return Ok(buffer);
         }
-        let reference = js::weak_reference(env, buffer);
-        // SAFETY: freed by the finalizer only, which runs in a later turn of the event loop.
-        unsafe { &*hold }.reference.set(reference);
+        // SAFETY: freed only by the finalizer, which cannot run while the buffer is on the stack.
+        unsafe { &*made }.reference.set(reference);
         let known = Known {
             reference,
             bytes,
@@ -343,16 +349,15 @@ unsafe extern "C" fn probe_given_up(_env: sys::napi_env, probe: *mut c_void, _hi
     drop(unsafe { Box::from_raw(probe.cast::<[u8; 8]>()) });
 }
 
-unsafe extern "C" fn memory_given_up(env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
+unsafe extern "C" fn collected(env: sys::napi_env, made: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the box that `make` made; this runs once.
-    let hold = unsafe { Box::from_raw(hold.cast::<Hold>()) };
+    let made = unsafe { Box::from_raw(made.cast::<Made>()) };
     // SAFETY: a part of a port, and ports are never freed.
-    let memory = unsafe { &*hold.memory };
-    let reference = hold.reference.get();
-    memory.forget(hold.address, reference);
-    // SAFETY: the reference made in `make`, deleted once.
+    let memory = unsafe { &*made.memory };
+    let reference = made.reference.get();
+    memory.forget(made.address, reference);
+    // SAFETY: the reference made in `make`, deleted once; allowed while collecting.
     unsafe { sys::napi_delete_reference(env, reference) };
-    hold.of.let_go();
 }
 
 /// The numbers of lent blocks that nobody has any more. Told by any thread.
