@@ -18,6 +18,7 @@ export async function measure({ quick, onProgress }) {
     new_zeros,
     keep_large,
     drop_kept,
+    copy_of,
     give_large,
     give_huge,
     give_data,

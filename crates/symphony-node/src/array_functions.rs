@@ -1,7 +1,8 @@
 //! The functions of a port for arrays and their memory, as `docs/internal/native-interface.md` lists them.
 
 use napi::sys;
-use pyo3::types::PyBytes;
+use pyo3::ffi;
+use pyo3::prelude::*;
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::memory::Block;
 use symphony_python_bridge::{handles, releases};
@@ -142,14 +143,13 @@ unsafe extern "C" fn bytes_object(env: sys::napi_env, info: sys::napi_callback_i
         let py = in_call.python();
         let (pointer, length) = js::bytes_of(arguments.env, arguments.values[0])
             .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array"))?;
-        // SAFETY: the memory of a live array, which nobody changes while this thread is here.
-        let data = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
-        let bytes = PyBytes::new_with(py, length, |copy| {
-            copy.copy_from_slice(data);
-            Ok(())
-        })
-        .map_err(|error| BridgeError::new(ErrorCode::Conversion, error.to_string()))?;
-        let (id, _) = handles::export(bytes.as_any());
+        // Not by PyO3, which fills the memory with zeros first.
+        // SAFETY: the memory of a live array, whose length fits isize; nobody changes it while this thread is here.
+        let made = unsafe { ffi::PyBytes_FromStringAndSize(pointer.as_ptr().cast(), length.cast_signed()) };
+        // SAFETY: a new reference, or null with an exception set.
+        let bytes = unsafe { Bound::from_owned_ptr_or_err(py, made) }
+            .map_err(|error| BridgeError::new(ErrorCode::Conversion, error.to_string()))?;
+        let (id, _) = handles::export(&bytes);
         // Given back by the environment's end, if JavaScript does not come to it.
         port.adopted().expect(id);
         Ok(js::number(arguments.env, id))
