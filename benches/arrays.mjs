@@ -86,7 +86,7 @@ export async function measure({ quick, onProgress }) {
     row('8 MB of NumPy back in, beyond the call', 'ofPython', 'noop', 'noop()', 2000),
     row('a new NdArray of 8 items, beyond making the array', 'newSmall', 'dropSmall', 'the same, dropped', 1500),
     row('a new NdArray of 8 MB, beyond making the array', 'newLarge', 'keepLarge', 'the same, in Python', 5000),
-    ratio('8 MB of zeros, with their end', 'newAndCollected', 'ownAndCollected', 'new Float64Array(10^6)', 1),
+    ratio('8 MB of zeros, with their end', 'newAndCollected', 'ownAndCollected', 'new Float64Array(10^6)', null),
     ratio('1 GB out and in again', 'hugeAndBack', 'largeAndBack', '8 MB out and in again', 1.2),
     ratio('8 MB of a Float64Array copied in', 'copyIn', 'memcpy', copy, copies),
     ratio('8 MB of bytes in', 'bytesIn', 'memcpy', copy, copies),
@@ -146,16 +146,19 @@ function pairedLoops(name, ours, other, { milliseconds }) {
   let figures
   const measure = async () => {
     const times = { ours: 0n, other: 0n }
+    const time = (side, step) => {
+      const start = process.hrtime.bigint()
+      step()
+      times[side] += process.hrtime.bigint() - start
+    }
     let turns = 0
     while (times.ours + times.other < milliseconds * 1e6) {
-      const start = process.hrtime.bigint()
-      ours()
-      const between = process.hrtime.bigint()
-      other()
-      times.ours += between - start
-      times.other += process.hrtime.bigint() - between
-      turns += 1
-      if (turns % 32 === 31) await new Promise((resolve) => setImmediate(resolve))
+      time('ours', ours)
+      time('other', other)
+      time('other', other)
+      time('ours', ours)
+      turns += 2
+      if (turns % 32 === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     return { ours: Number(times.ours) / turns, other: Number(times.other) / turns }
   }
