@@ -46,12 +46,16 @@ pub(crate) unsafe fn over<H: Send + 'static>(
             &raw mut buffer,
         )
     };
-    if status != sys::Status::napi_ok {
-        // SAFETY: not registered, so it is still ours.
-        drop(unsafe { Box::from_raw(holder) });
-        return None;
+    match status {
+        sys::Status::napi_ok => Some(buffer),
+        sys::Status::napi_no_external_buffers_allowed => {
+            // SAFETY: refused before anything was registered, so it is still ours.
+            drop(unsafe { Box::from_raw(holder) });
+            None
+        }
+        // Too large, for example: Node has called `finalized` by itself then, or will, and has thrown an error.
+        _ => None,
     }
-    Some(buffer)
 }
 
 unsafe extern "C" fn finalized<H>(_env: sys::napi_env, data: *mut c_void, holder: *mut c_void) {
@@ -76,8 +80,8 @@ mod by_name {
 
     use crate::js::Value;
 
-    /// Node-API's own limit in some versions; V8 ends the process beyond one of its own.
-    pub(super) const MOST_BYTES: usize = 1 << 32;
+    /// V8 ends the process beyond this.
+    pub(super) const MOST_BYTES: usize = (1 << 53) - 1;
 
     type Isolate = *mut c_void;
     /// An object of V8's C++ class `BackingStore`.

@@ -151,7 +151,7 @@ fn write_view(
 ) -> Result<(), Failure> {
     let py = object.py();
     let one_dimension = view.dimensions().len() == 1;
-    let is_plain = view.is_contiguous() && !layout.big_endian;
+    let is_plain = view.is_contiguous() && !layout.big_endian && is_aligned(view.pointer() as usize, layout);
     let shape = match kind {
         Kind::Bytes => ArrayView::Bytes,
         Kind::Array | Kind::MemoryView if one_dimension && is_plain => ArrayView::Typed,
@@ -165,7 +165,7 @@ fn write_view(
     } else {
         let dimensions = view.dimensions();
         dimensions
-            .map(|(length, stride)| (length as u64, stride as i64))
+            .map(|(length, stride)| (length as u64, stride_in_items(length, stride, layout)))
             .collect()
     };
     if view.bytes() == 0 {
@@ -175,7 +175,7 @@ fn write_view(
     }
     let is_shared = is_plain && (!view.is_read_only() || kind == Kind::Bytes);
     if is_shared {
-        share(object, view, &mut array, references);
+        share(object, view, layout, &mut array, references);
         Ok(writer.shared_array(&array, dimensions.into_iter())?)
     } else {
         let copied = copy(object, &view, layout, &mut array, references);
@@ -184,6 +184,21 @@ fn write_view(
         let gapless = gapless_strides(&dimensions, layout);
         Ok(writer.shared_array(&array, dimensions.iter().map(|(length, _)| *length).zip(gapless))?)
     }
+}
+
+/// The stride, unless nothing lies at it and it is no whole number of items, as in a field of one record.
+fn stride_in_items(length: usize, stride: isize, layout: Layout) -> i64 {
+    let item = layout.element.number_size().cast_signed();
+    if length <= 1 && stride % item != 0 {
+        item as i64
+    } else {
+        stride as i64
+    }
+}
+
+/// Whether typed arrays can begin so far from the beginning of memory.
+fn is_aligned(distance: usize, layout: Layout) -> bool {
+    distance.is_multiple_of(layout.element.number_size())
 }
 
 /// The strides of a copy, in which the last dimension is the inner one.
@@ -203,11 +218,17 @@ fn gapless_strides(dimensions: &[(u64, i64)], layout: Layout) -> Vec<i64> {
 }
 
 /// The memory that an array is a part of: one `ArrayBuffer` in JavaScript serves everything that looks at it.
-fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, references: &mut dyn References) {
+fn share(
+    object: &Bound<'_, PyAny>,
+    view: View,
+    layout: Layout,
+    array: &mut SharedArray<'_>,
+    references: &mut dyn References,
+) {
     let py = object.py();
     let start = view.pointer() as usize;
     let end = start + view.bytes();
-    if let Some((owner, whole)) = owner(object, start, end) {
+    if let Some((owner, whole)) = owner(object, start, end, layout) {
         let first = whole.pointer() as usize;
         let (memory, _) = references.export(&owner);
         array.memory = memory;
@@ -226,8 +247,13 @@ fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, ref
     }
 }
 
-/// The innermost object that an array or view says it looks at, if that has all of its memory.
-fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(Bound<'py, PyAny>, View)> {
+/// The innermost object that an array or view says it looks at, if that has all of its memory, from a place on that suits the array.
+fn owner<'py>(
+    object: &Bound<'py, PyAny>,
+    start: usize,
+    end: usize,
+    layout: Layout,
+) -> Option<(Bound<'py, PyAny>, View)> {
     let py = object.py();
     let mut found: Option<(Bound<'py, PyAny>, View)> = None;
     let mut current = object.clone();
@@ -249,7 +275,8 @@ fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(B
             break;
         };
         let first = view.pointer() as usize;
-        if view.is_read_only() || first > start || first + view.bytes() < end {
+        let has_all = first <= start && first + view.bytes() >= end;
+        if view.is_read_only() || !has_all || !is_aligned(start - first, layout) {
             view.release(py);
             break;
         }
