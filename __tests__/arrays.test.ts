@@ -128,6 +128,39 @@ describe('an array of NumPy', () => {
     expect(sync.same(before, after)).toBe(true)
   })
 
+  test.each([
+    ['of an array', 'np.frombuffer(bytearray(b"\\0" * 9), dtype="f8", offset=1)', [0]],
+    [
+      'of an array without its bytes',
+      'np.ndarray((2,), "i4", np.arange(9, dtype="u1").data, 1)',
+      [0x04030201, 0x08070605],
+    ],
+    ['of a memoryview', 'memoryview(bytearray(range(9)))[1:].cast("h")', [0x0201, 0x0403, 0x0605, 0x0807]],
+    ['of a field of records', 'np.array([(1, 2.5)], "i4,f8")["f1"]', [2.5]],
+    ['of a matrix of one record', 'np.array([[(1, 2.5)]], "i4,f8")["f1"]', [[2.5]]],
+    ['of complex numbers', 'np.frombuffer(bytearray(13), dtype="c8", offset=5)', [{ re: 0, im: 0 }]],
+  ])('an address where no typed array can begin is a copy: %s', (_, expression, expected) => {
+    const array = python.evalSync(expression, { np: python.importSync('numpy') }) as NdArray
+    expect([array.copied, JSON.parse(JSON.stringify(array))]).toEqual([true, expected])
+    expect(array.strides.every(Number.isInteger)).toBe(true)
+  })
+
+  test('a part of bytes whose beginning has moved is shared where it can be', () => {
+    const scope = python.execSync(
+      'b = bytearray(33)\ndel b[:1]\nview = memoryview(b)[7:15].cast("d")\nwhole = memoryview(b)',
+    )
+    const array = scope.view as unknown as Float64Array | NdArray<Float64Array>
+    // Where the allocator puts the bytes decides whether it is a copy.
+    const data = ArrayBuffer.isView(array) ? array : array.data
+    expect([...data]).toEqual([0])
+    expect((scope.whole as unknown as Uint8Array).length).toBe(32)
+  })
+
+  test('of one item in a long stride has a stride of whole items', () => {
+    const array = python.evalSync('np.zeros(1, "f8,i4")["f0"]', { np: python.importSync('numpy') }) as NdArray
+    expect([array.copied, array.shape, array.strides, array.toArray()]).toEqual([false, [1], [1], [0]])
+  })
+
   test('is shown with what it is', () => {
     const array = python.ndarray([2, 2], 'int16')
     array.data.set([1, 2, 3, 4])
@@ -513,6 +546,50 @@ describe('memory lives as long as anybody has it', () => {
     expect(() => sync.sum_of(array)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
     for (let round = 0; round < 100 && python.evalSync('ref() is None', scope) !== true; round++) await collect()
     expect(python.evalSync('ref() is None', scope)).toBe(true)
+  })
+
+  test('an array that JavaScript made is one object in Python as long as JavaScript has it', async () => {
+    const scope = python.execSync(
+      'import weakref\nref = None\ndef same(array):\n    global ref\n    known = ref and ref()\n    ref = weakref.ref(array)\n    return known is array',
+    )
+    const same = scope.same as unknown as (array: unknown) => boolean
+    const use = (): boolean[] => {
+      const array = python.ndarray(3)
+      return [same(array), same(array), same(array)]
+    }
+    expect(use()).toEqual([false, true, true])
+    for (let round = 0; round < 100 && python.evalSync('ref() is None', scope) !== true; round++) await collect()
+    expect(python.evalSync('ref() is None', scope)).toBe(true)
+  })
+
+  test('arrays go within one long synchronous job, where V8 makes the buffers', () => {
+    if (process.platform !== 'linux') return
+    const scope = python.execSync(
+      'import numpy as np, weakref\nalive = weakref.WeakSet()\nclass Owner:\n    def __init__(self):\n        self.memory = bytearray(8_000_000)\n' +
+        '        alive.add(self)\n    @property\n    def __array_interface__(self):\n        return np.frombuffer(self.memory, "u1").__array_interface__\n' +
+        'def make():\n    return np.asarray(Owner())\ndef count():\n    return len(alive)',
+    )
+    const make = scope.make as unknown as () => NdArray
+    const count = scope.count as unknown as () => number
+    let made = 0
+    while (count() === made && made < 1000) {
+      make()
+      made += 1
+    }
+    expect(made).toBeLessThan(1000)
+  })
+
+  test('a buffer of more than four gigabytes is one, or an error', () => {
+    const items = 2 ** 29 + 5
+    let array: NdArray<Float64Array>
+    try {
+      array = python.ndarray(items)
+    } catch (error) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_/) as string })
+      return
+    }
+    array.data[items - 1] = 7
+    expect(python.evalSync('[len(a), float(a[-1])]', { a: array })).toEqual([items, 7])
   })
 
   test('Python keeps memory that JavaScript made and has forgotten', async () => {
