@@ -60,8 +60,6 @@ pub(super) fn write(
         None => Ok(false),
         Some(Kind::Bytes) => {
             let wrapped = object.getattr(intern!(object.py(), "object"))?;
-            // Raises what the object says, since nobody wants a handle of it.
-            View::take(&wrapped, Flags::Bytes)?.release(object.py());
             write_as(&wrapped, Kind::Bytes, writer, references)
         }
         Some(kind) => write_as(object, kind, writer, references),
@@ -88,9 +86,12 @@ fn write_as(
 ) -> Result<bool, Failure> {
     let py = object.py();
     let flags = if kind == Kind::Bytes { Flags::Bytes } else { Flags::Any };
-    // Some arrays have none: those of dates, and views that were released.
-    let Ok(view) = View::take(object, flags) else {
-        return Ok(false);
+    let view = match View::take(object, flags) {
+        Ok(view) => view,
+        // Nobody wants a handle of it.
+        Err(error) if kind == Kind::Bytes => return Err(error.into()),
+        // Some arrays have none: those of dates, and views that were released.
+        Err(_) => return Ok(false),
     };
     let layout = if kind == Kind::Bytes {
         Some(BYTES)
