@@ -1546,12 +1546,15 @@ declare class ArrayOrigin {
   readonly buffer: ArrayBufferLike
   readonly id: number
   readonly typeKey: number
-  readonly counting?: HandleState | undefined
   /**
    * @param buffer keeps the memory, and, where nothing else counts it, the object
    * @param counting what counts the object, if the buffer does not
    */
-  constructor(buffer: ArrayBufferLike, id: number, typeKey: number, counting?: HandleState | undefined)
+  constructor(buffer: ArrayBufferLike, id: number, typeKey: number, counting?: HandleState)
+  /** What counts the object if the buffer does not, or does no more because its memory was transferred. */
+  get counting(): HandleState | undefined
+  /** Whether nothing here counts the object any more: the memory was transferred, and whoever has it now may let go of it at any time. */
+  get isLost(): boolean
   /** The handle of the object. */
   get state(): HandleState
   /** For a request that names it: whoever holds this keeps it. */
@@ -1588,7 +1591,7 @@ export declare class NdArray<A extends TypedArray = TypedArray> {
   readonly strides: readonly number[]
   /** The element type as NumPy calls it, such as `float64`; `>f8` and the like if Python has the most significant byte first. */
   readonly dtype: string
-  /** Whether `data` is a copy, because Python's array is read-only, has gaps, or has the most significant byte first, or because this runtime forbids shared memory. */
+  /** Whether `data` is a copy, because Python's array is read-only, has gaps, has the most significant byte first or an odd address, or because this runtime forbids shared memory. */
   readonly copied: boolean
   /** Not for programs: `python.ndarray` makes arrays. Throws `ERR_INVALID_ARGUMENT`. */
   constructor(parts: NdArrayParts, origin: ArrayOrigin | undefined, caller?: symbol)

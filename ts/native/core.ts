@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
+import type { TypedArray } from '../types/arrays'
 import { packageRoot } from './package-root'
 import { nativePath } from './platform'
 
@@ -70,7 +71,7 @@ export interface Port {
   allocate(bytes: number): number
   bufferOf(block: number): ArrayBuffer
   copyIn(bytes: Uint8Array): number
-  lend(buffer: SharedArrayBuffer, bytes: Uint8Array): number
+  lend(buffer: SharedArrayBuffer, array: TypedArray, bytes: number): number
   borrow(bytes: Uint8Array): number
   /** GIL */
   giveBack(id: number): void

@@ -37,6 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use smallvec::SmallVec;
 use symphony_wire::{ErrorCode, JsObject, Writer};
 
 pub(crate) use awaiting::close as close_event_loop;
@@ -60,7 +61,7 @@ use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
 use crate::handles;
 use crate::javascript;
-use crate::memory::Block;
+use crate::memory::Blocks;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
@@ -385,7 +386,7 @@ fn too_long() -> BridgeError {
 /// The crossings of a message under construction. For results, which name no references of their own.
 #[derive(Default)]
 pub struct Crossings<'a> {
-    handles: Vec<u32>,
+    handles: SmallVec<[u32; 4]>,
     /// Of JavaScript objects.
     js_objects: Vec<u32>,
     /// The memory that it names.
@@ -406,7 +407,7 @@ impl<'a> Crossings<'a> {
     }
     /// The numbers of the handles that cross; whoever takes them gives them back if the message does not arrive.
     pub(crate) fn into_handles(self) -> Vec<u32> {
-        self.handles
+        self.handles.into_vec()
     }
 
     /// Gives everything back: the message will not be sent.
@@ -505,8 +506,8 @@ impl References for Crossings<'_> {
         None
     }
 
-    fn block(&self, number: u32) -> Option<Arc<Block>> {
-        self.channel?.blocks().get(number)
+    fn blocks(&self) -> Option<&Blocks> {
+        Some(self.channel?.blocks())
     }
 
     fn write_exception(&mut self, exception: &Bound<'_, PyAny>, writer: &mut Writer) -> bool {
@@ -550,8 +551,8 @@ impl References for JobReferences<'_> {
         }
     }
 
-    fn block(&self, number: u32) -> Option<Arc<Block>> {
-        self.channel.blocks().get(number)
+    fn blocks(&self) -> Option<&Blocks> {
+        Some(self.channel.blocks())
     }
 
     fn import_js_object<'py>(&self, py: Python<'py>, object: JsObject<'_>) -> Option<PyResult<Bound<'py, PyAny>>> {

@@ -28,13 +28,12 @@ mod time_zones;
 mod value_classes;
 
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_wire::{JsObject, Writer};
 
-use crate::memory::Block;
+use crate::memory::Blocks;
 
 pub use arrays::is_array;
 pub use conversion_error::ConversionError;
@@ -79,8 +78,8 @@ pub trait References {
     /// The outcome of a request, if it has one.
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
 
-    /// The block of memory of that number, if there is one.
-    fn block(&self, _number: u32) -> Option<Arc<Block>> {
+    /// The blocks of memory that JavaScript's message may name.
+    fn blocks(&self) -> Option<&Blocks> {
         None
     }
 
