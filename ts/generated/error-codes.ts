@@ -70,6 +70,26 @@ export const errorCodes = {
     meaning: 'The call did not finish within its `timeout`',
     action: 'Allow more time, or make the work smaller; `callState` says whether it still runs in Python',
   },
+  ERR_WORKER_LOST: {
+    meaning: 'The supervised Python process that was to do this, or to which the handle belongs, has ended',
+    action: '`started` says whether the call had begun, and `exit` why the process ended; mark calls that may be repeated as `idempotent`, and import again for new handles',
+  },
+  ERR_WORKER_START: {
+    meaning: 'A supervised Python process did not become ready',
+    action: 'Read the message and `exit`, which has the last lines of its stderr: an import that fails and a missing interpreter are the usual reasons',
+  },
+  ERR_CONDUCTOR_DOWN: {
+    meaning: 'The supervised Python processes died too often in a short time, and are not started again',
+    action: 'Find out why they die (`exit` describes the last one), then call `reset()`, or start another Conductor or pool',
+  },
+  ERR_TASK_QUARANTINED: {
+    meaning: 'The call was under way in several processes that died, so it is taken for the cause and not repeated',
+    action: 'Look at the arguments of this call: something about them crashes Python; `exit` describes the last process',
+  },
+  ERR_QUEUE_FULL: {
+    meaning: 'As many calls as allowed already wait for a worker',
+    action: 'Call again when some have settled, make fewer at a time (`map` does), or allow more with `queue: { limit }`',
+  },
   ERR_PROTOCOL: {
     meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge',
     action: 'Make sure that the package and its native files have the same version, then report the bug with the message',

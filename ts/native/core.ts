@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
+import type { NativeConductor } from './conductor'
 import { packageRoot } from './package-root'
 import { nativePath } from './platform'
 
@@ -118,6 +119,12 @@ export type PortCallbacks = readonly [
   onCall: () => void,
 ]
 
+/** The port of a connection to a Python in another process. */
+export interface RemotePort extends Port {
+  /** Whether that process has begun with a request, as far as is known here. What is not known counts as begun. */
+  hasStarted(id: number): boolean
+}
+
 /** The members of the native file. */
 export interface NativeCore {
   readonly version: string
@@ -132,6 +139,20 @@ export interface NativeCore {
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
   exitWithin(milliseconds: number, code: number): void
+  /**
+   * Connects to a Python in another process.
+   *
+   * @param descriptor what `NativeConductor.connect` gave; taken over
+   * @param onEnd the other side is gone, and everything that came from it has been handed over
+   */
+  attachRemote(descriptor: number, mailbox: ArrayBuffer, callbacks: PortCallbacks, onEnd: () => void): RemotePort
+  /**
+   * Starts supervised processes, and goes on until `stop`.
+   *
+   * @param spec a `ConductorSpec` as JSON
+   * @param onEvent gets a `NativeConductorEvent` as JSON, on the JavaScript thread
+   */
+  startConductor(spec: string, onEvent: (event: string) => void): NativeConductor
 }
 
 /** What `onForgotten` says: Python dropped an object, has read an answer, or dropped an iterator in the middle. */

@@ -77,6 +77,26 @@ pub enum ErrorCode {
     ///
     /// What the caller may do: allow more time, or make the work smaller; `callState` says whether it still runs in Python.
     Timeout,
+    /// `ERR_WORKER_LOST`: The supervised Python process that was to do this, or to which the handle belongs, has ended.
+    ///
+    /// What the caller may do: `started` says whether the call had begun, and `exit` why the process ended; mark calls that may be repeated as `idempotent`, and import again for new handles.
+    WorkerLost,
+    /// `ERR_WORKER_START`: A supervised Python process did not become ready.
+    ///
+    /// What the caller may do: read the message and `exit`, which has the last lines of its stderr: an import that fails and a missing interpreter are the usual reasons.
+    WorkerStart,
+    /// `ERR_CONDUCTOR_DOWN`: The supervised Python processes died too often in a short time, and are not started again.
+    ///
+    /// What the caller may do: find out why they die (`exit` describes the last one), then call `reset()`, or start another Conductor or pool.
+    ConductorDown,
+    /// `ERR_TASK_QUARANTINED`: The call was under way in several processes that died, so it is taken for the cause and not repeated.
+    ///
+    /// What the caller may do: look at the arguments of this call: something about them crashes Python; `exit` describes the last process.
+    TaskQuarantined,
+    /// `ERR_QUEUE_FULL`: As many calls as allowed already wait for a worker.
+    ///
+    /// What the caller may do: call again when some have settled, make fewer at a time (`map` does), or allow more with `queue: { limit }`.
+    QueueFull,
     /// `ERR_PROTOCOL`: The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge.
     ///
     /// What the caller may do: make sure that the package and its native files have the same version, then report the bug with the message.
@@ -107,6 +127,11 @@ impl ErrorCode {
         Self::Closed,
         Self::Cancelled,
         Self::Timeout,
+        Self::WorkerLost,
+        Self::WorkerStart,
+        Self::ConductorDown,
+        Self::TaskQuarantined,
+        Self::QueueFull,
         Self::Protocol,
         Self::BridgePanic,
     ];
@@ -131,6 +156,11 @@ impl ErrorCode {
             Self::Closed => "ERR_CLOSED",
             Self::Cancelled => "ERR_CANCELLED",
             Self::Timeout => "ERR_TIMEOUT",
+            Self::WorkerLost => "ERR_WORKER_LOST",
+            Self::WorkerStart => "ERR_WORKER_START",
+            Self::ConductorDown => "ERR_CONDUCTOR_DOWN",
+            Self::TaskQuarantined => "ERR_TASK_QUARANTINED",
+            Self::QueueFull => "ERR_QUEUE_FULL",
             Self::Protocol => "ERR_PROTOCOL",
             Self::BridgePanic => "ERR_BRIDGE_PANIC",
         }
@@ -166,6 +196,17 @@ impl ErrorCode {
             Self::Closed => "The interpreter, session or host has been stopped",
             Self::Cancelled => "The call was cancelled by its AbortSignal",
             Self::Timeout => "The call did not finish within its `timeout`",
+            Self::WorkerLost => {
+                "The supervised Python process that was to do this, or to which the handle belongs, has ended"
+            }
+            Self::WorkerStart => "A supervised Python process did not become ready",
+            Self::ConductorDown => {
+                "The supervised Python processes died too often in a short time, and are not started again"
+            }
+            Self::TaskQuarantined => {
+                "The call was under way in several processes that died, so it is taken for the cause and not repeated"
+            }
+            Self::QueueFull => "As many calls as allowed already wait for a worker",
             Self::Protocol => {
                 "The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge"
             }
@@ -216,6 +257,11 @@ impl FromStr for ErrorCode {
             "ERR_CLOSED" => Ok(Self::Closed),
             "ERR_CANCELLED" => Ok(Self::Cancelled),
             "ERR_TIMEOUT" => Ok(Self::Timeout),
+            "ERR_WORKER_LOST" => Ok(Self::WorkerLost),
+            "ERR_WORKER_START" => Ok(Self::WorkerStart),
+            "ERR_CONDUCTOR_DOWN" => Ok(Self::ConductorDown),
+            "ERR_TASK_QUARANTINED" => Ok(Self::TaskQuarantined),
+            "ERR_QUEUE_FULL" => Ok(Self::QueueFull),
             "ERR_PROTOCOL" => Ok(Self::Protocol),
             "ERR_BRIDGE_PANIC" => Ok(Self::BridgePanic),
             _ => Err(UnknownErrorCode),
