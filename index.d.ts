@@ -5,6 +5,8 @@ import type * as apacheArrow from 'apache-arrow'
 
 import type { Readable } from 'node:stream'
 
+import { EventEmitter } from 'node:events'
+
 /** Any of JavaScript's typed arrays. */
 export type TypedArray =
   | Int8Array<ArrayBufferLike>
@@ -1567,6 +1569,485 @@ export declare const python: Python
 /** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
 export declare function isPythonHandle(value: unknown): value is Handle | SyncHandle
 
+/** Members of a handle of an object in another process: no synchronous view, and nothing for other threads. */
+export interface RemoteHandleMembers extends ObjectMembers {
+  /** The same handle. */
+  readonly $async: RemoteHandle
+  /** The same handle with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: infer R extends 'ref' | StandardSchema
+  }
+    ? TypedRemoteHandle<RemoteResultOf<R>>
+    : RemoteHandle
+}
+
+/**
+ * A Python object in a process of a `Conductor` or `WorkerPool`. It lives and dies with that process: afterwards whatever is asked of it
+ * fails with `ERR_WORKER_LOST`. It can be an argument of calls in the same process only.
+ */
+export type RemoteHandle = RemoteHandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
+
+/** What a result is by the option `returns`. */
+export type RemoteResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : RemoteHandle
+
+/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedRemoteHandle<T> = {
+  (...args: Parameters<TypedPath<T>>): ReturnType<TypedPath<T>>
+} & RemoteHandleMembers &
+  DynamicAttributes &
+  DynamicFunctionNames
+
+/** Which processes are started again: `'permanent'`: all; `'transient'`: those that did not end in order; `'temporary'`: none. */
+export type RestartPolicy = 'permanent' | 'transient' | 'temporary'
+
+/** When a process that has ended is started again. */
+export interface RestartOptions {
+  /** @default 'transient' */
+  readonly policy?: RestartPolicy | undefined
+  /** More restarts than that within so many milliseconds, and no more follow: the state is `'crashLoop'` until `reset()`. */
+  readonly intensity?:
+    | {
+        /** @default 5 */
+        readonly restarts?: number | undefined
+        /** Milliseconds. @default 60_000 */
+        readonly within?: number | undefined
+      }
+    | undefined
+  /** How long to wait before a restart. The first one follows at once, the next after a random time up to `first`, then up to twice that, and so on. */
+  readonly backoff?:
+    | {
+        /** Milliseconds. @default 100 */
+        readonly first?: number | undefined
+        /** No wait is longer; milliseconds. @default 30_000 */
+        readonly cap?: number | undefined
+        /** A process that lived so long counts as healthy, and the waits begin anew; milliseconds. @default 60_000 */
+        readonly reset?: number | undefined
+      }
+    | undefined
+}
+
+/** How often a process shows that it lives, and for how long it may fail to, in milliseconds. */
+export interface HeartbeatOptions {
+  readonly every?: number | undefined
+  readonly limit?: number | undefined
+}
+
+/** How a process is known to be well. */
+export interface HealthOptions {
+  /** Milliseconds from the start until it is ready, imports and `setup()` included. @default 30_000 */
+  readonly startupTimeout?: number | undefined
+  /** A thread that needs no Python: whether the process is scheduled at all. @default { every: 100, limit: 1_000 } */
+  readonly native?: HeartbeatOptions | undefined
+  /** Whether Python code gets to run, rather than C code that holds the GIL. @default { every: 250, limit: 10_000 } */
+  readonly gil?: HeartbeatOptions | undefined
+  /** Whether the event loop turns. @default { every: 500, limit: 10_000 } */
+  readonly loop?: HeartbeatOptions | undefined
+}
+
+/** When a process is replaced although it is well. The new one is ready before the old one finishes what it has and ends. */
+export interface RecycleOptions {
+  /** After so many calls, give or take a tenth. @default never */
+  readonly maxTasks?: number | undefined
+  /** When it has needed more memory than that three times in a row, looked at after a garbage collection; MiB. @default never */
+  readonly maxRssMb?: number | undefined
+  /** After so many milliseconds. @default never */
+  readonly maxAge?: number | undefined
+}
+
+/** How a process is ended: each step is tried for so long before the next one. */
+export interface StopSteps {
+  /** What is under way may finish; milliseconds. @default 10_000 */
+  readonly drain?: number | undefined
+  /** After SIGTERM; milliseconds. @default 5_000 */
+  readonly terminate?: number | undefined
+  /** After SIGABRT, which makes Python write where it stands; milliseconds. Then comes SIGKILL, for the whole process group. @default 1_000 */
+  readonly abort?: number | undefined
+}
+
+/** What the operating system lets a process have. */
+export interface LimitOptions {
+  /** Address space, in MiB. @default no limit */
+  readonly addressSpaceMb?: number | undefined
+  /** CPU time, in seconds. @default no limit */
+  readonly cpuSeconds?: number | undefined
+  /** Open files. @default that of this process */
+  readonly openFiles?: number | undefined
+  /** The size of a core dump, in MiB. @default that of this process */
+  readonly coreMb?: number | undefined
+  /** How much less urgent than this process it is, 0 to 19. @default 0 */
+  readonly nice?: number | undefined
+  /** How much rather than others it is ended when memory is short, -1000 to 1000. @default 300 */
+  readonly oomScoreAdjust?: number | undefined
+  /** Memory, in MiB, by a cgroup, where there is one that may be used. @default no limit */
+  readonly memoryMb?: number | undefined
+}
+
+/** Which calls may wait for a worker. */
+export interface QueueOptions {
+  /** How many; one more rejects with `ERR_QUEUE_FULL`. @default 1024 */
+  readonly limit?: number | undefined
+  /** After so many milliseconds of waiting a call counts as one step more urgent, so that none waits for ever. @default 1_000 */
+  readonly ageing?: number | undefined
+}
+
+/** Options of `Conductor.start`; those of `WorkerPool.start` are these and `size`. */
+export interface ConductorOptions {
+  /**
+   * The module whose functions `call('name')` means, or an object in it: `'agents.planner'`, `'agents.planner:planner'`. It is imported
+   * before a process counts as ready, and a function `setup()` of it is called.
+   * @default none: calls name their module, `'agents.planner:decide'`
+   */
+  readonly target?: string | undefined
+  /**
+   * An interpreter, or the folder of a virtual environment; any CPython from 3.10 on, with or without a shared libpython.
+   * @default as `python.start` finds it
+   */
+  readonly python?: string | undefined
+  /** Folders that are put in front of `sys.path`. @default none */
+  readonly paths?: readonly string[] | undefined
+  /** `sys.argv` after its first element. @default none */
+  readonly args?: readonly string[] | undefined
+  /** Environment variables, on top of those of this process. @default none */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** The working directory. @default that of this process */
+  readonly cwd?: string | undefined
+  /** Threads for blocking functions, in each process. @default 4 for a Conductor, 1 for a worker of a pool */
+  readonly threads?: number | undefined
+  /** How many calls run in a process at the same time; others wait. @default 64 for a Conductor, `threads` for a worker of a pool */
+  readonly concurrency?: number | undefined
+  /** Processes that are ready to take the place of one that dies. @default 0 */
+  readonly standby?: number | undefined
+  /** Where what the processes print goes, apart from what the options of a call want. @default 'inherit' */
+  readonly stdout?: Output | undefined
+  /** The same for what they print to `stderr`. @default 'inherit' */
+  readonly stderr?: Output | undefined
+  /** Which types values get, unless a handle or a call says otherwise. */
+  readonly convert?: ConvertOptions | undefined
+  /** Which asyncio loop runs. @default 'asyncio' */
+  readonly eventLoop?: 'asyncio' | 'uvloop' | undefined
+  readonly restart?: RestartOptions | undefined
+  readonly health?: HealthOptions | undefined
+  readonly recycle?: RecycleOptions | undefined
+  readonly stop?: StopSteps | undefined
+  readonly limits?: LimitOptions | undefined
+  readonly queue?: QueueOptions | undefined
+  /**
+   * For how long a call that was cancelled, or whose `timeout` is over, may go on before its process is killed; milliseconds.
+   * `Infinity`: for ever.
+   * @default 5_000
+   */
+  readonly killAfter?: number | undefined
+}
+
+/** Options of `WorkerPool.start`. */
+export interface WorkerPoolOptions extends ConductorOptions {
+  /** How many processes. @default as many as the machine has processors for this one */
+  readonly size?: number | undefined
+}
+
+/** Options of a call by name, which may run in any worker. */
+export interface RemoteCallOptions extends Omit<CallOptions, 'thread' | 'highWaterMark'> {
+  /** `'loop'`: on the thread of Python's event loop. @default 'any' */
+  readonly thread?: 'any' | 'loop' | undefined
+  /**
+   * Whether the call may be made again after a process died that had begun with it. Without it such a call rejects with
+   * `ERR_WORKER_LOST`, `started: true`: it runs at most once. With it, it runs at least once, and perhaps more often. The arguments are
+   * written anew each time, as they are then.
+   * @default false
+   */
+  readonly idempotent?: boolean | undefined
+  /** How often; only with `idempotent`. After 3 processes that died with it a call is not made again, whatever this says. @default 2 */
+  readonly retries?: number | undefined
+  /** Which calls go first when several wait: -2 (least urgent) to 2. @default 0 */
+  readonly priority?: number | undefined
+}
+
+/** Options of `map`. */
+export interface MapOptions extends RemoteCallOptions {
+  /** How many items are under way at the same time. @default enough to keep all workers busy */
+  readonly concurrency?: number | undefined
+  /** Told after each item how many are done, and of how many if that is known. */
+  readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined
+}
+
+/** What `import` in another process gives for a literal module name. */
+export type RemoteModule<M extends string> = M extends keyof PythonModules ? AsyncModule<M> : RemoteHandle
+
+/**
+ * One thread and one context in one process, for objects that belong together: what is made in it can be used in it for as long as the process
+ * lives. Calls run in their order, one after the other. When the process ends, whatever is asked of the session fails with
+ * `ERR_WORKER_LOST`; another one may be opened then.
+ */
+export interface RemoteSession extends AsyncDisposable {
+  /** As `python.import`, in the process of the session. */
+  import<const M extends string>(module: M, options?: RunOptions): Promise<RemoteModule<M>>
+  import(module: URL, options?: RunOptions): Promise<RemoteHandle>
+  import<T extends object>(module: string | URL, options?: RunOptions): Promise<AsyncObject<T>>
+  /** As `python.eval`. */
+  eval<T = Untyped>(code: string, scope?: object, options?: CallOptions): Call<T>
+  /** As `python.exec`. */
+  exec(code: string, scope?: object, options?: CallOptions): Promise<RemoteHandle>
+  /** As `python.fromArrow`. */
+  fromArrow(data: ArrowData, options?: FromArrowOptions): Call<RemoteHandle>
+  /** As `python.with`. */
+  with<T, V = Untyped>(
+    context: unknown,
+    body: (value: V, session: RemoteSession) => T | PromiseLike<T>,
+  ): Promise<T | undefined>
+  /** Ends the session; what was started in it finishes. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Why a process ended. */
+export type ExitReason = 'clean' | 'crash' | 'oom-suspected' | 'killed' | 'timeout' | 'boot-error' | 'lifeline-lost'
+
+/** How a process ended. */
+export interface ExitReport {
+  readonly pid: number
+  /** Its exit code, or `null` if a signal ended it. */
+  readonly code: number | null
+  /** The signal that ended it. */
+  readonly signal: NodeJS.Signals | null
+  readonly reason: ExitReason
+  readonly coreDumped: boolean
+  /** How long it lived, in milliseconds. */
+  readonly uptime: number
+  /** The most memory that it had, in MiB. */
+  readonly maxRssMb: number | null
+  /** The last lines of its `stderr`, at most 64 KiB. */
+  readonly stderrTail: string
+  /** Where its Python threads stood, if Python could still say so. */
+  readonly traceback: string | null
+}
+
+/** The state of a Conductor or pool as a whole, or of one worker. */
+export type WorkerState =
+  'stopped' | 'starting' | 'ready' | 'running' | 'draining' | 'stopping' | 'backoff' | 'crashLoop' | 'standby'
+
+/** One process, as it is now. */
+export interface WorkerStatus {
+  /** Its number; a process that takes the place of another one has that one's. */
+  readonly worker: number
+  readonly state: WorkerState
+  readonly pid: number | null
+  /** How long the process has lived, in milliseconds. */
+  readonly uptime: number
+  /** How often this place was filled anew. */
+  readonly restarts: number
+  /** Calls that it has and has not answered. */
+  readonly inFlight: number
+  /** Milliseconds since it last showed that it is scheduled, that Python runs, and that its event loop turns. */
+  readonly lastBeat: {
+    readonly native: number
+    readonly gil: number
+    readonly loop: number
+  } | null
+  /** In MiB. */
+  readonly rssMb: number | null
+  readonly lastExit: ExitReport | null
+}
+
+/** What `status()` gives. */
+export interface ConductorStatus {
+  /** `'running'` as long as one worker is ready. */
+  readonly state: WorkerState
+  readonly workers: readonly WorkerStatus[]
+  readonly queue: {
+    /** Calls that wait for a worker. */
+    readonly length: number
+    readonly limit: number
+    /** How long the first of them has waited, in milliseconds. */
+    readonly oldest: number
+  }
+  /** Counted since the start. */
+  readonly calls: {
+    readonly completed: number
+    readonly failed: number
+    /** Made again because a process died. */
+    readonly repeated: number
+    /** Rejected with `ERR_WORKER_LOST`. */
+    readonly lost: number
+    readonly quarantined: number
+  }
+}
+
+interface AnyEvent {
+  /** When, as `Date.now()` gives it. */
+  readonly at: number
+}
+
+interface WorkerEvent extends AnyEvent {
+  readonly worker: number
+}
+
+/**
+ * What happens to the processes.
+ *
+ * - `started`: one is ready for the first time
+ * - `died`: one ended that should not have
+ * - `restarted`: another one is ready in its place, or one was replaced
+ * - `restartFailed`: another one did not become ready
+ * - `stopped`: one ended as it should
+ * - `changed`: a worker has another state
+ * - `crashLoop`: they died too often, and are not restarted any more
+ * - `pressure`: the queue is full
+ */
+export type ConductorEvent =
+  | (WorkerEvent & {
+      readonly type: 'started'
+      readonly pid: number
+    })
+  | (WorkerEvent & {
+      readonly type: 'stopped'
+      readonly exit: ExitReport
+    })
+  | (WorkerEvent & {
+      readonly type: 'died'
+      readonly exit: ExitReport
+    })
+  | (WorkerEvent & {
+      readonly type: 'restarted'
+      readonly pid: number
+      readonly attempt: number
+    })
+  | (WorkerEvent & {
+      readonly type: 'restartFailed'
+      readonly error: Error
+    })
+  | (WorkerEvent & {
+      readonly type: 'changed'
+      readonly from: WorkerState
+      readonly to: WorkerState
+      readonly reason: string
+    })
+  | (AnyEvent & {
+      readonly type: 'crashLoop'
+      readonly exits: readonly ExitReport[]
+    })
+  | (AnyEvent & {
+      readonly type: 'pressure'
+      readonly queued: number
+    })
+
+/** The events by their names, for `on`. */
+export type ConductorEvents = {
+  [E in ConductorEvent as E['type']]: [event: E]
+}
+
+/**
+ * Supervised Python processes. What happens to them is told by events, which are named in `ConductorEvent`; there is no event `error`, so
+ * nobody has to listen.
+ */
+declare abstract class Supervised extends EventEmitter<ConductorEvents> implements AsyncDisposable {
+  #private
+  /**
+   * Calls a Python function by its name, `'module:function'`, or an attribute of the `target`. It waits until a process has room for
+   * it, and runs at most once unless the options say otherwise. Rejects with what Python raised; with `ERR_WORKER_LOST`, where `started`
+   * says whether it had begun, when its process ended; with `ERR_QUEUE_FULL`, `ERR_CONDUCTOR_DOWN`, `ERR_CLOSED`.
+   *
+   * ```ts
+   * await conductor.call('decide', [context], kw({ top: 3 }), { timeout: 5_000 })
+   * ```
+   */
+  call<const R extends 'ref' | StandardSchema>(
+    name: string,
+    args: Arguments | undefined,
+    options: RemoteCallOptions & {
+      readonly returns: R
+    },
+  ): Promise<ResultOf<R>>
+  call<const R extends 'ref' | StandardSchema>(
+    name: string,
+    args: Arguments | undefined,
+    named: AnyKw | undefined,
+    options: RemoteCallOptions & {
+      readonly returns: R
+    },
+  ): Promise<ResultOf<R>>
+  call<T = Untyped>(name: string, args?: Arguments, options?: RemoteCallOptions): Promise<T>
+  call<T = Untyped>(
+    name: string,
+    args: Arguments | undefined,
+    named: AnyKw | undefined,
+    options?: RemoteCallOptions,
+  ): Promise<T>
+  /** A thread of its own in the process with the least to do: what is made in it stays usable there. */
+  session(): Promise<RemoteSession>
+  /** How the processes are, and what is under way. */
+  status(): ConductorStatus
+  /**
+   * Where all threads of a process stand, in the words of Python's `faulthandler`; also of one that hangs in C code.
+   *
+   * @param options `worker`: which one. @default 0
+   */
+  dump(options?: { readonly worker?: number | undefined }): Promise<string>
+  /** The events from now on. Ends when the processes are stopped; rejects with `ERR_CANCELLED` when `signal` says so. */
+  events(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<ConductorEvent, undefined>
+  /** Replaces the processes, one after the other: a new one is ready before the old one finishes what it has, and ends. */
+  restart(): Promise<void>
+  /** Ends a crash loop: processes are started again, and counted anew. */
+  reset(): void
+  /**
+   * Ends the processes; they and what they have started are gone when the promise resolves. Calls that were made before have `drain`
+   * milliseconds to finish; what is not done then, and what comes afterwards, rejects with `ERR_CLOSED`. Idempotent.
+   */
+  stop(options?: { readonly drain?: number | undefined }): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * A Python process of its own, which is watched and restarted: a crash, a leak or a call that has to be killed stays outside of Node. Python is used as through
+ * `python`, but asynchronously only; handles live and die with the process.
+ *
+ * ```ts
+ * await using conductor = await Conductor.start({ target: 'agents.planner' })
+ * const plan = await conductor.call('decide', [context])
+ * ```
+ */
+export declare class Conductor extends Supervised {
+  #private
+  private constructor()
+  /**
+   * Starts the process; resolves when it is ready, `target` imported and its `setup()` done. Rejects with `ERR_WORKER_START`,
+   * `ERR_PYTHON_NOT_FOUND`, `ERR_PYTHON_UNSUPPORTED`; throws `ERR_INVALID_ARGUMENT` for options that cannot be meant.
+   */
+  static start(options?: ConductorOptions): Promise<Conductor>
+  /** As `python.import`, in the process that is there now: the handle ends with it. */
+  import<const M extends string>(module: M, options?: RunOptions): Promise<RemoteModule<M>>
+  import(module: URL, options?: RunOptions): Promise<RemoteHandle>
+  import<T extends object>(module: string | URL, options?: RunOptions): Promise<AsyncObject<T>>
+  /** As `python.eval`, in the process that is there now. */
+  eval<T = Untyped>(code: string, scope?: object, options?: CallOptions): Promise<T>
+  /** As `python.exec`, in the process that is there now. */
+  exec(code: string, scope?: object, options?: CallOptions): Promise<RemoteHandle>
+}
+
+/**
+ * Python processes that share the calls: each goes to the one with the least to do. For work that takes a processor, of which one Python
+ * process can use one.
+ *
+ * ```ts
+ * await using pool = await WorkerPool.start({ size: 4 })
+ * const lengths = await pool.map('texts.analysis:length', texts)
+ * ```
+ */
+export declare class WorkerPool extends Supervised {
+  private constructor()
+  /** Starts the processes; resolves when all are ready. Rejects as `Conductor.start` does. */
+  static start(options?: WorkerPoolOptions): Promise<WorkerPool>
+  /**
+   * Calls a function with each item as its only argument; the results have the order of the items. Items are taken as there is room for them. The first call that
+   * fails calls off the others, and is what the promise rejects with.
+   */
+  map<Out = Untyped, In = unknown>(
+    target: string,
+    items: Iterable<In> | AsyncIterable<In>,
+    options?: MapOptions,
+  ): Promise<Out[]>
+}
+
 /**
  * Keyword arguments of a Python call, as its last argument:
  *
@@ -1683,28 +2164,6 @@ type ErrorCode = keyof typeof errorCodes
 
 /** The `code` of a `BridgeError`: a failure of the bridge itself rather than an exception that Python code raised. */
 export type BridgeErrorCode = Exclude<ErrorCode, 'ERR_PYTHON_EXCEPTION'>
-
-/** Why a process ended. */
-type ExitReason = 'clean' | 'crash' | 'oom-suspected' | 'killed' | 'timeout' | 'boot-error' | 'lifeline-lost'
-
-/** How a process ended. */
-interface ExitReport {
-  readonly pid: number
-  /** Its exit code, or `null` if a signal ended it. */
-  readonly code: number | null
-  /** The signal that ended it. */
-  readonly signal: NodeJS.Signals | null
-  readonly reason: ExitReason
-  readonly coreDumped: boolean
-  /** How long it lived, in milliseconds. */
-  readonly uptime: number
-  /** The most memory that it had, in MiB. */
-  readonly maxRssMb: number | null
-  /** The last lines of its `stderr`, at most 64 KiB. */
-  readonly stderrTail: string
-  /** Where its Python threads stood, if Python could still say so. */
-  readonly traceback: string | null
-}
 
 /** What a `BridgeError` may carry besides its message. */
 export interface BridgeErrorOptions {

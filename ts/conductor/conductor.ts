@@ -61,7 +61,7 @@ export class Conductor extends Supervised {
   }
 }
 
-/** How the program knows it, in messages. */
+/** @internal How the program knows it, in messages. */
 export function nameOf(kind: string, { target }: CheckedConductorOptions): string {
   return target === undefined ? `a ${kind}` : `the ${kind} of ${[target.module, ...target.steps].join('.')}`
 }
