@@ -410,6 +410,18 @@ describe('the processes', () => {
     expect(await host.call('total', [[3]])).toBe(3)
   })
 
+  test('a process to which there is no connection is replaced', async () => {
+    const { host, supervisor } = await conductorOf()
+    const failures: ConductorEvent[] = []
+    host.on('restartFailed', (event) => failures.push(event))
+    supervisor.die(0)
+    supervisor.refusals.push('too many open files')
+    supervisor.restarted(0)
+    expect(failures).toMatchObject([{ error: { code: 'ERR_WORKER_LOST', message: 'too many open files' } }])
+    expect(await host.call('total', [[3]])).toBe(3)
+    expect(supervisor.asked).toContain('restart 0')
+  })
+
   test('stopping lets calls finish, and refuses new ones', async () => {
     const { host, supervisor } = await poolOf({ size: 1 })
     const calls = ['q', 'r', 's'].map((key) => host.call('hold', [key]))

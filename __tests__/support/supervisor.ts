@@ -31,6 +31,8 @@ export class Supervisor implements NativeConductor {
   readonly #byPid = new Map<number, Process>()
   readonly #current = new Map<number, Process>()
   #lastPid = 1000
+  /** Why the next connections fail. */
+  readonly refusals: string[] = []
   /** What was asked of it, in order. */
   readonly asked: string[] = []
 
@@ -95,6 +97,8 @@ export class Supervisor implements NativeConductor {
   }
 
   connect(worker: number): number {
+    const refusal = this.refusals.shift()
+    if (refusal !== undefined) throw Object.assign(new Error(refusal), { code: 'ERR_WORKER_LOST' })
     return this.#current.get(worker)!.pid
   }
 

@@ -2,12 +2,12 @@
 import { CallWatch, cancelled, type MakeWatchError } from '../call/call-watch'
 import type { Call } from '../call/call'
 import type { CheckedOptions } from '../call/options'
-import { BridgeError } from '../errors/bridge-error'
 import type { ConductorStatus } from '../types/conductor'
 import { afterLoss } from './delivery'
+import { quarantined, queueFull } from './errors'
 import { CallLengths, leastLoaded } from './load'
 import { TaskQueue, type Waiting } from './task-queue'
-import { endOf, type RemoteCall, type Worker } from './worker'
+import type { RemoteCall, Worker } from './worker'
 
 /** A call by name, checked. */
 export interface TaskRequest extends Omit<RemoteCall, 'options'> {
@@ -159,9 +159,7 @@ export class Dispatcher {
         throw error
       case 'quarantined': {
         this.#counts.quarantined += 1
-        const { exit } = worker
-        const message = `\`${name}\` is not called again: ${task.deaths} processes died while it was under way, the last one of them: ${exit === undefined ? 'not known how' : endOf(exit)}`
-        throw new BridgeError('ERR_TASK_QUARANTINED', message, { cause: error, attempts: task.deaths, exit, started })
+        throw quarantined(name, task.deaths, worker.exit, error)
       }
     }
   }
@@ -217,11 +215,4 @@ export class Dispatcher {
     for (const worker of this.#staff.workers) if (worker.isUsable) return true
     return false
   }
-}
-
-function queueFull(limit: number): BridgeError {
-  return new BridgeError(
-    'ERR_QUEUE_FULL',
-    `${limit} calls wait for a worker already, which is as many as allowed; call again when some have settled, or allow more by \`queue: { limit }\``,
-  )
 }

@@ -1,7 +1,6 @@
 /* What a `Conductor` and a `WorkerPool` have in common. */
 import { EventEmitter } from 'node:events'
 import { checkNames } from '../call/options'
-import { BridgeError } from '../errors/bridge-error'
 import { openSession } from '../host/session-scopes'
 import { PythonSession } from '../session'
 import type {
@@ -17,6 +16,7 @@ import type { StandardSchema } from '../types/standard-schema'
 import type { Untyped } from '../types/untyped'
 import { taskRequest } from './call-arguments'
 import { invalid, milliseconds } from './checks'
+import { stopped } from './errors'
 import { EventStream } from './event-stream'
 import type { CheckedConductorOptions } from './options'
 import { Workers } from './workers'
@@ -151,8 +151,7 @@ export abstract class Supervised extends EventEmitter<ConductorEvents> implement
 
   /** @internal */
   protected checkOpen(): void {
-    if (this.workers.isStopped)
-      throw new BridgeError('ERR_CLOSED', `${this.workers.name} was stopped; start another one`)
+    if (this.workers.isStopped) throw stopped(this.workers.name)
   }
 
   #tell(event: ConductorEvent): void {

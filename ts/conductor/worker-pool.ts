@@ -55,19 +55,23 @@ export class WorkerPool extends Supervised {
     const called = calledBy(target, this.options.target)
     const most = size * concurrency
     const { signal } = checked
+    let wanted: AbortSignal | undefined
     return (await mapOrdered({
       items,
       concurrency: isConcurrency(options?.concurrency, 'concurrency') ?? most + Math.min(most, queue.limit),
       onProgress: isProgress(options?.onProgress, 'onProgress'),
-      run: (item, stop) =>
-        this.workers.dispatcher.run({
+      run: (item, stop) => {
+        // One for all items: Node keeps each signal that depends on another one for as long as that one lives.
+        wanted ??= signal === undefined ? stop : AbortSignal.any([signal, stop])
+        return this.workers.dispatcher.run({
           name: target,
           target: called,
           args: [item],
           named: undefined,
-          options: { ...checked, signal: signal === undefined ? stop : AbortSignal.any([signal, stop]) },
+          options: { ...checked, signal: wanted },
           ...delivery,
-        }),
+        })
+      },
     })) as Out[]
   }
 }

@@ -3,11 +3,11 @@ import type { Call } from '../call/call'
 import { Operation } from '../call/operation'
 import { CallContext, type CallScope } from '../call/scope'
 import type { CheckedOptions } from '../call/options'
-import { BridgeError } from '../errors/bridge-error'
 import { newConnection, remoteListener } from '../host/connect'
 import type { Connection } from '../native/connection'
 import type { NativeCore, RemotePort } from '../native/core'
 import type { ExitReport } from '../types/conductor'
+import { workerLost } from './errors'
 import type { Load } from './load'
 import type { Target } from './target'
 
@@ -121,11 +121,12 @@ export class Worker implements Load {
   #end(): void {
     if (this.#isLost) return
     this.isUsable = false
-    if (this.#hasEnded && this.#exit !== undefined) this.#lose(() => this.#lostError(undefined))
+    if (this.#hasEnded && this.#exit !== undefined)
+      this.#lose(() => workerLost(this.identity.name, this.#exit!, undefined))
     else
       this.#timer ??= setTimeout(() => {
         if (this.#exit === undefined) this.#listener.disconnected(this)
-        else this.#lose(() => this.#lostError(undefined))
+        else this.#lose(() => workerLost(this.identity.name, this.#exit!, undefined))
       }, mostBetweenEnds)
   }
 
@@ -140,20 +141,12 @@ export class Worker implements Load {
     connection.requests.failAll((call) => {
       const started = call.status === 'submitted' && port.hasStarted(call.id)
       this.#losses.set(call, started)
-      return this.#exit === undefined ? makeError : () => this.#lostError(started)
+      const exit = this.#exit
+      return exit === undefined ? makeError : () => workerLost(this.identity.name, exit, started)
     })
     connection.outputs.closeAll()
     port.detach()
     this.#listener.lost(this)
-  }
-
-  #lostError(started: boolean | undefined): BridgeError {
-    const exit = this.#exit!
-    const what = { undefined: '', true: '; the call had begun', false: '; the call had not begun' }[String(started)]!
-    return new BridgeError('ERR_WORKER_LOST', `${this.identity.name} has ended: ${endOf(exit)}${what}`, {
-      started,
-      exit,
-    })
   }
 
   /** Imported once; calls name it before it is there, and fail as it does. */
@@ -181,12 +174,6 @@ export class Worker implements Load {
       },
     }
   }
-}
-
-/** How a process ended, in words. */
-export function endOf({ code, signal, reason, pid }: ExitReport): string {
-  const how = signal === null ? `exit code ${code}` : signal
-  return `process ${pid}, ${how} (${reason})`
 }
 
 function ignore(): void {}

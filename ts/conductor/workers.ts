@@ -2,16 +2,19 @@
 import { OutputLines } from '../call/output-lines'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
-import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
-import type { NativeConductor, NativeConductorEvent, NativeConductorStatus, NativeProblem } from '../native/conductor'
+import type { NativeConductor, NativeConductorEvent, NativeConductorStatus } from '../native/conductor'
 import type { NativeCore } from '../native/core'
-import type { ConductorEvent, ConductorStatus, ExitReport, WorkerState } from '../types/conductor'
+import type { ConductorEvent, ConductorStatus, WorkerState } from '../types/conductor'
+import { allStopped, inCrashLoop, startFailed, stopped } from './errors'
 import { Dispatcher, type Staff } from './dispatcher'
 import { leastLoaded } from './load'
 import { specOf, type CheckedConductorOptions } from './options'
-import { endOf, Worker } from './worker'
+import { Worker } from './worker'
 
 type Lines = readonly [stdout: OutputLines | undefined, stderr: OutputLines | undefined]
+
+/** How long after a connection that failed another process is tried; milliseconds. */
+const reconnectPause = 1_000
 
 /** Whoever waits for a worker that is ready. */
 interface Waiter {
@@ -29,6 +32,8 @@ export class Workers implements Staff {
   readonly #emit: (event: ConductorEvent) => void
   /** By process. */
   readonly #byPid = new Map<number, Worker>()
+  /** Processes to which there is no connection. */
+  readonly #unconnected = new Set<number>()
   readonly #states = new Map<number, WorkerState>()
   readonly #output = new Map<number, Lines>()
   readonly #waiters: Waiter[] = []
@@ -153,10 +158,10 @@ export class Workers implements Staff {
     const end = performance.now() + drain
     // What waits is still done, if there are workers for it.
     await Promise.race([this.dispatcher.idle(), new Promise((resolve) => setTimeout(resolve, drain).unref())])
-    this.#down(() => this.#stopped())
-    this.dispatcher.failWaiting(() => this.#stopped())
+    this.#down(() => stopped(this.name))
+    this.dispatcher.failWaiting(() => stopped(this.name))
     await new Promise<void>((resolve) => this.#native.stop(Math.max(0, Math.round(end - performance.now())), resolve))
-    for (const worker of [...this.#byPid.values()]) worker.close(() => this.#stopped())
+    for (const worker of [...this.#byPid.values()]) worker.close(() => stopped(this.name))
     for (const lines of this.#output.values()) for (const stream of lines) stream?.end()
   }
 
@@ -180,16 +185,17 @@ export class Workers implements Staff {
       case 'died':
       case 'stopped': {
         const { type, at, worker, exit } = event
+        this.#unconnected.delete(event.pid)
         this.#byPid.get(event.pid)?.exited(exit)
         this.#emit({ type, at, worker, exit })
         break
       }
       case 'startFailed':
-        this.#whenStarted?.reject(this.#startFailed(event.problem))
+        this.#whenStarted?.reject(startFailed(this.name, event.problem))
         break
       case 'restartFailed': {
         const { type, at, worker, problem } = event
-        this.#emit({ type, at, worker, error: this.#startFailed(problem) })
+        this.#emit({ type, at, worker, error: startFailed(this.name, problem) })
         break
       }
       case 'changed':
@@ -198,7 +204,7 @@ export class Workers implements Staff {
         this.#checkStates()
         break
       case 'crashLoop': {
-        const makeError = (): Error => this.#inCrashLoop(event.exits)
+        const makeError = (): Error => inCrashLoop(this.name, event.exits, this.#options.restart.intensity)
         this.#whenStarted?.reject(makeError())
         this.#emit(event)
         this.#down(makeError)
@@ -224,15 +230,23 @@ export class Workers implements Staff {
       }
       worker = new Worker({ number, pid, name, concurrency }, this.#core, descriptor, listener)
     } catch (problem) {
-      // It may have ended since; then that is what is told next.
-      const error = problem instanceof BridgeError ? problem : errorFromProblem(problem)
-      this.#emit({ type: 'restartFailed', at: Date.now(), worker: number, error })
+      this.#notConnected(number, pid, problem instanceof BridgeError ? problem : errorFromProblem(problem))
       return
     }
     worker.connection.conversion = convert
     this.#byPid.set(pid, worker)
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(worker)
     this.dispatcher.dispatch()
+  }
+
+  /** It may have ended since, and then that is what is told next; else it is of no use. */
+  #notConnected(number: number, pid: number, error: BridgeError): void {
+    this.#unconnected.add(pid)
+    this.#whenStarted?.reject(error)
+    this.#emit({ type: 'restartFailed', at: Date.now(), worker: number, error })
+    setTimeout(() => {
+      if (this.#unconnected.delete(pid) && !this.isStopped) this.#native.restart(number, ignore)
+    }, reconnectPause).unref()
   }
 
   #lost(worker: Worker): void {
@@ -247,7 +261,8 @@ export class Workers implements Staff {
   /** Where all workers have stopped and none is started again, no call can be made. */
   #checkStates(): void {
     if (this.isStopped || this.#states.size < this.#options.size) return
-    if ([...this.#states.values()].every((state) => state === 'stopped')) this.#down(() => this.#allStopped())
+    if ([...this.#states.values()].every((state) => state === 'stopped'))
+      this.#down(() => allStopped(this.name, this.#options.restart.policy))
   }
 
   #down(makeError: () => Error): void {
@@ -283,36 +298,6 @@ export class Workers implements Staff {
       this.#output.set(worker, lines)
     }
     return lines
-  }
-
-  #startFailed({ code, message, exit }: NativeProblem): BridgeError {
-    const known = isErrorCode(code) ? (code as BridgeErrorCode) : 'ERR_WORKER_START'
-    return new BridgeError(known, `${this.name} did not start: ${message}`, exit === null ? {} : { exit })
-  }
-
-  #inCrashLoop(exits: readonly ExitReport[]): BridgeError {
-    const { restarts, within } = this.#options.restart.intensity
-    const last = exits.at(-1)
-    const message = `the processes of ${this.name} died more than ${restarts} times within ${within} ms, and are not started again`
-    return new BridgeError(
-      'ERR_CONDUCTOR_DOWN',
-      last === undefined ? message : `${message}; the last one: ${endOf(last)}`,
-      {
-        exit: last,
-      },
-    )
-  }
-
-  #allStopped(): BridgeError {
-    const { policy } = this.#options.restart
-    return new BridgeError(
-      'ERR_CONDUCTOR_DOWN',
-      `the processes of ${this.name} have ended, and are not started again by the restart policy '${policy}'`,
-    )
-  }
-
-  #stopped(): BridgeError {
-    return new BridgeError('ERR_CLOSED', `${this.name} was stopped; start another one`)
   }
 }
 
