@@ -21,6 +21,11 @@ export function arrayOf(connection: Connection, message: SharedArray): object {
     port.copyOut(id, address, copy)
     return copy
   }
+  if (message.items !== undefined) {
+    const { buffer } = message.items
+    const state = stateOf(connection, id, typeKey)
+    return arrayOver(message, buffer, new ArrayOrigin(connection, buffer, id, typeKey, state), 0)
+  }
   if (memory === 0) {
     const state = stateOf(connection, id, typeKey)
     const known = state.array

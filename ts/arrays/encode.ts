@@ -76,7 +76,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
 /** Copied once, where JavaScript waits for Python anyway; else to a block first, so that the program can go on to change them. */
 function writeLargeBytes(value: Uint8Array, request: ArrayRequest): void {
   if (!request.isSync) {
-    writeBlock(request.connection.port.copyIn(value), value.length, uint8, Target.bytes, [value.length], request)
+    writeCopied(value, uint8, Target.bytes, [value.length], request)
     return
   }
   const { connection } = request
@@ -99,7 +99,7 @@ function writeNdArray(array: NdArray, request: ArrayRequest): void {
     // Where the runtime forbids shared memory, or the program transferred it.
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     if (bytes.length !== shape.reduce((product, length) => product * length, sizeOf(element))) throw detached(request)
-    writeBlock(request.connection.port.copyIn(bytes), bytes.length, element, Target.ndArray, shape, request)
+    writeCopied(bytes, element, Target.ndArray, shape, request)
     return
   }
   request.keep(new HeldBuffer(data.buffer))
@@ -157,7 +157,7 @@ function writeMemory(
     writeReference(memory, offset, length, element, Target.memoryView, shape, request.writer)
     return
   }
-  if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0) {
+  if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0 && !connection.isRemote) {
     // The first call of all may have it.
     if (!connection.attached) connection.startNow()
     const number = connection.port.lend(buffer, new Uint8Array(buffer))
@@ -169,7 +169,7 @@ function writeMemory(
   }
   const bytes = new Uint8Array(buffer, offset, length)
   if (goesInline(length, connection)) writeCopy(bytes, element, request.writer)
-  else writeBlock(connection.port.copyIn(bytes), length, element, Target.memoryView, shape, request)
+  else writeCopied(bytes, element, Target.memoryView, shape, request)
 }
 
 function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
@@ -205,6 +205,39 @@ function goesInline(bytes: number, connection: Connection): boolean {
 
 function block(connection: Connection, number: number): SharedMemory {
   return { connection, source: 'block', id: number }
+}
+
+/** Copies an array: into a block, or into the message where Python has no memory of this process. */
+function writeCopied(
+  bytes: Uint8Array,
+  element: Element,
+  target: Target,
+  shape: readonly number[],
+  request: ArrayRequest,
+): void {
+  const { connection, writer } = request
+  if (connection.isRemote) {
+    if (target === Target.bytes) writer.binary(bytes)
+    else writeItems(bytes, element, target, shape, writer)
+    return
+  }
+  writeBlock(connection.port.copyIn(bytes), bytes.length, element, target, shape, request)
+}
+
+/** An array with its items. */
+function writeItems(
+  bytes: Uint8Array,
+  element: Element,
+  target: Target,
+  shape: readonly number[],
+  writer: ByteWriter,
+): void {
+  const payload = new Uint8Array(5 + 8 * shape.length + bytes.length)
+  const view = new DataView(payload.buffer)
+  payload.set([3, target, element.code, shape.length, 0])
+  shape.forEach((size, index) => putWord(view, 5 + 8 * index, size))
+  payload.set(bytes, 5 + 8 * shape.length)
+  writer.extension(Extension.array, payload)
 }
 
 function writeBlock(

@@ -383,7 +383,23 @@ export class RequestQueue implements CallQueue {
       abandon(call, makeError, undefined)
     } else {
       call.unwanted = makeError
+      // What another process says comes to `cancelled`.
       if (cancellation === Cancellation.onThread) call.grace = setTimeout(() => this.#endGrace(call, makeError), grace)
+    }
+  }
+
+  /** What became of the wish to cancel a request, where that takes a while to be known. */
+  cancelled(id: number, place: number): void {
+    const call = this.#pending.get(id)
+    const makeError = call?.unwanted
+    if (call === undefined || makeError === undefined) return
+    if (place === Cancellation.notStarted) {
+      this.#pending.delete(id)
+      call.release()
+      this.#letGo(call)
+      abandon(call, makeError, 'not started')
+    } else if (place === Cancellation.onThread) {
+      call.grace = setTimeout(() => this.#endGrace(call, makeError), grace)
     }
   }
 

@@ -4,6 +4,7 @@ import { asTheyAre, type Conversion } from '../codec/conversion'
 import { ConvertingDecoder } from '../codec/converting-decoder'
 import { Decoder, type DecodeHooks } from '../codec/decoder'
 import { forEachHandle } from '../codec/handle-scan'
+import { readInlineArray } from '../codec/inline-array'
 import { readSharedArray } from '../codec/shared-array'
 import { BridgeError } from '../errors/bridge-error'
 import { coroutineKey, stateOf, type HandleState } from '../handle/state'
@@ -128,7 +129,7 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number, connect
       connection.heldObjects.get(id)?.forgetUnlessHeld()
     },
     (at, length) => {
-      const array = arrays-- > 0 ? undefined : readSharedArray(bytes, at, length)
+      const array = arrays-- > 0 ? undefined : (readSharedArray(bytes, at, length) ?? readInlineArray(bytes, at, length))
       if (array !== undefined) arrayOf(connection, array)
     },
   )

@@ -6,6 +6,7 @@ import { ByteReader } from './byte-reader'
 import { dateOfExtension } from './dates'
 import { Container, Extension, Lead } from './format'
 import { RecordShape, setProperty } from './shapes'
+import { readInlineArray } from './inline-array'
 import { readSharedArray, type SharedArray } from './shared-array'
 import { compoundOf, valueOfExtension } from './value-classes'
 
@@ -203,7 +204,7 @@ export class Decoder extends ByteReader {
       return copy
     }
     if (code === Extension.array) {
-      const array = readSharedArray(this.bytes, start, length)
+      const array = readSharedArray(this.bytes, start, length) ?? readInlineArray(this.bytes, start, length)
       if (array !== undefined) return this.#hooks.array(array)
     }
     if (code >= Extension.dateTime) {

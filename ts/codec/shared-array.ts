@@ -6,6 +6,8 @@ const head = 1
 const dimensionsStart = head + 40
 const views = 4
 const elementKinds = 14
+/** Bytes of one, by the number of its element type. */
+export const elementSizes = [1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8, 1, 8, 16] as const
 
 /** An array on its way to JavaScript; docs/internal/wire-format.md describes each part. */
 export interface SharedArray {
@@ -25,6 +27,8 @@ export interface SharedArray {
   readonly shape: readonly number[]
   /** In bytes. */
   readonly strides: readonly number[]
+  /** What is in it, where it came with its items. */
+  readonly items?: Uint8Array
 }
 
 /** Reads a payload; nothing if it is none. */

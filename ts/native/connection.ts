@@ -76,6 +76,8 @@ export class Connection {
   startNow: () => void = () => this.port.submit(0)
   /** Whether this runtime has buffers over memory that is not its own; without, arrays are copied. */
   sharesMemory = true
+  /** Whether this Python is another process. */
+  isRemote = false
   /** Attribute names as numbers. */
   readonly names = new AttributeNames(this)
 
@@ -163,6 +165,7 @@ export class Connection {
     // A copy, because V8 keeps what a native function put together as a hash table, and looks each function up in it.
     this.port = { ...port }
     this.sharesMemory = port.sharesMemory
+    this.isRemote = port.isRemote === true
     this.#core = core
     this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }

@@ -25,7 +25,7 @@ export interface CoreConfig {
 }
 
 /** What became of the wish to cancel a request: what `cancel` and `cancelledPlace` give. */
-export const Cancellation = { tooLate: 0, notStarted: 1, onLoop: 2, onThread: 3 } as const
+export const Cancellation = { tooLate: 0, notStarted: 1, onLoop: 2, onThread: 3, asked: 4 } as const
 
 /** Which asyncio loop runs. */
 export type EventLoop = 'asyncio' | 'uvloop'
@@ -80,6 +80,8 @@ export interface Port {
   bytesObject(bytes: Uint8Array): number
   endBlock(block: number, borrowed?: boolean): boolean
   readonly sharesMemory: boolean
+  /** Whether Python is another process: arrays travel with their items, and names as text. */
+  readonly isRemote?: boolean
   share(id: number, typeKey: number): string
   takeShare(key: string): boolean
   keepAlive(keep: boolean): void
@@ -109,6 +111,21 @@ export interface Port {
   detach(): void
 }
 
+/** One end of a socket to another process; for `remote-port.ts`. */
+export interface NativeConnection {
+  /** Sends a frame: the payload is so many bytes of the outbox, or an array. With `delay` it may go with the next one. */
+  send(kind: number, first: number, second: number, payload?: number | Uint8Array, delay?: boolean): void
+  /** Blocks until something came and was handed over; `false` after so many milliseconds (for ever if negative), or at the end. */
+  wait(milliseconds: number): boolean
+  /** Whether it keeps the process alive. */
+  hold(keep: boolean): void
+  outbox(bytes: number): ArrayBuffer
+  adopt(id: number, state: object): void
+  find(id: number): object | undefined
+  release(id: number): void
+  close(): void
+}
+
 /** What a port calls on the JavaScript thread. */
 export type PortCallbacks = readonly [
   onCompletions: (batch: Uint8Array) => void,
@@ -132,6 +149,12 @@ export interface NativeCore {
   readonly isMainThread: boolean
   readonly probedNames: readonly string[]
   attach(mailbox: ArrayBuffer, ...callbacks: PortCallbacks): Port
+  /** Takes over a connected socket, and reads frames from it. */
+  openConnection(
+    descriptor: number,
+    onFrame: (kind: number, first: number, second: number, payload: Uint8Array | undefined) => void,
+    onEnd: () => void,
+  ): NativeConnection
   initialize(config: string): void
   initializeAsync(config: string, done: (problem: string | null) => void): void
   state(): CoreState

@@ -17,7 +17,7 @@ export class AttributeNames {
   numberOf(name: string): number | undefined {
     const known = this.#numbers.get(name)
     if (known !== undefined) return known
-    if (!this.#connection.attached || this.#numbers.size >= limit) return undefined
+    if (!this.#connection.attached || this.#connection.isRemote || this.#numbers.size >= limit) return undefined
     const number = this.#connection.port.name(name)
     this.#numbers.set(name, number)
     return number

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use napi::sys;
 use symphony_python_bridge::errors::BridgeError;
-use symphony_wire::{ErrorCode, FRAME_HEADER, Frame, FrameKind, Incoming, frame_header};
+use symphony_wire::{ErrorCode, Frame, FrameKind, Incoming, frame_header};
 
 use crate::adopted::{Adopted, Home};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     adopted: Rc<Adopted>,
     /// Handles that were collected: pairs of an id and a number of crossings.
     released: Rc<Released>,
+    /// Frames that go with the next ones, or in a moment.
+    delayed: RefCell<Vec<u8>>,
     /// `(kind, first, second, payload: Uint8Array | undefined)`
     on_frame: Cell<sys::napi_ref>,
     /// `()`: the other side is gone
@@ -123,6 +125,7 @@ impl Connection {
             adopted: Rc::new(Adopted::of(Home::Elsewhere(Rc::clone(&released)))),
             timer: Rc::clone(&released.timer),
             released,
+            delayed: RefCell::default(),
             on_frame: Cell::new(js::reference(env, on_frame)),
             on_end: Cell::new(js::reference(env, on_end)),
             context: Cell::new(ptr::null_mut()),
@@ -193,60 +196,83 @@ impl Connection {
         object
     }
 
-    /// Sends a frame whose payload is in the outbox.
-    fn send(&self, kind: FrameKind, first: u32, second: u32, length: usize) -> Result<(), BridgeError> {
-        let payload = self.outbox.written(length)?;
-        let header = frame_header(kind, first, second, length)
+    /// Sends a frame, or keeps it for the next one.
+    fn send(&self, kind: FrameKind, numbers: [u32; 2], payload: &[u8], delay: bool) -> Result<(), BridgeError> {
+        let [first, second] = numbers;
+        let header = frame_header(kind, first, second, payload.len())
             .ok_or_else(|| BridgeError::new(ErrorCode::InvalidArgument, "a message of more than 4 GiB"))?;
-        self.write(&header, payload);
+        if delay {
+            let mut delayed = self.delayed.borrow_mut();
+            if delayed.is_empty()
+                && let Some(timer) = &*self.timer.borrow()
+            {
+                timer.start::<Self>(RELEASE_INTERVAL);
+            }
+            delayed.extend_from_slice(&header);
+            delayed.extend_from_slice(payload);
+        } else {
+            self.add_released();
+            let delayed = self.delayed.take();
+            self.write([&delayed, &header, payload]);
+        }
         Ok(())
     }
 
-    /// Gives back what was collected.
-    fn send_released(&self) {
+    /// Puts what was collected among the delayed frames.
+    fn add_released(&self) {
         let pairs = self.released.pairs.take();
-        if pairs.is_empty() {
-            return;
+        if let Some(header) = frame_header(FrameKind::ReleaseHandles, 0, 0, 8 * pairs.len())
+            && !pairs.is_empty()
+        {
+            let mut delayed = self.delayed.borrow_mut();
+            delayed.extend_from_slice(&header);
+            for (id, count) in pairs {
+                delayed.extend_from_slice(&id.to_le_bytes());
+                delayed.extend_from_slice(&count.to_le_bytes());
+            }
         }
-        let payload: Vec<u8> = pairs
-            .iter()
-            .flat_map(|(id, count)| [id.to_le_bytes(), count.to_le_bytes()])
-            .flatten()
-            .collect();
-        if let Some(header) = frame_header(FrameKind::ReleaseHandles, 0, 0, payload.len()) {
-            self.write(&header, &payload);
+    }
+
+    fn send_delayed(&self) {
+        self.add_released();
+        let delayed = self.delayed.take();
+        if !delayed.is_empty() {
+            self.write([&delayed, &[], &[]]);
         }
     }
 
     /// As much as the socket takes, the rest when it takes more.
-    fn write(&self, header: &[u8; FRAME_HEADER], payload: &[u8]) {
+    fn write(&self, parts: [&[u8]; 3]) {
         if self.ended.get() {
             return;
         }
         let mut unsent = self.unsent.borrow_mut();
-        if unsent.sent < unsent.bytes.len() {
-            unsent.bytes.extend_from_slice(header);
-            unsent.bytes.extend_from_slice(payload);
-            return;
-        }
-        let slices = [io::IoSlice::new(header), io::IoSlice::new(payload)];
-        let written = loop {
-            match (&self.socket).write_vectored(&slices) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(count) => break count,
-                // A broken one is seen when it is read.
-                Err(_) => break 0,
-            }
-        };
-        if written < header.len() + payload.len() {
+        let is_behind = unsent.sent < unsent.bytes.len();
+        let mut written = if is_behind { 0 } else { self.write_parts(&parts) };
+        if !is_behind {
             unsent.bytes.clear();
             unsent.sent = 0;
-            unsent.bytes.extend_from_slice(&header[written.min(header.len())..]);
-            unsent
-                .bytes
-                .extend_from_slice(&payload[written.saturating_sub(header.len())..]);
-            drop(unsent);
+        }
+        for part in parts {
+            unsent.bytes.extend_from_slice(&part[written.min(part.len())..]);
+            written = written.saturating_sub(part.len());
+        }
+        let begins = !is_behind && !unsent.bytes.is_empty();
+        drop(unsent);
+        if begins {
             self.watch();
+        }
+    }
+
+    /// Gives how many bytes the socket took.
+    fn write_parts(&self, parts: &[&[u8]; 3]) -> usize {
+        loop {
+            match (&self.socket).write_vectored(&parts.map(io::IoSlice::new)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(count) => return count,
+                // A broken one is seen when it is read.
+                Err(_) => return 0,
+            }
         }
     }
 
@@ -303,7 +329,6 @@ impl Connection {
             }
         }
         self.incoming.replace(incoming);
-        self.send_released();
     }
 
     fn hand_over(&self, incoming: &mut Incoming) {
@@ -316,30 +341,11 @@ impl Connection {
 
     fn tell(&self, frame: &Frame<'_>) {
         let env = self.env;
-        let mut payload = UNDEFINED;
-        if !frame.payload.is_empty() {
-            let Some((buffer, data)) = js::array_buffer(env, frame.payload.len()) else {
-                // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
-                self.end();
-                return;
-            };
-            // SAFETY: the new buffer has exactly that many bytes.
-            unsafe { ptr::copy_nonoverlapping(frame.payload.as_ptr(), data, frame.payload.len()) };
-            // SAFETY: a view of the whole buffer just made.
-            unsafe {
-                sys::napi_create_typedarray(
-                    env,
-                    sys::TypedarrayType::uint8_array,
-                    frame.payload.len(),
-                    buffer,
-                    0,
-                    &raw mut payload,
-                );
-            }
-        } else {
-            // SAFETY: writes the result only.
-            unsafe { sys::napi_get_undefined(env, &raw mut payload) };
-        }
+        let Some(payload) = self.copy_of(frame.payload) else {
+            // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
+            self.end();
+            return;
+        };
         let arguments = [
             js::number(env, frame.kind.into()),
             js::number(env, frame.first),
@@ -347,6 +353,31 @@ impl Connection {
             payload,
         ];
         js::call(env, js::referenced(env, self.on_frame.get()), &arguments);
+    }
+
+    /// A `Uint8Array` with these bytes, or `undefined` for none at all; nothing if there is no memory for it.
+    fn copy_of(&self, bytes: &[u8]) -> Option<Value> {
+        let mut value = ptr::null_mut();
+        if bytes.is_empty() {
+            // SAFETY: writes the result only.
+            unsafe { sys::napi_get_undefined(self.env, &raw mut value) };
+            return Some(value);
+        }
+        let (buffer, data) = js::array_buffer(self.env, bytes.len())?;
+        // SAFETY: the new buffer has exactly that many bytes.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
+        // SAFETY: a view of the whole buffer just made.
+        unsafe {
+            sys::napi_create_typedarray(
+                self.env,
+                sys::TypedarrayType::uint8_array,
+                bytes.len(),
+                buffer,
+                0,
+                &raw mut value,
+            );
+        }
+        Some(value)
     }
 
     /// Runs `body`, which may run JavaScript, as Node runs its own callbacks: with the ticks and microtasks that follow.
@@ -443,7 +474,7 @@ impl Events for Connection {
     }
 
     fn timed_out(&self) {
-        self.send_released();
+        self.send_delayed();
     }
 
     fn closed(&self) {
@@ -513,13 +544,24 @@ fn plain<const N: usize>(
     })
 }
 
-/// `send(kind, first, second, length)`
+/// `send(kind, first, second, payload, delay)`: the payload is a `Uint8Array`, or so many bytes of the outbox.
 unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<4>(env, info, |connection, arguments| {
+    plain::<5>(env, info, |connection, arguments| {
         let kind = u8::try_from(arguments.u32(0)).ok().and_then(FrameKind::of);
         let kind = kind.ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected the number of a frame"))?;
-        connection.send_released();
-        connection.send(kind, arguments.u32(1), arguments.u32(2), arguments.size(3))?;
+        let numbers = [arguments.u32(1), arguments.u32(2)];
+        let delay = arguments.boolean(4);
+        if let Some((pointer, length)) = js::bytes_of(env, arguments.values[3]) {
+            // SAFETY: the memory of a live array, and no JavaScript runs until it was copied or written.
+            let payload = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
+            connection.send(kind, numbers, payload, delay)?;
+        } else {
+            let payload = match arguments.size(3) {
+                0 => &[],
+                length => connection.outbox.written(length)?,
+            };
+            connection.send(kind, numbers, payload, delay)?;
+        }
         Ok(UNDEFINED)
     })
 }
@@ -576,7 +618,7 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
 
 unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |connection, _| {
-        connection.write_on();
+        connection.send_delayed();
         let _gone_already = connection.socket.shutdown(std::net::Shutdown::Both);
         connection.close_handles();
         Ok(UNDEFINED)

@@ -13,10 +13,10 @@ use symphony_python_bridge::kinds::PROBED_NAMES;
 use symphony_python_bridge::symbols::is_real_python;
 use symphony_wire::ErrorCode;
 
-use crate::connection;
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::port::{Listeners, Port};
 use crate::port_functions;
+use crate::{conductor, connection};
 
 /// Defines the members.
 pub(crate) fn define(env: sys::napi_env, exports: Value) {
@@ -31,9 +31,10 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 9] = [
+    let functions: [(&str, Callback); 10] = [
         ("attach", attach),
         ("openConnection", connection::open),
+        ("startConductor", conductor::start),
         ("initialize", initialize),
         ("initializeAsync", initialize_async),
         ("state", state),

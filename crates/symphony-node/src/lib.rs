@@ -8,6 +8,7 @@ mod adopted;
 mod arguments;
 mod array_memory;
 mod backing_store;
+mod conductor;
 mod connection;
 mod exports;
 mod js;

@@ -50,7 +50,7 @@ pub(crate) use logs::{emit_log, has_plain_form};
 pub(crate) use output::CallOutput;
 pub use output::Printed;
 pub use queue::{Statistics, close_session, open_session, statistics, submit};
-pub(crate) use queue::{close, has_more_jobs, set_threads};
+pub(crate) use queue::{close, has_more_jobs, serve_here, set_threads, submit_from_outside};
 pub(crate) use streams::Stream;
 pub(crate) use tasks::loop_tasks;
 pub use undelivered::{handles_in_completions, handles_in_question};
@@ -469,6 +469,10 @@ impl References for Crossings<'_> {
         if let Some(crossing) = self.handles.iter_mut().rfind(|crossing| **crossing == id) {
             *crossing |= handles::OF_MEMORY;
         }
+    }
+
+    fn reaches_memory(&self) -> bool {
+        self.channel.is_none_or(|channel| !channel.is_remote())
     }
 
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {

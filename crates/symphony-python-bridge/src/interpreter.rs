@@ -191,7 +191,7 @@ pub fn start(settings: &str) -> Result<(), BridgeError> {
 /// # Errors
 ///
 /// `ValueError` for settings that do not parse, `RuntimeError` at the second call, and what preparing the interpreter raises.
-pub(crate) fn adopt(py: Python<'_>, settings: &str) -> PyResult<()> {
+pub(crate) fn adopt(py: Python<'_>, settings: &str) -> PyResult<Settings> {
     let parsed: Settings = serde_json::from_str(settings)
         .map_err(|error| PyValueError::new_err(format!("the settings do not parse: {error}")))?;
     let claimed = STATE.compare_exchange(
@@ -210,7 +210,7 @@ pub(crate) fn adopt(py: Python<'_>, settings: &str) -> PyResult<()> {
     })?;
     INFO.get_or_init(|| info);
     STATE.store(State::Running as u8, Ordering::Release);
-    Ok(())
+    Ok(parsed)
 }
 
 /// Does what `py-main` does on the calling thread, which is attached, until the shutdown is done; it is attached again then.

@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 26] = [
+const SOURCES: [(&str, &str, bool); 27] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -125,6 +125,11 @@ const SOURCES: [(&str, &str, bool); 26] = [
         false,
     ),
     (
+        "symphony_bridge._subprocess",
+        include_str!("../python/symphony_bridge/_subprocess.py"),
+        false,
+    ),
+    (
         "symphony_bridge.errors",
         include_str!("../python/symphony_bridge/errors.py"),
         false,
@@ -183,9 +188,11 @@ pub(crate) enum Function {
     ExportArrow,
     ImportArrow,
     ArrowRefusal,
+    WriteFaultsTo,
+    Prepare,
 }
 
-const FUNCTIONS: [(&str, &str); 30] = [
+const FUNCTIONS: [(&str, &str); 32] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -216,6 +223,8 @@ const FUNCTIONS: [(&str, &str); 30] = [
     ("symphony_bridge._arrow_out", "export_arrow"),
     ("symphony_bridge._arrow_in", "import_arrow"),
     ("symphony_bridge._arrow", "ArrowRefusal"),
+    ("symphony_bridge._subprocess", "write_faults_to"),
+    ("symphony_bridge._subprocess", "prepare"),
 ];
 
 static FOUND: [PyOnceLock<Py<PyAny>>; FUNCTIONS.len()] = [const { PyOnceLock::new() }; FUNCTIONS.len()];

@@ -1,70 +1,82 @@
-//! Python in a process of its own: the child's side of a host that is another process.
+//! Python in a process of its own: the child's side of a Conductor.
 //!
 //! The host calls over connections: stream sockets that carry the frames of [`symphony_wire`], one for each environment of the host's that
-//! uses this Python. Each has its [`Channel`], so a connection is to this process what a port is to an embedded interpreter, and requests and
-//! completions are the same bytes. `docs/internal/remote-interface.md` describes the frames.
+//! uses this Python. Each has its [`Channel`](crate::async_support::Channel), so a connection is to this process what a port is to an embedded
+//! interpreter, and requests and completions are the same bytes. `docs/internal/remote-interface.md` describes the frames. Life and death of
+//! the process are the business of `symphony_conductor`, over a socket of its own.
 
 mod connection;
 mod outgoing;
 
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
+use symphony_conductor::child::{Child, GIL_BEAT};
+use symphony_conductor::{BootErrorKind, EXIT_BOOT, EXIT_SETUP};
 
+use crate::gil::ThreadState;
 use crate::interpreter;
+use crate::runtime::{self, Function};
 
-/// How long the program has to end after its last connection.
-const GRACE: Duration = Duration::from_secs(2);
+/// What the child runs, with the path of the core and the settings as its arguments.
+pub const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
 
-static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+/// How long the program's own exit may take.
+const LONGEST_EXIT: Duration = Duration::from_secs(2);
 
-/// Serves calls on the calling thread's interpreter, which is the main thread of a Python that is running already, until [`stop`]. `settings`
-/// is what an embedded interpreter is started with, as JSON.
+/// Serves calls until the Conductor that started this process ends it; gives the exit code. For the main thread of a Python that runs already.
+/// `settings` is what an embedded interpreter is started with, as JSON.
 ///
 /// # Errors
 ///
-/// What goes wrong before the first call can be served.
-pub fn serve(py: Python<'_>, settings: &str, connection: Option<UnixStream>) -> PyResult<()> {
-    interpreter::adopt(py, settings)?;
-    if let Some(connection) = connection {
-        connect(connection).map_err(|error| PyRuntimeError::new_err(format!("no connection to the host: {error}")))?;
-    }
-    interpreter::serve_here();
-    Ok(())
-}
-
-/// Serves another environment of the host's. Any thread may call it, once [`serve`] runs.
-///
-/// # Errors
-///
-/// When the system refuses a thread or a descriptor.
-pub fn connect(stream: UnixStream) -> std::io::Result<()> {
-    CONNECTIONS.fetch_add(1, Ordering::AcqRel);
-    connection::open(stream, || {
-        // Nobody is left who could call, or hear of an outcome.
-        if CONNECTIONS.fetch_sub(1, Ordering::AcqRel) == 1 {
-            stop(GRACE);
-        }
-    })
-    .inspect_err(|_| {
-        CONNECTIONS.fetch_sub(1, Ordering::AcqRel);
-    })
-}
-
-/// Ends [`serve`]: what runs has so much time to end. Must not be called by an attached thread.
-pub fn stop(limit: Duration) {
-    interpreter::shutdown(limit);
-}
-
-/// `serve` for the program that the host starts: see `python/symphony_bridge/_subprocess.py`.
+/// `RuntimeError` in a process that no Conductor started, or at the second call; `OSError` if what the Conductor passed on is not there; what
+/// the settings raise.
 #[pyfunction]
-pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str, descriptor: i32) -> PyResult<()> {
-    let stream = outgoing::stream_of(descriptor)
-        .ok_or_else(|| PyValueError::new_err(format!("expected an open socket, but {descriptor} is none")))?;
-    serve(py, settings, Some(stream))
+pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> {
+    let child = Child::from_env()
+        .map_err(|error| PyOSError::new_err(error.to_string()))?
+        .ok_or_else(|| PyRuntimeError::new_err("this process was not started by a Conductor"))?;
+    let target = interpreter::adopt(py, settings)?.target;
+    let faults = child.fault_file().as_raw_fd();
+    runtime::function(py, Function::WriteFaultsTo)?.call1((faults,))?;
+    child.dumps_ready();
+    if let Some(target) = target {
+        let prepared = runtime::function(py, Function::Prepare)?.call1((target.module, target.steps))?;
+        if let Some((stage, text)) = prepared.extract::<Option<(String, String)>>()? {
+            let (kind, code) = match stage.as_str() {
+                "import" => (BootErrorKind::Import, EXIT_BOOT),
+                _ => (BootErrorKind::Setup, EXIT_SETUP),
+            };
+            // A parent that is gone does not want to know.
+            let _nobody_listens = child.boot_failed(kind, text);
+            return Ok(code);
+        }
+    }
+    child.on_connection(|socket| {
+        // Without a thread for it the host sees the connection end.
+        let _refused = connection::open(UnixStream::from(socket));
+    });
+    child.on_drain(|| interpreter::shutdown(LONGEST_EXIT));
+    beat(child.clone())?;
+    child.ready()?;
+    interpreter::serve_here();
+    Ok(0)
+}
+
+/// Proves from time to time that threads get the GIL.
+fn beat(child: Child) -> PyResult<()> {
+    std::thread::Builder::new().name("py-beat".to_owned()).spawn(move || {
+        let thread = ThreadState::of_current_thread();
+        while interpreter::is_running() {
+            drop(thread.attach());
+            child.gil_beat();
+            std::thread::sleep(GIL_BEAT);
+        }
+    })?;
+    Ok(())
 }
 
 /// Hands over what waits until an executor thread has nothing else to do. Called by those threads, attached.

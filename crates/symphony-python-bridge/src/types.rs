@@ -62,6 +62,11 @@ pub trait References {
     /// Says that the last crossing of this handle that was registered is one of its object's memory too.
     fn share_memory(&mut self, _id: u32) {}
 
+    /// Whether JavaScript can use memory of this process; where it cannot, arrays go with their items.
+    fn reaches_memory(&self) -> bool {
+        true
+    }
+
     /// The object of a handle id, if there is one.
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
 

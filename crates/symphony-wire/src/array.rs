@@ -355,6 +355,140 @@ impl<'a> CopiedArray<'a> {
     }
 }
 
+/// An array on its way to JavaScript in another process, with its items, little-endian and without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InlineArray<'a> {
+    /// The handle of the Python object that goes back for it; one crossing.
+    pub id: u32,
+    /// The number of that object's type.
+    pub type_key: u32,
+    /// What becomes of it.
+    pub view: ArrayView,
+    /// What it consists of.
+    pub element: Element,
+    /// Whether the Python array has its numbers most significant byte first. The items here never have.
+    pub big_endian: bool,
+    /// The items.
+    pub bytes: &'a [u8],
+    shape: &'a [[u8; 8]],
+}
+
+const INLINE_HEAD: usize = 12;
+
+impl<'a> InlineArray<'a> {
+    /// An array without a shape, which [`Writer::inline_array`](crate::Writer::inline_array) gets apart.
+    pub fn new(id: u32, type_key: u32, view: ArrayView, element: Element, bytes: &'a [u8]) -> Self {
+        Self {
+            id,
+            type_key,
+            view,
+            element,
+            big_endian: false,
+            bytes,
+            shape: &[],
+        }
+    }
+
+    /// The length of each dimension; their product is the number of elements.
+    pub fn shape(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.shape.iter().map(|length| u64::from_le_bytes(*length))
+    }
+
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        let (head, rest) = payload.split_at_checked(INLINE_HEAD)?;
+        let (shape, bytes) = rest.split_at_checked(8 * usize::from(head[11]))?;
+        let (shape, _) = shape.as_chunks::<8>();
+        let array = Self {
+            id: half_word(head),
+            type_key: half_word(&head[4..]),
+            view: match head[8] {
+                0 => ArrayView::Typed,
+                1 => ArrayView::Shaped,
+                2 => ArrayView::Bytes,
+                _ => return None,
+            },
+            element: Element::of(head[9])?,
+            big_endian: match head[10] {
+                0 => false,
+                1 => true,
+                _ => return None,
+            },
+            bytes,
+            shape,
+        };
+        is_of_shape(array.shape(), array.element, bytes.len()).then_some(array)
+    }
+
+    pub(crate) fn head(&self, dimensions: u8) -> [u8; INLINE_HEAD] {
+        let mut head = [0; INLINE_HEAD];
+        head[..4].copy_from_slice(&self.id.to_le_bytes());
+        head[4..8].copy_from_slice(&self.type_key.to_le_bytes());
+        head[8] = match self.view {
+            ArrayView::Typed => 0,
+            ArrayView::Shaped => 1,
+            ArrayView::Bytes | ArrayView::Copy => 2,
+        };
+        head[9] = self.element.code();
+        head[10] = self.big_endian.into();
+        head[11] = dimensions;
+        head
+    }
+}
+
+/// An array on its way to Python in another process, with its items, little-endian and without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageArray<'a> {
+    /// What becomes of it: not `bytes`, which have a form of their own.
+    pub target: ArrayTarget,
+    /// What it consists of.
+    pub element: Element,
+    /// The items.
+    pub bytes: &'a [u8],
+    shape: &'a [[u8; 8]],
+}
+
+impl<'a> MessageArray<'a> {
+    /// The length of each dimension; their product is the number of elements.
+    pub fn shape(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.shape.iter().map(|length| u64::from_le_bytes(*length))
+    }
+
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        let (head, rest) = payload.split_first_chunk::<4>()?;
+        let (shape, bytes) = rest.split_at_checked(8 * usize::from(head[2]))?;
+        let (shape, _) = shape.as_chunks::<8>();
+        let array = Self {
+            target: match head[0] {
+                0 => ArrayTarget::MemoryView,
+                1 => ArrayTarget::NdArray,
+                _ => return None,
+            },
+            element: Element::of(head[1])?,
+            bytes,
+            shape,
+        };
+        (head[3] == 0 && is_of_shape(array.shape(), array.element, bytes.len())).then_some(array)
+    }
+
+    /// The whole payload: what the JavaScript half writes, for tests.
+    pub fn payload(target: ArrayTarget, element: Element, shape: &[u64], bytes: &[u8]) -> Vec<u8> {
+        let target = match target {
+            ArrayTarget::MemoryView | ArrayTarget::Bytes => 0,
+            ArrayTarget::NdArray => 1,
+        };
+        let mut payload = vec![target, element.code(), u8::try_from(shape.len()).unwrap_or(u8::MAX), 0];
+        payload.extend(shape.iter().flat_map(|length| length.to_le_bytes()));
+        payload.extend(bytes);
+        payload
+    }
+}
+
+/// Whether so many bytes are as many elements as the shape says.
+fn is_of_shape(mut shape: impl Iterator<Item = u64>, element: Element, bytes: usize) -> bool {
+    let elements = shape.try_fold(1_u64, u64::checked_mul);
+    elements.and_then(|elements| elements.checked_mul(element.size() as u64)) == Some(bytes as u64)
+}
+
 fn word(bytes: &[u8]) -> u64 {
     bytes.first_chunk().copied().map_or(0, u64::from_le_bytes)
 }

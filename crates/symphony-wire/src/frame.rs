@@ -38,8 +38,8 @@ pub enum FrameKind {
     CloseSession = 8,
     /// To Python: the answer to a question, and whether something is kept until it was read.
     Answer = 9,
-    /// To Python: what became of a promise, or of a question that nobody waits for.
-    Settle = 10,
+    /// To Python: what became of a promise.
+    SettlePromise = 10,
     /// To Python: nothing more will be heard of a promise.
     ForgetPromise = 11,
     /// To Python: a crossing of an object has arrived.
@@ -52,6 +52,8 @@ pub enum FrameKind {
     Listen = 15,
     /// To Python, first of all: the version of the bridge.
     Hello = 16,
+    /// To Python: what became of a question that nobody waits for.
+    SettleQuestion = 17,
     /// From Python: completions, back to back.
     Completions = 64,
     /// From Python: a question.
@@ -71,7 +73,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -81,13 +83,14 @@ impl FrameKind {
         Self::OpenSession,
         Self::CloseSession,
         Self::Answer,
-        Self::Settle,
+        Self::SettlePromise,
         Self::ForgetPromise,
         Self::ObjectArrived,
         Self::AskHeld,
         Self::RefuseQuestions,
         Self::Listen,
         Self::Hello,
+        Self::SettleQuestion,
         Self::Completions,
         Self::Question,
         Self::Forgotten,

@@ -22,7 +22,9 @@ mod generated {
     pub(crate) mod error_code;
 }
 
-pub use array::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray};
+pub use array::{
+    ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, InlineArray, MemorySource, MessageArray, SharedArray,
+};
 pub use date_time::{ClockTime, Day, TimeDelta, TimeOfDay, UtcOffset, Zone};
 pub use format::VERSION;
 pub use frame::{FRAME_HEADER, Frame, FrameKind, Incoming, frame_header};

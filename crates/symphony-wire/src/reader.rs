@@ -1,6 +1,6 @@
 //! Reads a message token by token, trusting nothing in it.
 
-use crate::array::{ArrayReference, CopiedArray, SharedArray};
+use crate::array::{ArrayReference, CopiedArray, InlineArray, MessageArray, SharedArray};
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
 use crate::token::{JsObject, Packed};
@@ -212,6 +212,8 @@ impl<'a> Reader<'a> {
             extension::ARRAY => match payload.split_first() {
                 Some((0, rest)) => SharedArray::read(rest).map(Token::SharedArray).ok_or(bad),
                 Some((1, rest)) => ArrayReference::read(rest).map(Token::ArrayReference).ok_or(bad),
+                Some((2, rest)) => InlineArray::read(rest).map(Token::InlineArray).ok_or(bad),
+                Some((3, rest)) => MessageArray::read(rest).map(Token::MessageArray).ok_or(bad),
                 _ => Err(bad),
             },
             extension::COPIED_ARRAY => CopiedArray::read(payload).map(Token::CopiedArray).ok_or(bad),

@@ -1,6 +1,6 @@
 //! What a reader gives: one token a value, where a container is the number of values that follow it.
 
-use crate::array::{ArrayReference, CopiedArray, SharedArray};
+use crate::array::{ArrayReference, CopiedArray, InlineArray, MessageArray, SharedArray};
 use crate::{ClockTime, Day, TimeDelta};
 
 /// One step of a message. Borrowed parts point into the message.
@@ -108,6 +108,10 @@ pub enum Token<'a> {
     SharedArray(SharedArray<'a>),
     /// An array of JavaScript's, over memory that is there already.
     ArrayReference(ArrayReference<'a>),
+    /// An array of Python's, with its items, for JavaScript in another process.
+    InlineArray(InlineArray<'a>),
+    /// An array of JavaScript's, with its items, for Python in another process.
+    MessageArray(MessageArray<'a>),
     /// An array of JavaScript's, copied.
     CopiedArray(CopiedArray<'a>),
 }
@@ -246,7 +250,11 @@ impl Token<'_> {
             Self::Handle { .. } | Self::HandleReference(_) => "handle",
             Self::Request(_) => "request reference",
             Self::JsObject(_) | Self::JsObjectReference(_) => "JavaScript object",
-            Self::SharedArray(_) | Self::ArrayReference(_) | Self::CopiedArray(_) => "array of numbers",
+            Self::SharedArray(_)
+            | Self::ArrayReference(_)
+            | Self::InlineArray(_)
+            | Self::MessageArray(_)
+            | Self::CopiedArray(_) => "array of numbers",
         }
     }
 }

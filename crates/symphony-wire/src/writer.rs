@@ -1,6 +1,6 @@
 //! Appends values to a growing message, always in the shortest form.
 
-use crate::array::{CopiedArray, SharedArray};
+use crate::array::{CopiedArray, InlineArray, SharedArray};
 use crate::format::{container, extension, lead};
 use crate::integer::AnyInteger;
 use crate::{JsObject, WireError, WireErrorKind};
@@ -386,6 +386,41 @@ impl Writer {
             self.bytes.extend_from_slice(&length.to_le_bytes());
             self.bytes.extend_from_slice(&stride.to_le_bytes());
         }
+        Ok(())
+    }
+
+    /// An array with its items, for JavaScript in another process.
+    ///
+    /// # Errors
+    /// There are more than 255 dimensions, or the payload is longer than 2^32 - 2 bytes.
+    pub fn inline_array(
+        &mut self,
+        array: &InlineArray<'_>,
+        shape: impl ExactSizeIterator<Item = u64>,
+    ) -> Result<(), WireError> {
+        let count = u8::try_from(shape.len()).map_err(|_| WireError {
+            kind: WireErrorKind::TooLong,
+            offset: self.bytes.len(),
+        })?;
+        let head = array.head(count);
+        self.extension_header(extension::ARRAY, 1 + head.len() + 8 * shape.len() + array.bytes.len())?;
+        self.bytes.push(2);
+        self.bytes.extend_from_slice(&head);
+        for length in shape {
+            self.bytes.extend_from_slice(&length.to_le_bytes());
+        }
+        self.bytes.extend_from_slice(array.bytes);
+        Ok(())
+    }
+
+    /// An array of JavaScript's with its items, as that half writes it.
+    ///
+    /// # Errors
+    /// The payload is longer than 2^32 - 2 bytes.
+    pub fn message_array(&mut self, payload: &[u8]) -> Result<(), WireError> {
+        self.extension_header(extension::ARRAY, 1 + payload.len())?;
+        self.bytes.push(3);
+        self.bytes.extend_from_slice(payload);
         Ok(())
     }
 

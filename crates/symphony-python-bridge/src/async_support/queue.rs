@@ -1,6 +1,6 @@
 //! Where jobs wait, and the threads that take them: one pool, and one thread for each session.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -77,10 +77,19 @@ struct State {
     sent_for: bool,
     /// Jobs that wait for other requests and will come back.
     parked: usize,
+    /// A thread that is none of the queue's does what is queued, in the place of one.
+    served_from_outside: bool,
+    life: Life,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd)]
+enum Life {
+    #[default]
+    Open,
     /// The threads end when there is nothing left to do.
-    ending: bool,
+    Ending,
     /// No job is taken any more.
-    stopped: bool,
+    Stopped,
 }
 
 /// A parked job's word that it will come back to a session: its thread stays for it, even if the session was closed.
@@ -90,7 +99,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         state.parked -= 1;
-        let idle = if state.ending && state.parked == 0 {
+        let idle = if state.life >= Life::Ending && state.parked == 0 {
             std::mem::take(&mut state.idle)
         } else {
             Vec::new()
@@ -140,6 +149,33 @@ impl Sleeper {
 ///
 /// `ERR_PROTOCOL` for bytes that are not whole requests; nothing is queued then.
 pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError> {
+    submit_to(channel, bytes, |jobs| POOL.push(jobs))
+}
+
+/// Queues requests of another process. If it gives `true`, the calling thread is to do them, by [`serve_here`]: none of the pool is at work,
+/// and to send for one would take longer than most calls do.
+///
+/// # Errors
+///
+/// As for [`submit`].
+pub(crate) fn submit_from_outside(channel: &Arc<Channel>, bytes: &[u8]) -> Result<bool, BridgeError> {
+    let mut here = false;
+    submit_to(channel, bytes, |jobs| {
+        POOL.push_from_outside(jobs).map(|is_left| here = is_left)
+    })?;
+    Ok(here)
+}
+
+/// Does what is queued for the pool, until there is nothing. Only after [`submit_from_outside`] gave `true`.
+pub(crate) fn serve_here() {
+    POOL.serve_from_outside();
+}
+
+fn submit_to(
+    channel: &Arc<Channel>,
+    bytes: &[u8],
+    push: impl FnOnce(Vec<Job>) -> Result<(), Refused>,
+) -> Result<usize, BridgeError> {
     let headers = parse(bytes)?;
     // Streams keep the process alive only while somebody waits for an item.
     let count = headers.iter().filter(|(_, header)| !header.is_stream()).count();
@@ -182,7 +218,7 @@ pub fn submit(channel: &Arc<Channel>, bytes: &[u8]) -> Result<usize, BridgeError
     if let Err(work) = event_loop::push_all(for_loop) {
         enqueue(awaiting::refuse(work));
     }
-    if let Err(refused) = POOL.push(pooled) {
+    if let Err(refused) = push(pooled) {
         enqueue(refused.settle().collect());
     }
     Ok(count)
@@ -212,8 +248,10 @@ pub fn close_session(id: u32) {
 }
 
 thread_local! {
-    /// Whether this is a thread of the pool.
+    /// Whether this is a thread of the pool, or does its work.
     static IN_POOL: Cell<bool> = const { Cell::new(false) };
+    /// For those that do its work.
+    static WRITER: RefCell<Writer> = RefCell::new(Writer::new());
 }
 
 /// Whether the calling thread is one of the pool and will go on with another job.
@@ -345,7 +383,7 @@ impl Queue {
             return Ok(());
         }
         let mut state = lock(&self.state);
-        if state.stopped || !interpreter::is_running() {
+        if state.life == Life::Stopped || !interpreter::is_running() {
             return Err(Refused {
                 jobs: jobs.into(),
                 error: interpreter::refusal(),
@@ -354,7 +392,7 @@ impl Queue {
         state.jobs.extend(jobs);
         let wanted = self.returning.load(Ordering::Relaxed) == 0;
         let sleeper = wanted.then(|| self.send_for_thread(&mut state)).flatten();
-        if state.threads == 0 {
+        if state.threads == 0 && !state.served_from_outside {
             // The system gives no thread, so nobody would ever come for them.
             return Err(Refused {
                 jobs: std::mem::take(&mut state.jobs),
@@ -372,9 +410,62 @@ impl Queue {
         Ok(())
     }
 
+    /// The same for a thread that is none of the queue's; whether that is to do the jobs.
+    fn push_from_outside(self: &Arc<Self>, jobs: Vec<Job>) -> Result<bool, Refused> {
+        let mut state = lock(&self.state);
+        let nobody_is_at_work = state.idle.len() == state.threads
+            && state.jobs.is_empty()
+            && !state.sent_for
+            && !state.served_from_outside
+            && state.life != Life::Stopped;
+        if jobs.is_empty() || !nobody_is_at_work || !interpreter::is_running() {
+            drop(state);
+            return self.push(jobs).map(|()| false);
+        }
+        state.jobs.extend(jobs);
+        state.served_from_outside = true;
+        Ok(true)
+    }
+
+    /// Does what is queued on a thread that is none of the queue's.
+    fn serve_from_outside(self: &Arc<Self>) {
+        let thread = ThreadState::of_current_thread();
+        IN_POOL.set(true);
+        let mut announced = Announced {
+            queue: self,
+            active: false,
+        };
+        loop {
+            let attached = thread.attach();
+            Python::attach(|py| {
+                WRITER.with_borrow_mut(|writer| {
+                    while let Some(job) = self.take(&mut announced) {
+                        super::run(py, job, self, &mut announced, writer);
+                    }
+                });
+                subprocess::flush_deferred();
+                if releases::any() {
+                    announced.withdraw();
+                    releases::drain(py);
+                }
+            });
+            drop(attached);
+            let mut state = lock(&self.state);
+            announced.withdraw();
+            if state.jobs.is_empty() {
+                state.served_from_outside = false;
+                break;
+            }
+        }
+        IN_POOL.set(false);
+    }
+
     /// Sees to it that a thread comes for the next job: starts one, or gives the one to call.
     fn send_for_thread(self: &Arc<Self>, state: &mut State) -> Option<Arc<Sleeper>> {
         if state.sent_for {
+            return None;
+        }
+        if state.served_from_outside && state.threads - state.idle.len() + 1 >= POOL_THREADS.load(Ordering::Relaxed) {
             return None;
         }
         if let Some(sleeper) = state.idle.pop() {
@@ -451,7 +542,7 @@ impl Queue {
             // Whoever was sent for may find that the running thread did the work.
             state.sent_for = false;
             announced.withdraw();
-            if state.ending && state.parked == 0 {
+            if state.life >= Life::Ending && state.parked == 0 {
                 state.threads -= 1;
                 return false;
             }
@@ -478,7 +569,7 @@ impl Queue {
     fn close(&self) -> VecDeque<Job> {
         let jobs = {
             let mut state = lock(&self.state);
-            state.stopped = true;
+            state.life = Life::Stopped;
             std::mem::take(&mut state.jobs)
         };
         self.end();
@@ -489,7 +580,9 @@ impl Queue {
     fn end(&self) {
         let idle = {
             let mut state = lock(&self.state);
-            state.ending = true;
+            if state.life == Life::Open {
+                state.life = Life::Ending;
+            }
             std::mem::take(&mut state.idle)
         };
         for sleeper in idle {

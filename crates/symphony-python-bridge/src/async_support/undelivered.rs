@@ -18,6 +18,7 @@ pub(super) fn handles_in(values: &[u8]) -> Vec<u32> {
     {
         match token {
             Token::Handle { id, .. } => handles.push(id),
+            Token::InlineArray(array) => handles.push(array.id),
             Token::SharedArray(array) => handles.extend(
                 array
                     .crossings()

@@ -65,6 +65,18 @@ pub struct Settings {
     /// Which asyncio loop `py-main` runs.
     #[serde(default, rename = "eventLoop")]
     pub event_loop: EventLoop,
+    /// In a process of its own: what is imported before the first call.
+    #[serde(default)]
+    pub target: Option<Target>,
+}
+
+/// An object that can be reached from a module.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Target {
+    /// The module's dotted name.
+    pub module: String,
+    /// Names of attributes, one of the other.
+    pub steps: Vec<String>,
 }
 
 /// Which records go to JavaScript.

@@ -1,93 +1,194 @@
-//! One connection: a thread that reads what the host wants, and never waits for the GIL, so that a cancellation arrives also while Python is
-//! busy.
+//! One connection: it is read by a thread that never waits for the GIL, so that a cancellation arrives also while Python is busy.
+//!
+//! There are two such threads, and one of them has the reader. That one does a call itself if nobody else is at work, since a thread that
+//! has to be woken comes later than most calls take; then the reader is free, and the other thread takes it once a call has been going on
+//! for a [`TICK`]. Whoever comes back and finds the reader taken waits in the other one's place.
 
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use symphony_wire::{Frame, FrameKind, Incoming};
 
-use super::outgoing::{Outgoing, Waker};
+use super::outgoing::{Outgoing, Waker, forgotten};
 use crate::async_support::{self, Channel};
 use crate::bindings::VERSION;
-use crate::errors::BridgeError;
+use crate::interpreter::{self, STACK_BYTES};
 use crate::javascript::Answer;
-use crate::{interpreter, releases, shares};
+use crate::{releases, shares};
+
+/// How long the reader may be free while a call is under way, at least.
+const TICK: Duration = Duration::from_millis(1);
+/// After so many ticks without a call the thread that waits sleeps until there is one.
+const IDLE_TICKS: u32 = 100;
 
 /// How long completions may be kept back while the executor goes on with other jobs, in milliseconds.
 const LONGEST_DEFERRED: i32 = 1;
 
 /// The second number of answers: something is kept until they were read.
 const PINS: u32 = 1;
-/// That of settlements: they are about a question.
-const OF_QUESTION: u32 = 2;
 
-/// Begins to serve a connection; `ended` is called when the host has closed it.
-pub(super) fn open(stream: UnixStream, ended: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Begins to serve a connection, until the host closes it.
+pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     let (wake, woken) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
     let outgoing = Outgoing::new(stream.try_clone()?, wake);
-    std::thread::Builder::new()
-        .name("py-connection".to_owned())
-        .spawn(move || {
-            let channel = Channel::of_connection(Box::new(Waker(Arc::clone(&outgoing))));
-            outgoing.serve(&channel);
-            let mut connection = Connection {
-                stream,
-                woken,
-                outgoing,
-                channel,
-                sessions: FxHashMap::default(),
-            };
-            connection.serve();
-            connection.end();
-            ended();
-        })?;
+    let channel = Channel::of_connection(Box::new(Waker(Arc::clone(&outgoing))));
+    outgoing.serve(&channel);
+    let connection = Arc::new(Connection {
+        reader: Mutex::new(Reader {
+            stream,
+            woken,
+            incoming: Incoming::default(),
+            outgoing,
+            channel,
+            sessions: FxHashMap::default(),
+        }),
+        calls: AtomicU64::new(0),
+        ended: AtomicBool::new(false),
+        sleeping: Mutex::new(false),
+        called: Condvar::new(),
+    });
+    for _ in 0..2 {
+        let connection = Arc::clone(&connection);
+        std::thread::Builder::new()
+            .name("py-connection".to_owned())
+            // It runs Python code.
+            .stack_size(STACK_BYTES)
+            .spawn(move || connection.serve())?;
+    }
     Ok(())
 }
 
 struct Connection {
+    reader: Mutex<Reader>,
+    /// Odd while the thread that had the reader does a call, and another number for each.
+    calls: AtomicU64,
+    ended: AtomicBool,
+    /// Whether the thread that waits sleeps until it is called.
+    sleeping: Mutex<bool>,
+    called: Condvar,
+}
+
+/// What only the thread that reads needs.
+struct Reader {
     stream: UnixStream,
     woken: UnixStream,
+    incoming: Incoming,
     outgoing: Arc<Outgoing>,
     channel: Arc<Channel>,
     /// The sessions that the host opened: its numbers, and those of the executor.
     sessions: FxHashMap<u32, u32>,
 }
 
-/// Why a connection ended, other than by its host.
-enum Fault {
-    Broken,
-    Protocol,
+/// Why reading stopped.
+enum Stop {
+    /// Calls came that this thread is to do.
+    Calls,
+    /// The host is gone, or sends what no host of this version would.
+    End,
 }
 
+/// What came is no message, or the system refuses to wait.
+struct Fault;
+
 impl Connection {
-    fn serve(&mut self) {
-        let mut incoming = Incoming::default();
+    fn serve(&self) {
+        while let Some(mut reader) = self.wait_for_reader() {
+            let stop = reader.read();
+            if matches!(stop, Stop::End) {
+                self.ended.store(true, Ordering::Release);
+                reader.end();
+                drop(reader);
+                self.call();
+                return;
+            }
+            self.calls.fetch_add(1, Ordering::AcqRel);
+            drop(reader);
+            self.call();
+            async_support::serve_here();
+            self.calls.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Waits until nobody reads, or nobody has for a tick while a call is under way; nothing at the end.
+    fn wait_for_reader(&self) -> Option<MutexGuard<'_, Reader>> {
+        let mut seen = None;
+        let mut idle = 0;
         loop {
+            if self.ended.load(Ordering::Acquire) {
+                return None;
+            }
+            let calls = self.calls.load(Ordering::Acquire);
+            let is_calling = calls & 1 == 1;
+            // Between calls the reader is free for a moment only, and belongs to the thread that did the last one.
+            if !is_calling || seen == Some(calls) {
+                match self.reader.try_lock() {
+                    Ok(reader) => return Some(reader),
+                    Err(TryLockError::Poisoned(reader)) => return Some(reader.into_inner()),
+                    Err(TryLockError::WouldBlock) => {}
+                }
+            }
+            idle = if seen == Some(calls) { idle + 1 } else { 0 };
+            seen = Some(calls);
+            let mut sleeping = lock(&self.sleeping);
+            if idle > IDLE_TICKS {
+                *sleeping = true;
+                while *sleeping {
+                    sleeping = self.called.wait(sleeping).unwrap_or_else(PoisonError::into_inner);
+                }
+                idle = 0;
+            } else {
+                let waited = self.called.wait_timeout(sleeping, TICK);
+                drop(waited);
+            }
+        }
+    }
+
+    /// Ends the sleep of the thread that waits.
+    fn call(&self) {
+        let mut sleeping = lock(&self.sleeping);
+        if *sleeping {
+            *sleeping = false;
+            self.called.notify_one();
+        }
+    }
+}
+
+impl Reader {
+    fn read(&mut self) -> Stop {
+        // Out of its place while frames in it are being taken.
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let stop = self.read_into(&mut incoming);
+        self.incoming = incoming;
+        stop
+    }
+
+    fn read_into(&mut self, incoming: &mut Incoming) -> Stop {
+        loop {
+            // What came with the calls before them.
+            while let Some(frame) = incoming.next_frame() {
+                match self.take(&frame) {
+                    Ok(false) => {}
+                    Ok(true) => return Stop::Calls,
+                    Err(Fault) => return Stop::End,
+                }
+            }
+            if self.wait().is_err() {
+                return Stop::End;
+            }
             match self.stream.read(incoming.space()) {
-                Ok(0) => return,
-                Ok(count) => {
-                    incoming.received(count);
-                    while let Some(frame) = incoming.next_frame() {
-                        if self.take(&frame).is_err() {
-                            return;
-                        }
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.wait().is_err() {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
+                Ok(0) => return Stop::End,
+                Ok(count) => incoming.received(count),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(_) => return Stop::End,
             }
         }
     }
@@ -121,7 +222,7 @@ impl Connection {
             // SAFETY: two descriptors that are open for as long as `self` lives.
             let count = unsafe { libc::poll(descriptors.as_mut_ptr(), 2, timeout) };
             if count < 0 && io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                return Err(Fault::Broken);
+                return Err(Fault);
             }
             if count == 0 && self.outgoing.has_deferred() {
                 self.outgoing.flush();
@@ -136,9 +237,10 @@ impl Connection {
         }
     }
 
-    fn take(&mut self, frame: &Frame<'_>) -> Result<(), Fault> {
+    /// Whether calls came that the thread is to do.
+    fn take(&mut self, frame: &Frame<'_>) -> Result<bool, Fault> {
         let Some(kind) = FrameKind::of(frame.kind) else {
-            return Err(Fault::Protocol);
+            return Err(Fault);
         };
         let channel = &self.channel;
         let (first, second, payload) = (frame.first, frame.second, frame.payload);
@@ -146,7 +248,7 @@ impl Connection {
             FrameKind::Submit => {
                 let mut requests = payload.to_vec();
                 self.number_sessions(&mut requests)?;
-                async_support::submit(channel, &requests).map_err(|_| Fault::Protocol)?;
+                return async_support::submit_from_outside(channel, &requests).map_err(|_| Fault);
             }
             FrameKind::Cancel => {
                 let place = channel.cancel(first) as u32;
@@ -181,14 +283,14 @@ impl Connection {
                     }));
                 }
             }
-            FrameKind::Settle => self.settle(first, second, payload)?,
+            FrameKind::SettlePromise => self.settle(false, first, second, payload),
+            FrameKind::SettleQuestion => self.settle(true, first, second, payload),
             FrameKind::ForgetPromise => channel.forget_promise(first),
             FrameKind::ObjectArrived => channel.objects().arrived(first),
             FrameKind::AskHeld => {
                 if !channel.objects().holds(first) {
-                    const DROPPED: u32 = 0;
                     self.outgoing
-                        .send(FrameKind::Forgotten, DROPPED, 0, &first.to_le_bytes());
+                        .send(FrameKind::Forgotten, forgotten::DROPPED, 0, &first.to_le_bytes());
                 }
             }
             FrameKind::RefuseQuestions => channel.refuse_questions(),
@@ -202,22 +304,18 @@ impl Connection {
             | FrameKind::Logged
             | FrameKind::Type
             | FrameKind::Cancelled
-            | FrameKind::Welcome => return Err(Fault::Protocol),
+            | FrameKind::Welcome => return Err(Fault),
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// What became of a promise, or of a question: a number under which the host keeps what the value names, or 0, and the answer.
-    fn settle(&self, id: u32, flags: u32, payload: &[u8]) -> Result<(), Fault> {
-        let (number, bytes) = payload.split_first_chunk::<4>().ok_or(Fault::Protocol)?;
-        let number = u32::from_le_bytes(*number);
-        let is_question = flags & OF_QUESTION != 0;
-        let wanted = self.channel.settle_promise_as(is_question, id, bytes, number);
-        if !wanted && number != 0 {
-            const READ: u32 = 1;
-            self.outgoing.send(FrameKind::Forgotten, READ, 0, &number.to_le_bytes());
+    /// What became of a promise, or of a question; `pin` is the number under which the host keeps what the value names, or 0.
+    fn settle(&self, is_question: bool, id: u32, pin: u32, answer: &[u8]) {
+        let wanted = self.channel.settle_promise_as(is_question, id, answer, pin);
+        if !wanted && pin != 0 {
+            self.outgoing
+                .send(FrameKind::Forgotten, forgotten::READ, 0, &pin.to_le_bytes());
         }
-        Ok(())
     }
 
     fn welcome(&self) {
@@ -239,13 +337,13 @@ impl Connection {
         const OF_LOOP: u32 = u32::MAX;
         let mut rest = requests;
         while !rest.is_empty() {
-            let length: [u8; 4] = *rest.first_chunk().ok_or(Fault::Protocol)?;
+            let length: [u8; 4] = *rest.first_chunk().ok_or(Fault)?;
             let total = 4 + u32::from_le_bytes(length) as usize;
-            let (request, others) = rest.split_at_mut_checked(total).ok_or(Fault::Protocol)?;
+            let (request, others) = rest.split_at_mut_checked(total).ok_or(Fault)?;
             let session: &mut [u8; 4] = request
                 .get_mut(SESSION)
                 .and_then(|word| word.try_into().ok())
-                .ok_or(Fault::Protocol)?;
+                .ok_or(Fault)?;
             let number = u32::from_le_bytes(*session);
             if number != 0 && number != OF_LOOP {
                 // One that is closed, or never was: the executor says so, for it knows no session of the largest numbers.
@@ -257,7 +355,7 @@ impl Connection {
         Ok(())
     }
 
-    fn end(self) {
+    fn end(&self) {
         self.outgoing.end();
         if self.channel.close() {
             shares::end(&self.channel, Duration::ZERO);
@@ -265,8 +363,6 @@ impl Connection {
     }
 }
 
-impl From<BridgeError> for Fault {
-    fn from(_: BridgeError) -> Self {
-        Self::Protocol
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

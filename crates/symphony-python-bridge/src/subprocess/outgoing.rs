@@ -4,8 +4,6 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -16,6 +14,13 @@ use symphony_wire::{FrameKind, frame_header};
 use crate::async_support::{self, Channel, Wake};
 use crate::javascript::Question;
 use crate::kinds;
+
+/// What is forgotten: the first number of such a frame.
+pub(super) mod forgotten {
+    pub(in super::super) const DROPPED: u32 = 0;
+    pub(in super::super) const READ: u32 = 1;
+    pub(in super::super) const ABANDONED: u32 = 2;
+}
 
 /// The writing half of a connection.
 pub(super) struct Outgoing {
@@ -136,11 +141,12 @@ impl Outgoing {
             append(&mut frames, FrameKind::Question, question.number(), 0, question.bytes());
             state.questions.insert(question.number(), question);
         }
-        const DROPPED: u32 = 0;
-        const READ: u32 = 1;
-        const ABANDONED: u32 = 2;
         // What was abandoned was dropped as well, and has to be there still.
-        for (kind, numbers) in [(ABANDONED, abandoned), (DROPPED, dropped), (READ, read)] {
+        for (kind, numbers) in [
+            (forgotten::ABANDONED, abandoned),
+            (forgotten::DROPPED, dropped),
+            (forgotten::READ, read),
+        ] {
             if !numbers.is_empty() {
                 append(&mut frames, FrameKind::Forgotten, kind, 0, &bytes_of(&numbers));
             }
@@ -258,21 +264,4 @@ fn append(frames: &mut Vec<u8>, kind: FrameKind, first: u32, second: u32, payloa
 
 fn bytes_of(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
-}
-
-/// The socket of a descriptor that this process was started with; `None` if it is not open.
-pub(super) fn stream_of(descriptor: i32) -> Option<UnixStream> {
-    // SAFETY: any number may be asked about.
-    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
-    if flags == -1 {
-        return None;
-    }
-    // SAFETY: open, as was seen just now; `ManuallyDrop` leaves closing it to its owner.
-    let inherited = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) });
-    // A copy that children of this process do not inherit, since the standard library sets that.
-    let owned = inherited.try_clone().ok()?;
-    drop(ManuallyDrop::into_inner(inherited));
-    let stream = UnixStream::from(owned);
-    debug_assert!(stream.as_raw_fd() >= 0);
-    Some(stream)
 }

@@ -10,7 +10,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
-use symphony_wire::{ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, MemorySource, SharedArray, Writer};
+use symphony_wire::{
+    ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, InlineArray, MemorySource, MessageArray, SharedArray,
+    Writer,
+};
 
 use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
@@ -126,6 +129,9 @@ pub(super) fn write_large_bytes(
     references: &mut dyn References,
 ) -> Result<(), Failure> {
     let data = bytes.as_bytes();
+    if !references.reaches_memory() {
+        return Ok(writer.bytes(data)?);
+    }
     let (id, type_key) = references.export(bytes.as_any());
     let mut array = SharedArray::new(id, type_key, ArrayView::Copy, Element::Uint8);
     array.address = data.as_ptr() as u64;
@@ -169,6 +175,14 @@ fn write_view(
             .map(|(length, stride)| (length as u64, stride as i64))
             .collect()
     };
+    if !references.reaches_memory() {
+        let items = items_of(py, &view, layout);
+        view.release(py);
+        let items = items?;
+        let mut inline = InlineArray::new(id, type_key, shape, layout.element, &items);
+        inline.big_endian = layout.big_endian;
+        return Ok(writer.inline_array(&inline, dimensions.iter().map(|(length, _)| *length))?);
+    }
     if view.bytes() == 0 {
         view.release(py);
         // Where there are no items, nobody can tell how far they are from each other.
@@ -185,6 +199,20 @@ fn write_view(
         let gapless = gapless_strides(&dimensions, layout);
         Ok(writer.shared_array(&array, dimensions.iter().map(|(length, _)| *length).zip(gapless))?)
     }
+}
+
+/// The items of an array in the order of a copy, least significant byte first.
+fn items_of(py: Python<'_>, view: &View, layout: Layout) -> Result<Vec<u8>, PyErr> {
+    let mut bytes = vec![0_u8; view.bytes()];
+    if let Some(first) = std::ptr::NonNull::new(bytes.as_mut_ptr()) {
+        view.copy_to(py, first)?;
+    }
+    if layout.big_endian {
+        bytes
+            .chunks_exact_mut(layout.element.number_size())
+            .for_each(<[u8]>::reverse);
+    }
+    Ok(bytes)
 }
 
 /// The strides of a copy, in which the last dimension is the inner one.
@@ -456,13 +484,31 @@ fn bytes_of<'py>(
     }
 }
 
+/// The array of a message from another process, over memory of its own.
+pub(super) fn read_message<'py>(py: Python<'py>, array: &MessageArray<'_>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
+    let exporter = block_of(py, array.bytes, array.element)?;
+    match array.target {
+        ArrayTarget::NdArray => {
+            let shape = PyTuple::new(py, array.shape())?;
+            let arguments = (&exporter, array.element.format(), shape);
+            Ok(runtime::function(py, Function::ArrayOver)?.call1(arguments)?)
+        }
+        ArrayTarget::MemoryView | ArrayTarget::Bytes => view_of(&exporter),
+    }
+}
+
 /// A `memoryview` of a copy.
 pub(super) fn read_copied<'py>(py: Python<'py>, array: CopiedArray<'_>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
-    let block = Block::uninitialized(array.bytes.len()).ok_or_else(|| no_memory(array.bytes.len()))?;
-    // SAFETY: as many bytes as the block has, which nobody else knows yet.
-    unsafe { std::ptr::copy_nonoverlapping(array.bytes.as_ptr(), block.pointer().as_ptr(), array.bytes.len()) };
-    let exporter = whole(py, block, array.element)?;
+    let exporter = block_of(py, array.bytes, array.element)?;
     view_of(&exporter)
+}
+
+/// The object over a block with a copy of the bytes.
+fn block_of<'py>(py: Python<'py>, bytes: &[u8], element: Element) -> PyResult<Bound<'py, PyAny>> {
+    let block = Block::uninitialized(bytes.len()).ok_or_else(|| no_memory(bytes.len()))?;
+    // SAFETY: as many bytes as the block has, which nobody else knows yet.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), block.pointer().as_ptr(), bytes.len()) };
+    whole(py, block, element)
 }
 
 /// The object over all of a block.

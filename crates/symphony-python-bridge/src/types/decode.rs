@@ -186,6 +186,13 @@ impl<'py> Decoder<'py, '_> {
             },
             Token::ArrayReference(array) => arrays::read(py, &array, self.references)?,
             Token::CopiedArray(array) => arrays::read_copied(py, array)?,
+            Token::MessageArray(array) => arrays::read_message(py, &array)?,
+            Token::InlineArray(array) => {
+                return Err(Failure::Protocol(format!(
+                    "expected an array on its way to Python, got the crossing of handle {}",
+                    array.id
+                )));
+            }
             Token::SharedArray(array) => {
                 return Err(Failure::Protocol(format!(
                     "expected an array on its way to Python, got the crossing of handle {}",

@@ -103,6 +103,8 @@ fn spelled(kind: &OwnedToken, length: usize) -> Option<Spelled> {
         // These have as many numbers as their heads say.
         | OwnedToken::SharedArray(_)
         | OwnedToken::ArrayReference(..)
+        | OwnedToken::InlineArray(..)
+        | OwnedToken::MessageArray(_)
         | OwnedToken::CopiedArray(_) => return None,
     };
     Some(Spelled {

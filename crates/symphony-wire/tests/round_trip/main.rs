@@ -78,6 +78,9 @@ fn tokens() -> impl Strategy<Value = OwnedToken> {
         1 => any::<u32>().prop_map(OwnedToken::JsObjectReference),
         1 => shared_array().prop_map(OwnedToken::SharedArray),
         1 => (any::<u32>(), prop::collection::vec(0..1000_u64, 0..4)).prop_map(|(id, shape)| OwnedToken::ArrayReference(id, shape)),
+        1 => (any::<(u32, u32, bool)>(), prop::collection::vec(any::<[u8; 16]>(), 0..4))
+            .prop_map(|((id, key, big_endian), items)| OwnedToken::InlineArray(id, key, big_endian, items)),
+        1 => prop::collection::vec(any::<[u8; 16]>(), 0..4).prop_map(OwnedToken::MessageArray),
         1 => prop::collection::vec(any::<[u8; 16]>(), 0..4).prop_map(OwnedToken::CopiedArray),
     ]
 }

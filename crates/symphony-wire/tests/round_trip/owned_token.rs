@@ -1,8 +1,9 @@
 //! A token that owns its content: what property tests and fuzz targets generate, write and compare.
 
 use symphony_wire::{
-    ArrayReference, ArrayTarget, ArrayView, ClockTime, CopiedArray, Day, Element, JsKind, JsObject, MemorySource,
-    Reader, SharedArray, TimeDelta, TimeOfDay, Token, UtcOffset, WireError, Writer, Zone, fraction_parts, utf16_units,
+    ArrayReference, ArrayTarget, ArrayView, ClockTime, CopiedArray, Day, Element, InlineArray, JsKind, JsObject,
+    MemorySource, MessageArray, Reader, SharedArray, TimeDelta, TimeOfDay, Token, UtcOffset, WireError, Writer, Zone,
+    fraction_parts, utf16_units,
 };
 
 /// Every token has its counterpart here, and no match has a wildcard: a token that is new in the format does not compile
@@ -56,6 +57,10 @@ pub(crate) enum OwnedToken {
     SharedArray(Shared),
     /// The payload, of one block.
     ArrayReference(u32, Vec<u64>),
+    /// Of complex numbers in one dimension.
+    InlineArray(u32, u32, bool, Vec<[u8; 16]>),
+    /// Likewise.
+    MessageArray(Vec<[u8; 16]>),
     CopiedArray(Vec<[u8; 16]>),
 }
 
@@ -212,6 +217,8 @@ names! {
     Self::JsObjectReference(_) => "js object reference",
     Self::SharedArray(_) => "shared array",
     Self::ArrayReference(..) => "array reference",
+    Self::InlineArray(..) => "inline array",
+    Self::MessageArray(_) => "message array",
     Self::CopiedArray(_) => "copied array",
 }
 
@@ -271,6 +278,13 @@ impl From<Token<'_>> for OwnedToken {
                 dimensions: array.dimensions().collect(),
             }),
             Token::ArrayReference(array) => Self::ArrayReference(array.id, array.shape().collect()),
+            Token::InlineArray(array) => Self::InlineArray(
+                array.id,
+                array.type_key,
+                array.big_endian,
+                array.bytes.as_chunks().0.to_vec(),
+            ),
+            Token::MessageArray(array) => Self::MessageArray(array.bytes.as_chunks().0.to_vec()),
             Token::CopiedArray(array) => Self::CopiedArray(array.bytes.as_chunks().0.to_vec()),
         }
     }
@@ -346,6 +360,18 @@ impl OwnedToken {
                 7,
                 shape,
             ))?,
+            Self::InlineArray(id, type_key, big_endian, ref items) => {
+                let bytes = items.as_flattened();
+                let mut array = InlineArray::new(id, type_key, ArrayView::Shaped, Element::Complex128, bytes);
+                array.big_endian = big_endian;
+                writer.inline_array(&array, std::iter::once(items.len() as u64))?;
+            }
+            Self::MessageArray(ref items) => writer.message_array(&MessageArray::payload(
+                ArrayTarget::NdArray,
+                Element::Complex128,
+                &[items.len() as u64],
+                items.as_flattened(),
+            ))?,
             Self::CopiedArray(ref items) => writer.copied_array(CopiedArray {
                 element: Element::Complex128,
                 bytes: items.as_flattened(),
@@ -412,6 +438,8 @@ impl OwnedToken {
             | Self::Request(_)
             | Self::JsObject(..)
             | Self::JsObjectReference(_)
+            | Self::InlineArray(..)
+            | Self::MessageArray(_)
             | Self::CopiedArray(_) => 0,
             Self::SharedArray(shared) => {
                 shared.dimensions.truncate(255);

@@ -3,8 +3,9 @@
 use super::fixture::hex;
 use serde_json::{Value, json};
 use symphony_wire::{
-    ArrayReference, ArrayTarget, ArrayView, ClockTime, CopiedArray, Day, Element, JsKind, JsObject, MemorySource,
-    Reader, SharedArray, TimeDelta, TimeOfDay, Token, UtcOffset, WireError, Writer, Zone, utf16_units,
+    ArrayReference, ArrayTarget, ArrayView, ClockTime, CopiedArray, Day, Element, InlineArray, JsKind, JsObject,
+    MemorySource, MessageArray, Reader, SharedArray, TimeDelta, TimeOfDay, Token, UtcOffset, WireError, Writer, Zone,
+    utf16_units,
 };
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -147,6 +148,32 @@ fn write_array(kind: &str, content: &Value, writer: &mut Writer) {
             );
             writer.array_reference(&payload).unwrap();
         }
+        "inlineArray" => {
+            let bytes = hex(content[6].as_str().unwrap());
+            let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes][number(2)];
+            let mut array = InlineArray::new(id(&content[0]), id(&content[1]), view, Element::ALL[number(3)], &bytes);
+            array.big_endian = content[4].as_bool().unwrap();
+            let shape: Vec<_> = content[5]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one.as_u64().unwrap())
+                .collect();
+            writer.inline_array(&array, shape.into_iter()).unwrap();
+        }
+        "messageArray" => {
+            let shape: Vec<_> = content[2]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one.as_u64().unwrap())
+                .collect();
+            let target = [ArrayTarget::MemoryView, ArrayTarget::NdArray][number(0)];
+            let bytes = hex(content[3].as_str().unwrap());
+            writer
+                .message_array(&MessageArray::payload(target, Element::ALL[number(1)], &shape, &bytes))
+                .unwrap();
+        }
         _ => {
             let element = Element::ALL[number(0)];
             let bytes = hex(content[1].as_str().unwrap());
@@ -246,6 +273,15 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
             let shape: Vec<_> = array.shape().collect();
             let (source, target) = (array.source as u8, array.target as u8);
             json!({ "arrayReference": [source, array.id, target, array.element.code(), array.offset, shape] })
+        }
+        Token::InlineArray(array) => {
+            let shape: Vec<_> = array.shape().collect();
+            let (view, element) = (array.view as u8, array.element.code());
+            json!({ "inlineArray": [array.id, array.type_key, view, element, array.big_endian, shape, to_hex(array.bytes)] })
+        }
+        Token::MessageArray(array) => {
+            let shape: Vec<_> = array.shape().collect();
+            json!({ "messageArray": [array.target as u8, array.element.code(), shape, to_hex(array.bytes)] })
         }
         Token::CopiedArray(array) => json!({ "copiedArray": [array.element.code(), to_hex(array.bytes)] }),
     })

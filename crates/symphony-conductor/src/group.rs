@@ -1,0 +1,743 @@
+//! One supervised group: what to do when something happens to a worker. Pure: it is told what happened and when, and
+//! leaves [`Action`]s to be done by whoever has processes. So all of it is tested on virtual time, without any.
+//!
+//! A group has *members*; each is in one [`State`] and has at most one process. `size` of them are in service, `standby`
+//! are spares. When a member in service dies and a spare is ready, the two change roles: the spare serves at once, and the
+//! dead one is started again as a spare. A member that has served enough is replaced first and retired then: by a spare,
+//! or by a new member, and is no member any more when it has ended.
+
+mod member;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use member::WorkerId;
+use member::{After, Member, Role};
+
+use crate::exit::{Demand, ExitReason};
+use crate::lifecycle::{Next, State, Step};
+use crate::policy::{
+    Advice, Escalation, HealthLevel, Pulse, Random, RecycleReason, RestartWindow, StopPhase, StopPlan, Time, Usage,
+    Wear,
+};
+use crate::spec::{Spec, Strategy};
+
+/// What is to be done about a worker, or has to be known about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process for it.
+    Spawn(WorkerId),
+    /// Tell it to finish and end.
+    Drain(WorkerId),
+    /// Tell it to collect its garbage.
+    Collect(WorkerId),
+    /// Send it the signal of this phase.
+    Signal(WorkerId, StopPhase),
+    /// Tell whoever listens.
+    Report(WorkerId, Happening),
+    /// It is no member any more.
+    Forget(WorkerId),
+    /// All workers in service are ready for the first time.
+    Started,
+    /// A worker did not start, and the others have been stopped.
+    StartFailed(WorkerId),
+    /// The last process has ended, and none will be started.
+    Stopped,
+    /// The restart that was asked for has succeeded, or not.
+    Restarted(bool),
+}
+
+/// What happened to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    /// It went from one state to another.
+    State {
+        /// The state before.
+        from: State,
+        /// The state now.
+        to: State,
+    },
+    /// Its first process is ready.
+    Started,
+    /// A later process of it is ready; `attempt` counts the restarts in a row.
+    Restarted {
+        /// 1 for the first.
+        attempt: u32,
+    },
+    /// Its process has ended because it was asked to.
+    Stopped,
+    /// Its process has ended by itself.
+    Died {
+        /// How long until it is started again.
+        restart_in: Option<Time>,
+    },
+    /// Its process has ended before it was ready, or could not be started.
+    RestartFailed {
+        /// How long until it is tried again.
+        restart_in: Option<Time>,
+    },
+    /// It is not started again until the group is reset.
+    GivenUp,
+    /// It feels better or worse.
+    Health {
+        /// How it was.
+        from: HealthLevel,
+        /// How it is.
+        to: HealthLevel,
+    },
+    /// It has served enough and is being replaced.
+    Recycling(RecycleReason),
+    /// It was a spare, and serves from now on.
+    Promoted,
+}
+
+/// Where a group as a whole is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Starting,
+    /// The start has failed at this worker, and the others are being stopped.
+    Failing(WorkerId),
+    Up,
+    Stopping,
+}
+
+/// A supervised group. See the module.
+pub struct Group {
+    spec: Arc<Spec>,
+    random: Box<dyn Random>,
+    window: RestartWindow,
+    members: BTreeMap<WorkerId, Member>,
+    phase: Phase,
+    restarting: bool,
+    last_id: u32,
+    actions: Vec<Action>,
+}
+
+impl Group {
+    /// A group without processes.
+    pub fn new(spec: Arc<Spec>, random: Box<dyn Random>) -> Self {
+        let window = RestartWindow::new(spec.intensity, spec.size as usize);
+        Self {
+            spec,
+            random,
+            window,
+            members: BTreeMap::new(),
+            phase: Phase::Idle,
+            restarting: false,
+            last_id: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// What has to be done, in this order, since the last time.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Starts the workers. Refused (`false`) unless the group is idle.
+    pub fn start(&mut self, now: Time) -> bool {
+        if self.phase != Phase::Idle {
+            return false;
+        }
+        for id in std::mem::take(&mut self.members).into_keys() {
+            self.actions.push(Action::Forget(id));
+        }
+        self.window.reset();
+        self.phase = Phase::Starting;
+        let roles = [(Role::Service, self.spec.size), (Role::Spare, self.spec.standby)];
+        let added: Vec<_> = roles
+            .into_iter()
+            .flat_map(|(role, count)| std::iter::repeat_n(role, count as usize))
+            .map(|role| self.add(role))
+            .collect();
+        for id in added {
+            self.spawn(id, now);
+        }
+        true
+    }
+
+    /// Its process says that it is ready.
+    pub fn ready(&mut self, id: WorkerId, now: Time) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if member.state != State::Starting {
+            return;
+        }
+        let held = member.role == Role::Spare;
+        member.ready_at = Some(now);
+        member.start_deadline = None;
+        member.wear = Wear::draw(&self.spec.recycling, now, &mut *self.random);
+        let happening = if member.starts == 1 {
+            Happening::Started
+        } else {
+            Happening::Restarted {
+                attempt: member.backoff.attempts(),
+            }
+        };
+        let replaced = member.replaces.take();
+        self.step(id, if held { Step::Hold } else { Step::Ready });
+        self.report(id, happening);
+        if let Some(old) = replaced {
+            self.retire(old, After::Leave, now);
+        }
+        if held && let Some(vacant) = self.vacant() {
+            self.exchange(vacant, id);
+        }
+        self.settle(now);
+    }
+
+    /// A connection to it was made.
+    pub fn used(&mut self, id: WorkerId) {
+        if self.members.get(&id).is_some_and(|member| member.state == State::Ready) {
+            self.step(id, Step::Use);
+        }
+    }
+
+    /// Why its process was told to end, and whether by a signal: what the reason of its end depends on.
+    pub fn demand(&self, id: WorkerId) -> (Option<Demand>, bool) {
+        self.members
+            .get(&id)
+            .map_or((None, false), |member| (member.demand, member.signalled))
+    }
+
+    /// Whether its process has said that it is ready.
+    pub fn was_ready(&self, id: WorkerId) -> bool {
+        self.members.get(&id).is_some_and(|member| member.ready_at.is_some())
+    }
+
+    /// Its process has ended, or could not be started.
+    pub fn exited(&mut self, id: WorkerId, reason: ExitReason, now: Time) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if !member.state.has_process() {
+            return;
+        }
+        let was_ready = member.ready_at;
+        if let Some(ready) = was_ready {
+            member.backoff.served(&self.spec.backoff, ready, now);
+        }
+        // What retires has been told to end, whatever else has been.
+        let asked = member.demand == Some(Demand::Stop) || member.after != After::Policy;
+        let starting = self.phase == Phase::Starting && member.role == Role::Service;
+        let first_start = starting && was_ready.is_none();
+        // One that a replacement stands ready for, or is being started for, need not come back.
+        let replaced = self.members.values().any(|other| other.replaces == Some(id));
+        let (next, wait) = self.judge(id, reason, first_start, replaced, now);
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        let leaves = member.after == After::Leave || replaced || member.replaces.is_some();
+        let replacement_failed = member.replaces.take();
+        member.ended();
+        member.restart_at = (next == Next::Restart).then(|| now.saturating_add(wait));
+        let restart_in = (next == Next::Restart).then_some(wait);
+        self.step(id, Step::Exit(next));
+        self.report(
+            id,
+            match was_ready {
+                _ if asked => Happening::Stopped,
+                None if !first_start => Happening::RestartFailed { restart_in },
+                _ => Happening::Died { restart_in },
+            },
+        );
+        if next == Next::GiveUp {
+            self.report(id, Happening::GivenUp);
+        }
+        if let Some(old) = replacement_failed
+            && let Some(old) = self.members.get_mut(&old)
+        {
+            // The old one goes on, and is replaced later.
+            old.recycle_after = Some(now.saturating_add(self.spec.backoff.cap));
+            old.recycling = false;
+        }
+        if replaced {
+            for other in self.members.values_mut().filter(|other| other.replaces == Some(id)) {
+                other.replaces = None;
+            }
+        }
+        if leaves {
+            self.members.remove(&id);
+            self.actions.push(Action::Forget(id));
+        } else if starting && next != Next::Restart {
+            self.fail_start(id, now);
+        } else if matches!(next, Next::Restart | Next::GiveUp)
+            && self.is_in_service(id)
+            && let Some(spare) = self.find(|member| member.state == State::Standby)
+        {
+            self.exchange(id, spare);
+        }
+        if next == Next::Restart && !asked && self.spec.strategy == Strategy::RestForOne {
+            self.restart_rest(id, now);
+        }
+        if wait.is_zero() {
+            self.restart_due(now);
+        }
+        self.settle(now);
+    }
+
+    /// What was read about it.
+    pub fn sample(&mut self, id: WorkerId, pulse: Pulse, usage: Usage, now: Time) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if !member.state.serves() && member.state != State::Standby {
+            return;
+        }
+        let verdict = self.spec.health.judge(pulse);
+        let before = std::mem::replace(&mut member.health, verdict.level);
+        let advice = member.wear.judge(usage, now);
+        if before != verdict.level {
+            self.report(
+                id,
+                Happening::Health {
+                    from: before,
+                    to: verdict.level,
+                },
+            );
+        }
+        if verdict.kill {
+            self.kill(id, Demand::Timeout, now);
+            return;
+        }
+        match advice {
+            Advice::Keep => {}
+            Advice::Collect => self.actions.push(Action::Collect(id)),
+            Advice::Recycle(reason) => {
+                self.recycle(id, reason, now);
+            }
+        }
+    }
+
+    /// Replaces it: first the new one, then the end of the old one. `false` if it does not serve, or is being replaced.
+    pub fn recycle(&mut self, id: WorkerId, reason: RecycleReason, now: Time) -> bool {
+        let up = self.phase == Phase::Up;
+        let Some(member) = self.members.get_mut(&id) else {
+            return false;
+        };
+        let waits = reason != RecycleReason::Asked && member.recycle_after.is_some_and(|time| now < time);
+        if !up || !member.state.serves() || member.recycling || waits {
+            return false;
+        }
+        member.recycling = true;
+        self.report(id, Happening::Recycling(reason));
+        if let Some(spare) = self.find(|member| member.state == State::Standby) {
+            self.exchange(id, spare);
+            self.retire(id, After::Respawn, now);
+        } else {
+            let new = self.add(Role::Service);
+            if let Some(member) = self.members.get_mut(&new) {
+                member.replaces = Some(id);
+            }
+            self.spawn(new, now);
+        }
+        true
+    }
+
+    /// Ends its process by force: [`Demand::Timeout`] with SIGABRT first, so that its stacks are written; otherwise with
+    /// SIGKILL. What follows is up to the restart policy. `false` if there is no process.
+    pub fn kill(&mut self, id: WorkerId, demand: Demand, now: Time) -> bool {
+        let phase = if demand == Demand::Timeout {
+            StopPhase::Abort
+        } else {
+            StopPhase::Kill
+        };
+        let plan = self.spec.stop;
+        let Some(member) = self.members.get_mut(&id) else {
+            return false;
+        };
+        if !member.state.has_process() {
+            return false;
+        }
+        // What is stopping already keeps the reason that it has.
+        member.demand.get_or_insert(demand);
+        if member.stop.is_none_or(|stop| stop.phase() < phase) {
+            self.enter(id, phase, plan, now);
+        }
+        true
+    }
+
+    /// Stops the group. A second call may shorten the first. Always leads to [`Action::Stopped`].
+    pub fn stop(&mut self, plan: StopPlan, now: Time) {
+        if !matches!(self.phase, Phase::Failing(_)) {
+            self.phase = Phase::Stopping;
+        }
+        self.stop_all(plan, StopPhase::Drain, now);
+        self.settle(now);
+    }
+
+    /// Stops all members and starts them again. The limit of restarts does not count it, and what was given up is tried
+    /// again. `false` if the group is not up.
+    pub fn restart(&mut self, now: Time) -> bool {
+        if self.phase != Phase::Up {
+            return false;
+        }
+        self.restarting = true;
+        let ids: Vec<_> = self.members.keys().copied().collect();
+        for id in ids {
+            let Some(member) = self.members.get_mut(&id) else {
+                continue;
+            };
+            member.backoff.reset();
+            match member.state {
+                State::CrashLoop => {
+                    self.step(id, Step::Reset);
+                    self.spawn(id, now);
+                }
+                State::Stopped | State::Backoff => self.spawn(id, now),
+                // A start under way is new enough, and what retires has been replaced.
+                State::Starting => {}
+                _ if member.after == After::Leave => {}
+                _ => self.retire(id, After::Respawn, now),
+            }
+        }
+        self.settle(now);
+        true
+    }
+
+    /// Forgets the restarts that were, and starts again what was given up. `false` if there is no such worker.
+    pub fn reset(&mut self, now: Time) -> bool {
+        let given_up: Vec<_> = self.ids(|member| member.state == State::CrashLoop);
+        self.window.reset();
+        for &id in &given_up {
+            if let Some(member) = self.members.get_mut(&id) {
+                member.backoff.reset();
+            }
+            self.step(id, Step::Reset);
+            self.spawn(id, now);
+        }
+        !given_up.is_empty()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Time) {
+        for id in self.ids(|member| member.start_deadline.is_some_and(|deadline| now >= deadline)) {
+            if let Some(member) = self.members.get_mut(&id) {
+                member.start_deadline = None;
+            }
+            self.kill(id, Demand::Timeout, now);
+        }
+        for id in self.ids(|member| member.stop.is_some()) {
+            while let Some(phase) = self
+                .members
+                .get_mut(&id)
+                .and_then(|member| member.stop.as_mut()?.advance(now))
+            {
+                self.act(id, phase);
+            }
+        }
+        self.restart_due(now);
+    }
+
+    /// When [`Group::tick`] has something to do.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.members.values().filter_map(Member::deadline).min()
+    }
+
+    /// The state of the group as a whole: that of its best member in service.
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Idle => return State::Stopped,
+            Phase::Starting => return State::Starting,
+            Phase::Stopping | Phase::Failing(_) => {
+                let draining = self.members.values().any(|member| member.state == State::Draining);
+                return if draining { State::Draining } else { State::Stopping };
+            }
+            Phase::Up => {}
+        }
+        let best = [
+            State::Running,
+            State::Ready,
+            State::Starting,
+            State::Backoff,
+            State::Draining,
+            State::Stopping,
+            State::CrashLoop,
+        ];
+        let has = |state| {
+            self.members
+                .values()
+                .any(|member| member.role == Role::Service && member.state == state)
+        };
+        best.into_iter().find(|&state| has(state)).unwrap_or(State::Stopped)
+    }
+
+    /// The members, by number.
+    pub fn workers(&self) -> impl Iterator<Item = WorkerView> + '_ {
+        self.members.iter().map(|(&id, member)| WorkerView {
+            id,
+            state: member.state,
+            spare: member.role == Role::Spare,
+            health: member.health,
+            restarts: member.starts.saturating_sub(1),
+            restart_at: member.restart_at,
+        })
+    }
+
+    fn judge(
+        &mut self,
+        id: WorkerId,
+        reason: ExitReason,
+        first_start: bool,
+        replaced: bool,
+        now: Time,
+    ) -> (Next, Time) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return (Next::Stay, Time::ZERO);
+        };
+        let ends = !matches!(self.phase, Phase::Up | Phase::Starting);
+        if ends || first_start || replaced || member.after == After::Leave || member.replaces.is_some() {
+            return (Next::Stay, Time::ZERO);
+        }
+        if member.after == After::Respawn {
+            return (Next::Restart, Time::ZERO);
+        }
+        if member.demand == Some(Demand::Stop) || !self.spec.restart.wants(reason) {
+            return (Next::Stay, Time::ZERO);
+        }
+        if reason == ExitReason::BootError || !self.window.admit(now) {
+            return (Next::GiveUp, Time::ZERO);
+        }
+        (
+            Next::Restart,
+            member.backoff.next(&self.spec.backoff, &mut *self.random),
+        )
+    }
+
+    fn add(&mut self, role: Role) -> WorkerId {
+        let id = WorkerId(self.last_id);
+        self.last_id = self.last_id.wrapping_add(1);
+        self.members.insert(id, Member::new(role));
+        id
+    }
+
+    fn spawn(&mut self, id: WorkerId, now: Time) {
+        let deadline = now.saturating_add(self.spec.startup_timeout);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.begin(deadline);
+            // First, so that the event of the new state can say which process it is.
+            self.actions.push(Action::Spawn(id));
+            self.step(id, Step::Spawn);
+        }
+    }
+
+    fn restart_due(&mut self, now: Time) {
+        for id in self.ids(|member| member.restart_at.is_some_and(|time| now >= time)) {
+            self.spawn(id, now);
+        }
+    }
+
+    fn restart_rest(&mut self, id: WorkerId, now: Time) {
+        let rest = self.ids(|member| member.role == Role::Service && member.state.serves());
+        for other in rest.into_iter().filter(|&other| other > id) {
+            self.retire(other, After::Respawn, now);
+        }
+    }
+
+    /// Has a member end in peace, and says what follows.
+    fn retire(&mut self, id: WorkerId, after: After, now: Time) {
+        let plan = self.spec.stop;
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if !member.state.has_process() {
+            return;
+        }
+        member.after = after;
+        member.demand.get_or_insert(Demand::Stop);
+        if member.stop.is_none() {
+            let phase = if member.state == State::Starting {
+                StopPhase::Terminate
+            } else {
+                StopPhase::Drain
+            };
+            self.enter(id, phase, plan, now);
+        }
+    }
+
+    fn stop_all(&mut self, plan: StopPlan, from: StopPhase, now: Time) {
+        for id in self.ids(|_| true) {
+            let Some(member) = self.members.get_mut(&id) else {
+                continue;
+            };
+            member.restart_at = None;
+            if !member.state.has_process() {
+                if member.state != State::Stopped {
+                    self.step(id, Step::Stop);
+                }
+                continue;
+            }
+            member.demand.get_or_insert(Demand::Stop);
+            let phase = if member.state == State::Starting {
+                from.max(StopPhase::Terminate)
+            } else {
+                from
+            };
+            match member.stop {
+                None => self.enter(id, phase, plan, now),
+                // A shorter plan hastens a stop under way; it never goes back to an earlier phase, nor gets more time.
+                Some(stop) => {
+                    let hastened = Escalation::begin(plan, stop.phase().max(phase), now);
+                    if phase > stop.phase() {
+                        self.enter(id, phase, plan, now);
+                    } else if hastened.deadline() < stop.deadline() {
+                        member.stop = Some(hastened);
+                    }
+                }
+            }
+        }
+    }
+
+    fn fail_start(&mut self, id: WorkerId, now: Time) {
+        self.phase = Phase::Failing(id);
+        self.stop_all(self.spec.stop, StopPhase::Kill, now);
+    }
+
+    fn enter(&mut self, id: WorkerId, phase: StopPhase, plan: StopPlan, now: Time) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.stop = Some(Escalation::begin(plan, phase, now));
+            member.start_deadline = None;
+            self.act(id, phase);
+        }
+    }
+
+    fn act(&mut self, id: WorkerId, phase: StopPhase) {
+        if phase == StopPhase::Drain {
+            self.step(id, Step::Drain);
+            self.actions.push(Action::Drain(id));
+            return;
+        }
+        if let Some(member) = self.members.get_mut(&id) {
+            member.signalled = true;
+            if member.state != State::Stopping {
+                self.step(id, Step::Stop);
+            }
+            self.actions.push(Action::Signal(id, phase));
+        }
+    }
+
+    /// The member that was in service becomes a spare, and the other way round.
+    fn exchange(&mut self, from: WorkerId, to: WorkerId) {
+        if let Some(member) = self.members.get_mut(&from) {
+            member.role = Role::Spare;
+        }
+        if let Some(member) = self.members.get_mut(&to) {
+            member.role = Role::Service;
+        }
+        self.step(to, Step::Promote);
+        self.report(to, Happening::Promoted);
+    }
+
+    /// A member in service that has no process and waits for one.
+    fn vacant(&self) -> Option<WorkerId> {
+        self.find(|member| member.role == Role::Service && matches!(member.state, State::Backoff | State::CrashLoop))
+    }
+
+    /// Notices what the whole group has come to.
+    fn settle(&mut self, now: Time) {
+        match self.phase {
+            Phase::Starting => {
+                let mut service = self.members.values().filter(|member| member.role == Role::Service);
+                if service.all(|member| member.ready_at.is_some()) {
+                    self.phase = Phase::Up;
+                    self.actions.push(Action::Started);
+                }
+            }
+            Phase::Up => {
+                let ended = |member: &Member| member.role == Role::Spare || member.state == State::Stopped;
+                if self.members.values().all(ended) {
+                    // Spares have nobody to stand by for.
+                    self.phase = Phase::Stopping;
+                    self.stop_all(self.spec.stop, StopPhase::Drain, now);
+                    self.settle(now);
+                    return;
+                }
+            }
+            Phase::Stopping | Phase::Failing(_) => {
+                if self.members.values().all(|member| !member.state.has_process()) {
+                    let action = match self.phase {
+                        Phase::Failing(id) => Action::StartFailed(id),
+                        _ => Action::Stopped,
+                    };
+                    self.phase = Phase::Idle;
+                    self.actions.push(action);
+                }
+            }
+            Phase::Idle => {}
+        }
+        self.settle_restart();
+    }
+
+    fn settle_restart(&mut self) {
+        if !self.restarting {
+            return;
+        }
+        let mut service = self.members.values().filter(|member| member.role == Role::Service);
+        let failed = self.phase != Phase::Up
+            || service
+                .clone()
+                .any(|member| matches!(member.state, State::CrashLoop | State::Stopped));
+        if failed || service.all(|member| member.state.serves()) {
+            self.restarting = false;
+            self.actions.push(Action::Restarted(!failed));
+        }
+    }
+
+    fn step(&mut self, id: WorkerId, step: Step) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        let from = member.state;
+        match from.after(step) {
+            Ok(to) => {
+                member.state = to;
+                self.report(id, Happening::State { from, to });
+            }
+            Err(refused) => debug_assert!(false, "worker {}: {refused}", id.0),
+        }
+    }
+
+    fn report(&mut self, id: WorkerId, happening: Happening) {
+        self.actions.push(Action::Report(id, happening));
+    }
+
+    fn is_in_service(&self, id: WorkerId) -> bool {
+        self.members.get(&id).is_some_and(|member| member.role == Role::Service)
+    }
+
+    fn find(&self, wanted: impl Fn(&Member) -> bool) -> Option<WorkerId> {
+        self.members
+            .iter()
+            .find(|(_, member)| wanted(member))
+            .map(|(&id, _)| id)
+    }
+
+    fn ids(&self, wanted: impl Fn(&Member) -> bool) -> Vec<WorkerId> {
+        self.members
+            .iter()
+            .filter(|(_, member)| wanted(member))
+            .map(|(&id, _)| id)
+            .collect()
+    }
+}
+
+/// What a group says about a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerView {
+    /// Its number.
+    pub id: WorkerId,
+    /// What it does.
+    pub state: State,
+    /// Whether it is a spare.
+    pub spare: bool,
+    /// How it felt when it was last looked at.
+    pub health: HealthLevel,
+    /// How often it was started after the first time.
+    pub restarts: u32,
+    /// When it is started again.
+    pub restart_at: Option<Time>,
+}

@@ -1,0 +1,384 @@
+//! The Conductor for JavaScript: `startConductor` makes an object with its functions, and events come as JSON.
+//!
+//! The supervisor's thread never waits for JavaScript: what it has to say is queued for the event loop.
+
+mod report;
+mod settings;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::os::fd::IntoRawFd;
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use napi::sys;
+use serde_json::{Value as Json, json};
+use symphony_conductor::{Conductor, Environment, StartError, WorkerId};
+use symphony_python_bridge::errors::BridgeError;
+use symphony_wire::ErrorCode;
+
+use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
+
+/// One Conductor of one environment. Never freed while the environment lives: its functions refer to it.
+struct Face {
+    env: sys::napi_env,
+    conductor: Conductor,
+    settings: settings::Settings,
+    /// `(event: string)`
+    on_event: sys::napi_ref,
+    messages: Arc<Messages>,
+    /// Callbacks of JavaScript's that wait, by number.
+    waiting: RefCell<HashMap<u32, sys::napi_ref>>,
+    last: Cell<u32>,
+}
+
+/// What is queued for the JavaScript thread.
+enum Message {
+    Event(Json),
+    /// The number of a callback, and its arguments: texts or nothing.
+    Done(u32, Vec<Option<String>>),
+}
+
+/// The way to the JavaScript thread, from any other.
+#[derive(Default)]
+struct Messages(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    function: Option<Function>,
+    waiting: Vec<Message>,
+}
+
+struct Function(sys::napi_threadsafe_function);
+
+// SAFETY: Node-API makes these functions to be called from any thread.
+unsafe impl Send for Function {}
+
+impl Messages {
+    fn push(&self, message: Message) {
+        let mut queue = self.lock();
+        let Queue { function, waiting } = &mut *queue;
+        // Nobody listens once the environment has ended.
+        let Some(function) = function else { return };
+        waiting.push(message);
+        if waiting.len() == 1 {
+            // SAFETY: a live function, since the lock is held; the call never blocks, as its queue is unbounded.
+            unsafe {
+                sys::napi_call_threadsafe_function(
+                    function.0,
+                    ptr::null_mut(),
+                    sys::ThreadsafeFunctionCallMode::nonblocking,
+                );
+            }
+        }
+    }
+
+    fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut self.lock().waiting)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `startConductor(spec, onEvent)`
+pub(crate) unsafe extern "C" fn start(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    js::edge(env, || {
+        let mut arguments = Arguments::<2>::new(env);
+        arguments.read(info);
+        let settings = settings::Settings::parse(&arguments.text(0)?)?;
+        let spec = settings.spec()?;
+        let messages = Arc::new(Messages::default());
+        let events = Arc::clone(&messages);
+        let environment = Environment::default().on_event(move |event| {
+            if let Some(event) = report::event(event) {
+                events.push(Message::Event(event));
+            }
+        });
+        let outcome = Arc::clone(&messages);
+        connect_messages(env, &messages)?;
+        let conductor = Conductor::launch(spec, environment, move |started| {
+            let event = match started {
+                Ok(()) => json!({ "type": "ready" }),
+                Err(error) => json!({ "type": "startFailed", "problem": problem(&error) }),
+            };
+            outcome.push(Message::Event(event));
+        })
+        .map_err(|error| BridgeError::new(ErrorCode::PythonStart, error.to_string()))?;
+        let face = Box::leak(Box::new(Face {
+            env,
+            conductor,
+            settings,
+            on_event: js::reference(env, arguments.values[1]),
+            messages,
+            waiting: RefCell::default(),
+            last: Cell::new(0),
+        }));
+        face.listen();
+        Ok(face.define())
+    })
+}
+
+/// Why a Conductor did not start, as JavaScript is told.
+fn problem(error: &StartError) -> Json {
+    let exit = match error {
+        StartError::Failed { exit: Some(exit), .. } => Some(report::exit(exit)),
+        _ => None,
+    };
+    let worker = match error {
+        StartError::Failed { worker, .. } => Some(worker.0),
+        _ => None,
+    };
+    json!({ "code": ErrorCode::PythonStart.as_str(), "message": error.to_string(), "exit": exit, "worker": worker })
+}
+
+fn connect_messages(env: sys::napi_env, messages: &Arc<Messages>) -> Result<(), BridgeError> {
+    let name = js::string(env, "symphony-python-bridge");
+    let mut function = ptr::null_mut();
+    // SAFETY: no JS function (the callback calls what it needs), an unbounded queue, one initial thread; the context is set with the face,
+    // before control goes back to the event loop.
+    let status = unsafe {
+        sys::napi_create_threadsafe_function(
+            env,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            name,
+            0,
+            1,
+            ptr::null_mut(),
+            None,
+            Box::into_raw(Box::new(Cell::new(ptr::null::<Face>()))).cast(),
+            Some(deliver),
+            &raw mut function,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        let message = "this runtime gives no threads-safe function";
+        return Err(BridgeError::new(ErrorCode::PythonStart, message));
+    }
+    // SAFETY: the function made above, on its own thread.
+    unsafe { sys::napi_unref_threadsafe_function(env, function) };
+    messages.lock().function = Some(Function(function));
+    Ok(())
+}
+
+impl Face {
+    fn function(&self) -> Option<sys::napi_threadsafe_function> {
+        self.messages.lock().function.as_ref().map(|function| function.0)
+    }
+
+    /// From now on what is queued comes here.
+    fn listen(&'static self) {
+        let Some(function) = self.function() else { return };
+        let mut context = ptr::null_mut();
+        // SAFETY: a live function; its context is the cell that `connect_messages` made.
+        unsafe { sys::napi_get_threadsafe_function_context(function, &raw mut context) };
+        // SAFETY: as above; only this thread touches it.
+        unsafe { &*context.cast::<Cell<*const Self>>() }.set(self);
+        let this = ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: the face lives for ever.
+        unsafe { sys::napi_add_env_cleanup_hook(self.env, Some(environment_ends), this) };
+    }
+
+    fn define(&'static self) -> Value {
+        let mut object = ptr::null_mut();
+        // SAFETY: writes the result only.
+        unsafe { sys::napi_create_object(self.env, &raw mut object) };
+        let functions: [(&str, Callback); 7] = [
+            ("connect", connect),
+            ("status", status),
+            ("dump", dump),
+            ("restart", restart),
+            ("reset", reset),
+            ("stop", stop),
+            ("keepAlive", keep_alive),
+        ];
+        for (name, callback) in functions {
+            js::define(self.env, object, name, callback, ptr::from_ref(self).cast_mut().cast());
+        }
+        object
+    }
+
+    /// Keeps a callback until it is called by its number, from any thread.
+    fn keep(&self, callback: Value) -> Done {
+        let number = self.last.get().wrapping_add(1);
+        self.last.set(number);
+        self.waiting
+            .borrow_mut()
+            .insert(number, js::reference(self.env, callback));
+        Done {
+            messages: Arc::clone(&self.messages),
+            number,
+        }
+    }
+
+    fn deliver(&self) {
+        for message in self.messages.take() {
+            js::scope(self.env, || match message {
+                Message::Event(event) => {
+                    let text = js::string(self.env, &event.to_string());
+                    js::call(self.env, js::referenced(self.env, self.on_event), &[text]);
+                }
+                Message::Done(number, arguments) => {
+                    let Some(callback) = self.waiting.borrow_mut().remove(&number) else {
+                        return;
+                    };
+                    let function = js::referenced(self.env, callback);
+                    let arguments: Vec<Value> = arguments
+                        .iter()
+                        .map(|argument| match argument {
+                            Some(text) => js::string(self.env, text),
+                            None => js::null(self.env),
+                        })
+                        .collect();
+                    // SAFETY: the reference that `keep` made; the function is in the scope.
+                    unsafe { sys::napi_delete_reference(self.env, callback) };
+                    js::call(self.env, function, &arguments);
+                }
+            });
+        }
+    }
+}
+
+/// Calls a callback of JavaScript's, from any thread, once.
+struct Done {
+    messages: Arc<Messages>,
+    number: u32,
+}
+
+impl Done {
+    fn call(self, arguments: Vec<Option<String>>) {
+        self.messages.push(Message::Done(self.number, arguments));
+    }
+}
+
+unsafe extern "C" fn deliver(env: sys::napi_env, _function: sys::napi_value, context: *mut c_void, _data: *mut c_void) {
+    if env.is_null() {
+        return;
+    }
+    // SAFETY: the cell that `connect_messages` made, which is never freed.
+    let face = unsafe { &*context.cast::<Cell<*const Face>>() }.get();
+    // SAFETY: null, or a face that lives for ever.
+    if let Some(face) = unsafe { face.as_ref() } {
+        js::edge(env, || {
+            face.deliver();
+            Ok(UNDEFINED)
+        });
+    }
+}
+
+unsafe extern "C" fn environment_ends(face: *mut c_void) {
+    // SAFETY: the pointer given to `napi_add_env_cleanup_hook`: a face that lives for ever.
+    let face = unsafe { &*face.cast::<Face>() };
+    let function = face.messages.lock().function.take();
+    if let Some(function) = function {
+        // SAFETY: a live function that nobody calls any more, since the slot is empty now.
+        unsafe {
+            sys::napi_release_threadsafe_function(function.0, sys::ThreadsafeFunctionReleaseMode::abort);
+        }
+    }
+    // A worker thread ends, and nobody is left who could stop it in order.
+    face.conductor.stop_then(Some(settings::at_once()), || {});
+}
+
+fn plain<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    body: impl FnOnce(&'static Face, &Arguments<N>) -> Result<Value, BridgeError>,
+) -> Value {
+    js::edge(env, || {
+        let mut arguments = Arguments::<N>::new(env);
+        arguments.read(info);
+        // SAFETY: every function is defined with its face as its data, and faces live for ever.
+        let face = unsafe { &*arguments.data.cast::<Face>() };
+        body(face, &arguments)
+    })
+}
+
+/// `connect(worker)`: the descriptor of a new connection.
+unsafe extern "C" fn connect(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |face, arguments| {
+        let number = arguments.u32(0);
+        let lost = |why: &str| BridgeError::new(ErrorCode::WorkerLost, format!("worker {number}: {why}"));
+        let worker = face
+            .conductor
+            .worker(WorkerId(number))
+            .ok_or_else(|| lost("it has no process"))?;
+        let socket = worker.connect().map_err(|error| lost(&error.to_string()))?;
+        Ok(js::number(env, socket.into_raw_fd().cast_unsigned()))
+    })
+}
+
+unsafe extern "C" fn status(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |face, _| {
+        let status = report::status(&face.conductor.status());
+        Ok(js::string(env, &status.to_string()))
+    })
+}
+
+/// `dump(worker, (problem, text) => void)`
+unsafe extern "C" fn dump(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |face, arguments| {
+        let number = arguments.u32(0);
+        let done = face.keep(arguments.values[1]);
+        match face.conductor.worker(WorkerId(number)) {
+            Some(worker) => worker.dump_then(move |dumped| {
+                done.call(match dumped {
+                    Ok(text) => vec![None, Some(text)],
+                    Err(error) => vec![Some(error.to_string()), Some(String::new())],
+                });
+            }),
+            None => done.call(vec![
+                Some(format!("worker {number} has no process")),
+                Some(String::new()),
+            ]),
+        }
+        Ok(UNDEFINED)
+    })
+}
+
+/// `restart((problem) => void)`: all workers.
+unsafe extern "C" fn restart(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |face, arguments| {
+        let done = face.keep(arguments.values[0]);
+        face.conductor.restart_then(move |restarted| {
+            done.call(vec![restarted.err().map(|error| error.to_string())]);
+        });
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn reset(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |face, _| {
+        face.conductor.reset();
+        Ok(UNDEFINED)
+    })
+}
+
+/// `stop(drain, () => void)`: what runs has so many milliseconds to end.
+unsafe extern "C" fn stop(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |face, arguments| {
+        let done = face.keep(arguments.values[1]);
+        let plan = face.settings.stop_plan(arguments.size(0) as u64);
+        face.conductor.stop_then(Some(plan), move || done.call(Vec::new()));
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn keep_alive(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |face, arguments| {
+        let Some(function) = face.function() else {
+            return Ok(UNDEFINED);
+        };
+        if arguments.boolean(0) {
+            // SAFETY: a live function on its own thread.
+            unsafe { sys::napi_ref_threadsafe_function(env, function) };
+        } else {
+            // SAFETY: as above.
+            unsafe { sys::napi_unref_threadsafe_function(env, function) };
+        }
+        Ok(UNDEFINED)
+    })
+}
