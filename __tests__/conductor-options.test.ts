@@ -29,9 +29,9 @@ test('without options everything has its default', () => {
     },
     health: {
       startupTimeout: 30_000,
-      native: { every: 100, limit: 1_000 },
-      gil: { every: 250, limit: 10_000 },
-      loop: { every: 500, limit: 10_000 },
+      native: { limit: 1_000 },
+      gil: { limit: 10_000 },
+      loop: { limit: 10_000 },
     },
     recycle: { maxTasks: null, maxRssMb: null, maxAge: null },
     stop: { drain: 10_000, terminate: 5_000, abort: 1_000 },
@@ -42,9 +42,7 @@ test('without options everything has its default', () => {
       coreMb: null,
       nice: 0,
       oomScoreAdjust: 300,
-      memoryMb: null,
     },
-    killAfter: 5_000,
   })
   expect(checked).toMatchObject({ concurrency: 64, queue: { limit: 1024, ageing: 1_000 }, convert: asTheyAre })
 })
@@ -60,16 +58,14 @@ test('what is given is kept, and the rest of its group has the defaults', () => 
     target: 'agents.planner:planner.core',
     restart: { policy: 'permanent', intensity: { restarts: 1 } },
     health: { gil: { limit: 60_000 } },
-    killAfter: Infinity,
     stdout: () => undefined,
   })
   expect(specOf(checked, 'python')).toMatchObject({
     size: 2,
     child: { target: { module: 'agents.planner', steps: ['planner', 'core'] } },
     restart: { policy: 'permanent', intensity: { restarts: 1, within: 60_000 } },
-    health: { gil: { every: 250, limit: 60_000 } },
+    health: { gil: { limit: 60_000 } },
     output: { stdout: 'callback', stderr: 'inherit' },
-    killAfter: null,
   })
 })
 
@@ -83,7 +79,7 @@ test.each<[options: unknown, message: string]>([
     { restart: { intensity: { within: 0 } } },
     '`restart.intensity.within` must be an integer of milliseconds from 1 to',
   ],
-  [{ health: { gil: { every: 0.5 } } }, '`health.gil.every` must be an integer of milliseconds from 10 to'],
+  [{ health: { gil: { limit: 0.5 } } }, '`health.gil.limit` must be an integer of milliseconds from 10 to'],
   [{ limits: { nice: 20 } }, '`limits.nice` must be an integer from 0 to 19, but got'],
   [{ target: 'agents/planner.py' }, '`target` must be the name of a module, or of an object in it'],
   [{ target: 'a:b:c' }, '`target` must be the name of a module'],
@@ -91,7 +87,6 @@ test.each<[options: unknown, message: string]>([
   [{ paths: 'x' }, '`paths` must be an array of strings, but got'],
   [{ stdout: 'pipe' }, "`stdout` must be 'inherit', 'ignore' or a function, but got"],
   [{ convert: { int: 'x' } }, "`int` must be one of 'auto', 'number', 'bigint', but got"],
-  [{ killAfter: -1 }, '`killAfter` must be an integer of milliseconds from 0 to'],
   [{ standby: '1' }, '`standby` must be an integer from 0 to 1024, but got "1"'],
   [{ size: 2 }, 'there is no option `size`'],
 ])('%j is refused in words', (options, message) => {

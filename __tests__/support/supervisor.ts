@@ -2,11 +2,13 @@
    JavaScript does with calls, handles and losses is the same, and can be tested to the last step. */
 import type { Supervised } from '../../ts/conductor/supervised'
 import type { NativeConductor, NativeConductorEvent, NativeProblem } from '../../ts/native/conductor'
-import { loadCore, type NativeCore, type PortCallbacks, type RemotePort } from '../../ts/native/core'
+import type { NativeSide } from '../../ts/conductor/native-side'
+import { loadCore } from '../../ts/native/core'
+import type { AttachRemote } from '../../ts/native/remote-port'
 import type { ExitReport } from '../../ts/types/conductor'
 
 /** What happened, without its time. */
-type Happened<E = NativeConductorEvent> = E extends unknown ? Omit<E, 'at'> : never
+type Happened<E = NativeConductorEvent> = E extends { at: number } ? Omit<E, 'at'> : E
 
 /** One "process". */
 interface Process {
@@ -41,19 +43,21 @@ export class Supervisor implements NativeConductor {
     this.#onEvent = onEvent
   }
 
-  /** The core, with this in the place of what starts and connects to processes; `then` gets the supervisor once there is one. */
-  static core(then: (supervisor: Supervisor) => void): NativeCore {
+  /** The native side, with this in the place of what starts processes and connects to them; `then` gets the supervisor once there is one. */
+  static side(then: (supervisor: Supervisor) => void): NativeSide {
     const core = loadCore()
     let supervisor: Supervisor
     return {
-      ...core,
-      startConductor: (spec, onEvent) => {
-        supervisor = new Supervisor(spec, onEvent)
-        setImmediate(() => then(supervisor))
-        return supervisor
+      core: {
+        ...core,
+        startConductor: (spec, onEvent) => {
+          supervisor = new Supervisor(spec, onEvent)
+          setImmediate(() => then(supervisor))
+          return supervisor
+        },
       },
-      attachRemote: (descriptor, mailbox, callbacks, onEnd) =>
-        supervisor.#attach(descriptor, mailbox, callbacks, onEnd),
+      attachRemote: (...args) => supervisor.#attach(...args),
+      executable: 'python',
     }
   }
 
@@ -61,6 +65,7 @@ export class Supervisor implements NativeConductor {
   startAll(): void {
     for (let worker = 0; worker < this.spec.size; worker++)
       this.happened({ type: 'started', worker, pid: this.start(worker) })
+    this.happened({ type: 'ready' })
   }
 
   /** A process for a worker; its number. */
@@ -78,13 +83,13 @@ export class Supervisor implements NativeConductor {
     dead.hasStarted = () => started
     const report = reportOf(dead.pid, exit)
     this.#end(dead)
-    this.happened({ type: 'died', worker, pid: dead.pid, exit: report })
+    this.happened({ type: 'died', worker, pid: dead.pid, exit: report, error: null })
     return report
   }
 
   /** The connection of a worker ends, and its process does not. */
   breakConnection(worker: number): void {
-    this.#end(this.#current.get(worker)!)
+    this.#current.get(worker)!.onEnd?.()
   }
 
   /** Another process takes the place of one that died. */
@@ -107,10 +112,12 @@ export class Supervisor implements NativeConductor {
       worker,
       state: 'running',
       pid,
+      spare: false,
       uptime: 1,
       restarts: 0,
-      lastBeat: null,
+      health: 'healthy',
       rssMb: null,
+      task: null,
       lastExit: null,
     }))
     return JSON.stringify({ state: 'running', workers })
@@ -120,18 +127,17 @@ export class Supervisor implements NativeConductor {
     done(null, `Thread of worker ${worker}`)
   }
 
-  restart(worker: number, done: (problem: string | null) => void): void {
-    this.asked.push(`restart ${worker}`)
-    const old = this.#current.get(worker)!
-    this.restarted(worker)
-    this.happened({ type: 'replaced', worker, pid: old.pid })
-    this.#end(old)
-    this.happened({
-      type: 'stopped',
-      worker,
-      pid: old.pid,
-      exit: reportOf(old.pid, { code: 0, signal: null, reason: 'clean' }),
-    })
+  restart(done: (problem: string | null) => void): void {
+    this.asked.push('restart')
+    for (const [worker, old] of [...this.#current]) {
+      this.#current.delete(worker)
+      const next = this.#lastPid - 990
+      this.happened({ type: 'started', worker: next, pid: this.start(next) })
+      this.happened({ type: 'changed', worker, pid: old.pid, from: 'running', to: 'draining', reason: '' })
+      this.#end(old)
+      const exit = reportOf(old.pid, { code: 0, signal: null, reason: 'clean' })
+      this.happened({ type: 'stopped', worker, pid: old.pid, exit })
+    }
     done(null)
   }
 
@@ -155,14 +161,23 @@ export class Supervisor implements NativeConductor {
     this.asked.push(keep ? 'keep alive' : 'let go')
   }
 
-  #attach(descriptor: number, mailbox: ArrayBuffer, callbacks: PortCallbacks, onEnd: () => void): RemotePort {
-    const { core } = { core: loadCore() }
+  #attach: AttachRemote = (core, descriptor, events, mailbox, ...callbacks) => {
     const attached = this.#byPid.get(descriptor)!
     const [onCompletions, ...others] = callbacks
+    let isBroken = false
     // What is done after the end is heard by nobody.
-    const port = core.attach(mailbox, (batch) => void (attached.hasEnded || onCompletions(batch)), ...others)
-    attached.onEnd = onEnd
-    return { ...port, hasStarted: (id) => attached.hasStarted(id) }
+    const port = core.attach(mailbox, (batch) => void (isBroken || onCompletions(batch)), ...others)
+    attached.onEnd = () => {
+      isBroken = true
+      events.ended()
+    }
+    return {
+      ...port,
+      isRemote: true,
+      sharesMemory: false,
+      hasStarted: (id) => attached.hasStarted(id),
+      close: port.detach,
+    }
   }
 
   #end(process: Process): void {
@@ -180,8 +195,12 @@ export function reportOf(pid: number, exit: Partial<ExitReport> = {}): ExitRepor
     coreDumped: false,
     uptime: 1,
     maxRssMb: null,
+    userTime: 0,
+    systemTime: 0,
     stderrTail: '',
+    stdoutTail: '',
     traceback: null,
+    summary: '',
     ...exit,
   }
 }
@@ -197,12 +216,12 @@ export async function supervised<T extends Supervised, O>(
   begin: (supervisor: Supervisor) => void = (supervisor) => supervisor.startAll(),
 ): Promise<{ host: T; supervisor: Supervisor }> {
   let supervisor: Supervisor | undefined
-  const core = Supervisor.core((started) => {
+  const side = Supervisor.side((started) => {
     supervisor = started
     begin(started)
   })
   const Type = type as unknown as new (native: object, options: O) => T
-  const host = new Type({ core, executable: 'python' }, options)
+  const host = new Type(side, options)
   await (host as unknown as { workers: { start(executable: string): Promise<void> } }).workers.start('python')
   return { host, supervisor: supervisor! }
 }

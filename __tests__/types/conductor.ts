@@ -16,7 +16,7 @@ export async function conductor(): Promise<void> {
   await using host = await Conductor.start({
     target: 'agents.planner',
     restart: { policy: 'permanent', intensity: { restarts: 3 } },
-    limits: { memoryMb: 512 },
+    limits: { addressSpaceMb: 512 },
     stdout: (line) => line.trim(),
   })
   // @ts-expect-error made by `start`
@@ -48,7 +48,7 @@ export async function conductor(): Promise<void> {
 
   expectType<Equal<ReturnType<typeof host.status>, ConductorStatus>>()
   host.on('died', (event) => {
-    expectType<Equal<typeof event.exit, ExitReport>>()
+    expectType<Equal<typeof event.exit, ExitReport | null>>()
     expectType<Equal<typeof event.worker, number>>()
   })
   for await (const event of host.events({ signal: AbortSignal.timeout(5) })) {

@@ -129,7 +129,8 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number, connect
       connection.heldObjects.get(id)?.forgetUnlessHeld()
     },
     (at, length) => {
-      const array = arrays-- > 0 ? undefined : (readSharedArray(bytes, at, length) ?? readInlineArray(bytes, at, length))
+      const array =
+        arrays-- > 0 ? undefined : (readSharedArray(bytes, at, length) ?? readInlineArray(bytes, at, length))
       if (array !== undefined) arrayOf(connection, array)
     },
   )

@@ -31,7 +31,8 @@ export function queueFull(limit: number): BridgeError {
 }
 
 export function startFailed(name: string, { code, message, exit }: NativeProblem): BridgeError {
-  const known = isErrorCode(code) ? (code as BridgeErrorCode) : 'ERR_WORKER_START'
+  // That Python did not start is, of a process of its own, that the process did not.
+  const known = isErrorCode(code) && code !== 'ERR_PYTHON_START' ? (code as BridgeErrorCode) : 'ERR_WORKER_START'
   return new BridgeError(known, `${name} did not start: ${message}`, exit === null ? {} : { exit })
 }
 
@@ -51,6 +52,19 @@ export function allStopped(name: string, policy: RestartPolicy): BridgeError {
     'ERR_CONDUCTOR_DOWN',
     `the processes of ${name} have ended, and are not started again by the restart policy '${policy}'`,
   )
+}
+
+export function disconnected(name: string): BridgeError {
+  return new BridgeError('ERR_WORKER_LOST', `the connection to ${name} broke, although its process goes on`)
+}
+
+export function noProcess(name: string): BridgeError {
+  return new BridgeError('ERR_WORKER_LOST', `${name} has no process at the moment`)
+}
+
+/** @param what could not be done */
+export function notDone(name: string, what: string, problem: string): BridgeError {
+  return new BridgeError('ERR_WORKER_START', `${name}: ${what}: ${problem}`)
 }
 
 export function stopped(name: string): BridgeError {

@@ -2,12 +2,14 @@
 import { childInterpreter, locateRequest } from '../host/locate-report'
 import { errorFromProblem } from '../errors/from-native'
 import { loadCore, type NativeCore } from '../native/core'
+import { attachRemote, type AttachRemote } from '../native/remote-port'
 import { loadLoader, locateAsync } from '../native/loader'
 import { stubPath } from '../native/platform'
 
-/** The core, and the interpreter for the processes. */
+/** The core, how it connects to processes, and the interpreter for them. */
 export interface NativeSide {
   readonly core: NativeCore
+  readonly attachRemote: AttachRemote
   readonly executable: string
 }
 
@@ -30,5 +32,5 @@ export async function nativeSide(options: {
   } catch (problem) {
     throw errorFromProblem(problem)
   }
-  return { core: loadCore(), executable }
+  return { core: loadCore(), attachRemote, executable }
 }

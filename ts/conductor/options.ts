@@ -21,8 +21,7 @@ import {
 } from './checks'
 import { targetOf, type Target } from './target'
 
-const heartbeat = (every: number, limit: number) =>
-  group({ every: milliseconds(every, 10), limit: milliseconds(limit, 10) })
+const heartbeat = (limit: number) => group({ limit: milliseconds(limit, 10) })
 
 const output: Check<Output> = option(
   "'inherit', 'ignore' or a function",
@@ -58,9 +57,9 @@ const common = {
   }),
   health: group({
     startupTimeout: milliseconds(30_000, 1),
-    native: heartbeat(100, 1_000),
-    gil: heartbeat(250, 10_000),
-    loop: heartbeat(500, 10_000),
+    native: heartbeat(1_000),
+    gil: heartbeat(10_000),
+    loop: heartbeat(10_000),
   }),
   recycle: group({
     maxTasks: integer(1, 2 ** 53 - 1, null),
@@ -75,11 +74,8 @@ const common = {
     coreMb: integer(0, mostMb, null),
     nice: integer(0, 19, 0),
     oomScoreAdjust: integer(-1000, 1000, 300),
-    memoryMb: integer(1, mostMb, null),
   }),
   queue: group({ limit: integer(0, 10_000_000, 1024), ageing: milliseconds(1_000, 1) }),
-  killAfter: (value: unknown, name: string): number | null =>
-    value === Infinity ? null : milliseconds(5_000)(value, name),
 }
 
 const conductorOptions = group(common)
@@ -114,10 +110,10 @@ export function checkedPoolOptions(options: WorkerPoolOptions | undefined): Chec
 /** What the native side is to know of it. */
 export function specOf(options: CheckedConductorOptions, executable: string): ConductorSpec {
   const { size, standby, target, paths, args, env, cwd, threads, eventLoop } = options
-  const { restart, health, recycle, stop, limits, killAfter } = options
+  const { restart, health, recycle, stop, limits } = options
   const child = { executable, target: target ?? null, paths, args, env, cwd: cwd ?? process.cwd(), threads, eventLoop }
   const output = { stdout: modeOf(options.stdout), stderr: modeOf(options.stderr) }
-  return { size, standby, child, output, restart, health, recycle, stop, limits, killAfter }
+  return { size, standby, child, output, restart, health, recycle, stop, limits }
 }
 
 function modeOf(output: Output): 'inherit' | 'ignore' | 'callback' {

@@ -15,8 +15,8 @@ import type { ResultOf } from '../types/handle'
 import type { StandardSchema } from '../types/standard-schema'
 import type { Untyped } from '../types/untyped'
 import { taskRequest } from './call-arguments'
-import { invalid, milliseconds } from './checks'
-import { stopped } from './errors'
+import { integer, milliseconds } from './checks'
+import { noProcess, stopped } from './errors'
 import { EventStream } from './event-stream'
 import type { CheckedConductorOptions } from './options'
 import { Workers } from './workers'
@@ -25,6 +25,7 @@ import type { NativeSide } from './native-side'
 const stopNames: ReadonlySet<string> = new Set(['drain'])
 const eventNames: ReadonlySet<string> = new Set(['signal'])
 const dumpNames: ReadonlySet<string> = new Set(['worker'])
+const isWorker = integer(0, 0xffff_ffff, undefined)
 
 /**
  * Supervised Python processes. What happens to them is told by events, which are named in `ConductorEvent`; there is no event `error`, so
@@ -38,10 +39,10 @@ export abstract class Supervised extends EventEmitter<ConductorEvents> implement
   readonly #streams = new Set<EventStream<ConductorEvent>>()
 
   /** @internal */
-  protected constructor({ core }: NativeSide, options: CheckedConductorOptions, name: string) {
+  protected constructor(native: NativeSide, options: CheckedConductorOptions, name: string) {
     super()
     this.options = options
-    this.workers = new Workers(core, options, name, (event) => this.#tell(event))
+    this.workers = new Workers(native, options, name, (event) => this.#tell(event))
   }
 
   /**
@@ -100,14 +101,14 @@ export abstract class Supervised extends EventEmitter<ConductorEvents> implement
   /**
    * Where all threads of a process stand, in the words of Python's `faulthandler`; also of one that hangs in C code.
    *
-   * @param options `worker`: which one. @default 0
+   * @param options `worker`: the number of one, as `status()` has it. @default the first that has a process
    */
   async dump(options: { readonly worker?: number | undefined } = {}): Promise<string> {
     this.checkOpen()
     checkNames(options, dumpNames)
-    const { worker = 0 } = options
-    if (!Number.isInteger(worker) || worker < 0 || worker >= this.options.size)
-      throw invalid('worker', `an integer from 0 to ${this.options.size - 1}`, worker)
+    const given = isWorker(options.worker, 'worker')
+    const worker = given ?? this.status().workers.find(({ pid }) => pid !== null)?.worker
+    if (worker === undefined) throw (this.workers.obstacle ?? (() => noProcess(this.workers.name)))()
     return await this.workers.dump(worker)
   }
 

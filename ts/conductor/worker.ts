@@ -5,10 +5,11 @@ import { CallContext, type CallScope } from '../call/scope'
 import type { CheckedOptions } from '../call/options'
 import { newConnection, remoteListener } from '../host/connect'
 import type { Connection } from '../native/connection'
-import type { NativeCore, RemotePort } from '../native/core'
+import type { RemotePort } from '../native/remote-port'
 import type { ExitReport } from '../types/conductor'
 import { workerLost } from './errors'
 import type { Load } from './load'
+import type { NativeSide } from './native-side'
 import type { Target } from './target'
 
 /** What others are told of a worker. */
@@ -64,7 +65,7 @@ export class Worker implements Load {
 
   constructor(
     readonly identity: WorkerIdentity,
-    core: NativeCore,
+    { core, attachRemote }: NativeSide,
     descriptor: number,
     listener: WorkerListener,
   ) {
@@ -75,7 +76,12 @@ export class Worker implements Load {
     let port: RemotePort | undefined
     // What it prints besides its calls comes from its pipes, as what its C code prints does.
     connection.attach(core, remoteListener(connection, ignore), (mailbox, ...callbacks) => {
-      return (port = core.attachRemote(descriptor, mailbox, callbacks, () => this.#connectionEnded()))
+      const events = {
+        welcome: ignore,
+        cancelled: (id: number, place: number) => connection.requests.cancelled(id, place),
+        ended: () => this.#connectionEnded(),
+      }
+      return (port = attachRemote(core, descriptor, events, mailbox, ...callbacks))
     })
     this.#port = port!
     this.#scopes = { any: this.#counting(connection.pool.scope), loop: this.#counting(connection.loop) }
@@ -83,6 +89,11 @@ export class Worker implements Load {
 
   get concurrency(): number {
     return this.identity.concurrency
+  }
+
+  /** Whether it may have more calls than run at the same time: not where those that have not begun are not told apart from the others. */
+  get mayBeAhead(): boolean {
+    return this.#port.hasStarted !== undefined
   }
 
   /** How it ended, once that is known. */
@@ -139,7 +150,7 @@ export class Worker implements Load {
     const port = this.#port
     connection.close(makeError)
     connection.requests.failAll((call) => {
-      const started = call.status === 'submitted' && port.hasStarted(call.id)
+      const started = call.status === 'submitted' && port.hasStarted?.(call.id) !== false
       this.#losses.set(call, started)
       const exit = this.#exit
       return exit === undefined ? makeError : () => workerLost(this.identity.name, exit, started)

@@ -1,19 +1,21 @@
 /* The processes of a Conductor or pool: starts them, connects to those that are ready, and tells what happens to them. */
-import { OutputLines } from '../call/output-lines'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
-import type { NativeConductor, NativeConductorEvent, NativeConductorStatus } from '../native/conductor'
-import type { NativeCore } from '../native/core'
-import type { ConductorEvent, ConductorStatus, WorkerState } from '../types/conductor'
-import { allStopped, inCrashLoop, startFailed, stopped } from './errors'
+import type {
+  NativeConductor,
+  NativeConductorEvent,
+  NativeConductorStatus,
+  NativeWorkerEvent,
+} from '../native/conductor'
+import type { ConductorEvent, ConductorStatus, ExitReport, WorkerState } from '../types/conductor'
+import { allStopped, disconnected, inCrashLoop, notDone, startFailed, stopped } from './errors'
 import { Dispatcher, type Staff } from './dispatcher'
 import { leastLoaded } from './load'
+import type { NativeSide } from './native-side'
 import { specOf, type CheckedConductorOptions } from './options'
 import { Worker } from './worker'
 
-type Lines = readonly [stdout: OutputLines | undefined, stderr: OutputLines | undefined]
-
-/** How long after a connection that failed another process is tried; milliseconds. */
+/** How long after a connection that failed another one is tried; milliseconds. */
 const reconnectPause = 1_000
 
 /** Whoever waits for a worker that is ready. */
@@ -25,7 +27,7 @@ interface Waiter {
 /** All of them, and the calls that they are given. */
 export class Workers implements Staff {
   readonly dispatcher: Dispatcher
-  readonly #core: NativeCore
+  readonly #side: NativeSide
   readonly #options: CheckedConductorOptions
   /** How the program knows them, in messages. */
   readonly name: string
@@ -35,12 +37,11 @@ export class Workers implements Staff {
   /** Processes to which there is no connection. */
   readonly #unconnected = new Set<number>()
   readonly #states = new Map<number, WorkerState>()
-  readonly #output = new Map<number, Lines>()
   readonly #waiters: Waiter[] = []
-  readonly #ready = new Set<number>()
   #native!: NativeConductor
   #whenStarted: { resolve(): void; reject(error: Error): void } | undefined
   #obstacle: (() => Error) | undefined
+  #lastExits: readonly ExitReport[] = []
   #reasonsToLive = 0
   #waits = false
   #stopping: Promise<void> | undefined
@@ -49,8 +50,8 @@ export class Workers implements Staff {
    * @param name how the program knows it, in messages, such as `the Conductor of agents.planner`
    * @param emit gets what happens
    */
-  constructor(core: NativeCore, options: CheckedConductorOptions, name: string, emit: (event: ConductorEvent) => void) {
-    this.#core = core
+  constructor(side: NativeSide, options: CheckedConductorOptions, name: string, emit: (event: ConductorEvent) => void) {
+    this.#side = side
     this.#options = options
     this.name = name
     this.#emit = emit
@@ -62,7 +63,9 @@ export class Workers implements Staff {
     const started = new Promise<void>((resolve, reject) => (this.#whenStarted = { resolve, reject }))
     const spec = JSON.stringify(specOf(this.#options, executable))
     try {
-      this.#native = this.#core.startConductor(spec, (text) => this.#happened(JSON.parse(text) as NativeConductorEvent))
+      this.#native = this.#side.core.startConductor(spec, (text) =>
+        this.#happened(JSON.parse(text) as NativeConductorEvent),
+      )
     } catch (problem) {
       throw errorFromProblem(problem)
     }
@@ -121,25 +124,23 @@ export class Workers implements Staff {
         new Promise((resolve, reject) => {
           this.#native.dump(worker, (problem, text) => {
             if (problem === null) resolve(text)
-            else reject(errorFromProblem(JSON.parse(problem)))
+            else reject(notDone(this.name, 'no stacks were written', problem))
           })
         }),
     )
   }
 
-  /** Replaces all processes, one after the other. */
+  /** Replaces all processes. */
   async restart(): Promise<void> {
-    for (const worker of this.#ready) {
-      await this.#alive(
-        () =>
-          new Promise<void>((resolve, reject) => {
-            this.#native.restart(worker, (problem) => {
-              if (problem === null) resolve()
-              else reject(errorFromProblem(JSON.parse(problem)))
-            })
-          }),
-      )
-    }
+    await this.#alive(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          this.#native.restart((problem) => {
+            if (problem === null) resolve()
+            else reject(notDone(this.name, 'not all processes could be replaced', problem))
+          })
+        }),
+    )
   }
 
   /** Ends a crash loop. */
@@ -162,57 +163,100 @@ export class Workers implements Staff {
     this.dispatcher.failWaiting(() => stopped(this.name))
     await new Promise<void>((resolve) => this.#native.stop(Math.max(0, Math.round(end - performance.now())), resolve))
     for (const worker of [...this.#byPid.values()]) worker.close(() => stopped(this.name))
-    for (const lines of this.#output.values()) for (const stream of lines) stream?.end()
   }
 
   #happened(event: NativeConductorEvent): void {
     switch (event.type) {
-      case 'started':
-        this.#connect(event.worker, event.pid)
-        this.#emit(event)
-        this.#ready.add(event.worker)
-        if (this.#ready.size >= this.#options.size) this.#whenStarted?.resolve()
+      case 'ready':
+        this.#whenStarted?.resolve()
         break
-      case 'restarted':
-        this.#connect(event.worker, event.pid)
-        this.#emit(event)
-        break
-      case 'replaced': {
-        const worker = this.#byPid.get(event.pid)
-        if (worker !== undefined) worker.isUsable = false
-        break
-      }
-      case 'died':
-      case 'stopped': {
-        const { type, at, worker, exit } = event
-        this.#unconnected.delete(event.pid)
-        this.#byPid.get(event.pid)?.exited(exit)
-        this.#emit({ type, at, worker, exit })
-        break
-      }
       case 'startFailed':
         this.#whenStarted?.reject(startFailed(this.name, event.problem))
         break
-      case 'restartFailed': {
-        const { type, at, worker, problem } = event
-        this.#emit({ type, at, worker, error: startFailed(this.name, problem) })
+      default:
+        this.#happenedTo(event.worker, event.pid, event)
+    }
+  }
+
+  #happenedTo(worker: number, pid: number | null, event: NativeWorkerEvent): void {
+    const { at } = event
+    switch (event.type) {
+      case 'started':
+      case 'restarted':
+        if (!this.#isSpare(worker)) this.#connect(worker, pid!)
+        if (event.type === 'started') this.#emit({ type: 'started', at, worker, pid: pid! })
+        else this.#emit({ type: 'restarted', at, worker, pid: pid!, attempt: event.attempt })
         break
-      }
+      case 'promoted':
+        this.#connect(worker, pid!)
+        break
+      case 'died':
+        if (event.exit !== null) this.#exited(pid, event.exit)
+        this.#emit({ type: 'died', at, worker, exit: event.exit })
+        break
+      case 'stopped':
+        this.#exited(pid, event.exit)
+        this.#emit({ type: 'stopped', at, worker, exit: event.exit })
+        break
+      case 'restartFailed':
+        this.#emit({ type: 'restartFailed', at, worker, error: startFailed(this.name, event.problem) })
+        break
       case 'changed':
-        this.#states.set(event.worker, event.to)
-        this.#emit(event)
-        this.#checkStates()
+        this.#changed(worker, pid, event.to)
+        this.#emit({ type: 'changed', at, worker, from: event.from, to: event.to, reason: event.reason })
         break
-      case 'crashLoop': {
-        const makeError = (): Error => inCrashLoop(this.name, event.exits, this.#options.restart.intensity)
-        this.#whenStarted?.reject(makeError())
-        this.#emit(event)
-        this.#down(makeError)
+      case 'crashLoop':
+        this.#lastExits = event.exits
+        this.#emit({ type: 'crashLoop', at, worker, exits: event.exits })
         break
-      }
+      case 'health':
+        this.#emit({ type: 'health', at, worker, from: event.from, to: event.to, task: event.task })
+        break
       case 'printed':
-        this.#linesOf(event.worker)[event.stream - 1]?.push(event.text)
+        this.#print(event.stream, event.text)
         break
+      case 'replaced':
+        // It goes on until another one is ready, and then drains.
+        break
+    }
+  }
+
+  #exited(pid: number | null, exit: ExitReport): void {
+    if (pid === null) return
+    this.#unconnected.delete(pid)
+    this.#byPid.get(pid)?.exited(exit)
+  }
+
+  #changed(number: number, pid: number | null, state: WorkerState): void {
+    this.#states.set(number, state)
+    const worker = pid === null ? undefined : this.#byPid.get(pid)
+    if (worker !== undefined && (state === 'draining' || state === 'stopping')) worker.isUsable = false
+    if (this.isStopped) return
+    // Where no worker has a process, or ever gets one again, no call can be made.
+    const states = [...this.#states.values()]
+    if (!states.every((one) => one === 'stopped' || one === 'crashLoop')) this.#obstacle = undefined
+    else if (states.includes('crashLoop'))
+      this.#down(() => inCrashLoop(this.name, this.#lastExits, this.#options.restart.intensity))
+    else this.#down(() => allStopped(this.name, this.#options.restart.policy))
+  }
+
+  /** Whether a worker waits to take the place of one that dies. */
+  #isSpare(number: number): boolean {
+    if (this.#options.standby === 0) return false
+    const { workers } = JSON.parse(this.#native.status()) as NativeConductorStatus
+    return workers.some(({ worker, spare }) => worker === number && spare)
+  }
+
+  #print(stream: 1 | 2, line: string): void {
+    const output = stream === 1 ? this.#options.stdout : this.#options.stderr
+    if (typeof output !== 'function') return
+    try {
+      output(line)
+    } catch (error) {
+      // An uncaught exception, as it would be in any event handler; the lines that follow are not lost.
+      queueMicrotask(() => {
+        throw error
+      })
     }
   }
 
@@ -225,10 +269,13 @@ export class Workers implements Staff {
       const listener = {
         done: () => this.dispatcher.dispatch(),
         lost: (lost: Worker) => this.#lost(lost),
-        // What it still does is done for nobody.
-        disconnected: () => this.#native.restart(number, ignore),
+        disconnected: (broken: Worker) => {
+          // The process goes on, but what it has done cannot be heard any more.
+          broken.close(() => disconnected(name))
+          this.#connect(number, pid)
+        },
       }
-      worker = new Worker({ number, pid, name, concurrency }, this.#core, descriptor, listener)
+      worker = new Worker({ number, pid, name, concurrency }, this.#side, descriptor, listener)
     } catch (problem) {
       this.#notConnected(number, pid, problem instanceof BridgeError ? problem : errorFromProblem(problem))
       return
@@ -239,30 +286,24 @@ export class Workers implements Staff {
     this.dispatcher.dispatch()
   }
 
-  /** It may have ended since, and then that is what is told next; else it is of no use. */
+  /** It may have ended since, and then that is what is told next; else it is tried again. */
   #notConnected(number: number, pid: number, error: BridgeError): void {
     this.#unconnected.add(pid)
     this.#whenStarted?.reject(error)
     this.#emit({ type: 'restartFailed', at: Date.now(), worker: number, error })
     setTimeout(() => {
-      if (this.#unconnected.delete(pid) && !this.isStopped) this.#native.restart(number, ignore)
+      if (this.#unconnected.delete(pid) && !this.isStopped) this.#connect(number, pid)
     }, reconnectPause).unref()
   }
 
   #lost(worker: Worker): void {
-    this.#byPid.delete(worker.identity.pid)
+    const { pid } = worker.identity
+    if (this.#byPid.get(pid) === worker) this.#byPid.delete(pid)
     this.dispatcher.dispatch()
   }
 
   #usable(): Worker[] {
     return [...this.#byPid.values()].filter(({ isUsable }) => isUsable)
-  }
-
-  /** Where all workers have stopped and none is started again, no call can be made. */
-  #checkStates(): void {
-    if (this.isStopped || this.#states.size < this.#options.size) return
-    if ([...this.#states.values()].every((state) => state === 'stopped'))
-      this.#down(() => allStopped(this.name, this.#options.restart.policy))
   }
 
   #down(makeError: () => Error): void {
@@ -286,19 +327,4 @@ export class Workers implements Staff {
     if (this.#reasonsToLive === 0 || (this.#reasonsToLive === 1 && change === 1))
       this.#native.keepAlive(this.#reasonsToLive > 0)
   }
-
-  #linesOf(worker: number): Lines {
-    let lines = this.#output.get(worker)
-    if (lines === undefined) {
-      const { stdout, stderr } = this.#options
-      lines = [
-        typeof stdout === 'function' ? new OutputLines(stdout) : undefined,
-        typeof stderr === 'function' ? new OutputLines(stderr) : undefined,
-      ]
-      this.#output.set(worker, lines)
-    }
-    return lines
-  }
 }
-
-function ignore(): void {}

@@ -1,5 +1,13 @@
 /* Supervised processes, as the native side starts and watches them: what it is told, and what it tells. */
-import type { ConductorStatus, ExitReport, RestartPolicy, WorkerState, WorkerStatus } from '../types/conductor'
+import type {
+  ConductorStatus,
+  ExitReport,
+  RestartPolicy,
+  WorkerHealth,
+  WorkerState,
+  WorkerStatus,
+  WorkerTask,
+} from '../types/conductor'
 import type { EventLoop, OutputMode } from './core'
 
 /** How to start a process, and what to do when it ends. Times are in milliseconds; `null` is no limit. */
@@ -27,9 +35,9 @@ export interface ConductorSpec {
   }
   readonly health: {
     readonly startupTimeout: number
-    readonly native: Heartbeat
-    readonly gil: Heartbeat
-    readonly loop: Heartbeat
+    readonly native: { readonly limit: number }
+    readonly gil: { readonly limit: number }
+    readonly loop: { readonly limit: number }
   }
   readonly recycle: {
     readonly maxTasks: number | null
@@ -44,29 +52,19 @@ export interface ConductorSpec {
     readonly coreMb: number | null
     readonly nice: number
     readonly oomScoreAdjust: number
-    readonly memoryMb: number | null
   }
-  readonly killAfter: number | null
-}
-
-interface Heartbeat {
-  readonly every: number
-  readonly limit: number
 }
 
 /** Supervised processes. No function waits, and none throws but `connect`. */
 export interface NativeConductor {
-  /**
-   * A new connection to the process of a worker: the descriptor for `attachRemote`. Throws `{ code, message }` if there is no process that
-   * is ready.
-   */
+  /** A new connection to the process of a worker: the descriptor for `attachRemote`. Throws `{ code, message }` if it has none that is ready. */
   connect(worker: number): number
   /** A `NativeConductorStatus` as JSON. */
   status(): string
-  /** Where all threads of a process stand, also of one that hangs. */
+  /** Where all threads of a process stand, also of one that hangs. `problem` is text. */
   dump(worker: number, done: (problem: string | null, text: string) => void): void
-  /** Replaces the process of a worker: a new one is ready before the old one ends. `problem` is `{ code, message }` as JSON. */
-  restart(worker: number, done: (problem: string | null) => void): void
+  /** Replaces all processes: a new one is ready before an old one ends. */
+  restart(done: (problem: string | null) => void): void
   /** Ends the crash loop: restarts are allowed again. */
   reset(): void
   /** Ends all processes by the steps of the specification, the first of which may take so long. Idempotent. */
@@ -81,25 +79,35 @@ export interface NativeConductorStatus extends Pick<ConductorStatus, 'state'> {
 }
 
 /**
- * What the native side tells, in this order for each process of a worker: `started` or `restarted` when it is ready, upon which JavaScript
- * connects; then `died` or `stopped`. A process in whose place another one was put gets no calls any more from its `replaced` on, may finish those that it has, and
- * is told of by its process id.
+ * What the native side tells. A worker has one process at a time. It is `started` when its first process is ready, and `restarted` when a later one is;
+ * JavaScript connects then, unless it is a spare, to which it connects when that is `promoted`. A process that does not take calls any more
+ * makes its worker `changed` to `draining` or `stopping`. At its end there is `died` or `stopped`.
  */
-export type NativeConductorEvent = { readonly at: number } & (
-  | { readonly type: 'started'; readonly worker: number; readonly pid: number }
-  | { readonly type: 'restarted'; readonly worker: number; readonly pid: number; readonly attempt: number }
-  | { readonly type: 'replaced'; readonly worker: number; readonly pid: number }
-  | { readonly type: 'died' | 'stopped'; readonly worker: number; readonly pid: number; readonly exit: ExitReport }
-  | { readonly type: 'startFailed' | 'restartFailed'; readonly worker: number; readonly problem: NativeProblem }
-  | {
-      readonly type: 'changed'
-      readonly worker: number
-      readonly from: WorkerState
-      readonly to: WorkerState
-      readonly reason: string
-    }
+export type NativeConductorEvent =
+  { readonly type: 'ready' } | { readonly type: 'startFailed'; readonly problem: NativeProblem } | NativeWorkerEvent
+
+export type NativeWorkerEvent = {
+  readonly at: number
+  readonly worker: number
+  readonly pid: number | null
+} & (
+  | { readonly type: 'started' }
+  | { readonly type: 'promoted' | 'replaced' }
+  | { readonly type: 'restarted'; readonly attempt: number }
+  | { readonly type: 'stopped'; readonly exit: ExitReport }
+  /** Without a report there was no process, because it could not be started. */
+  | { readonly type: 'died'; readonly exit: ExitReport | null; readonly error: string | null }
+  | { readonly type: 'restartFailed'; readonly problem: NativeProblem }
+  | { readonly type: 'changed'; readonly from: WorkerState; readonly to: WorkerState; readonly reason: string }
   | { readonly type: 'crashLoop'; readonly exits: readonly ExitReport[] }
-  | { readonly type: 'printed'; readonly worker: number; readonly stream: 1 | 2; readonly text: string }
+  | {
+      readonly type: 'health'
+      readonly from: WorkerHealth
+      readonly to: WorkerHealth
+      readonly task: WorkerTask | null
+    }
+  /** A line, without its end. */
+  | { readonly type: 'printed'; readonly stream: 1 | 2; readonly text: string; readonly dropped: number }
 )
 
 /** Why something did not work. */

@@ -136,12 +136,6 @@ export type PortCallbacks = readonly [
   onCall: () => void,
 ]
 
-/** The port of a connection to a Python in another process. */
-export interface RemotePort extends Port {
-  /** Whether that process has begun with a request, as far as is known here. What is not known counts as begun. */
-  hasStarted(id: number): boolean
-}
-
 /** The members of the native file. */
 export interface NativeCore {
   readonly version: string
@@ -162,13 +156,6 @@ export interface NativeCore {
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
   exitWithin(milliseconds: number, code: number): void
-  /**
-   * Connects to a Python in another process.
-   *
-   * @param descriptor what `NativeConductor.connect` gave; taken over
-   * @param onEnd the other side is gone, and everything that came from it has been handed over
-   */
-  attachRemote(descriptor: number, mailbox: ArrayBuffer, callbacks: PortCallbacks, onEnd: () => void): RemotePort
   /**
    * Starts supervised processes, and goes on until `stop`.
    *

@@ -36,9 +36,8 @@ export interface RestartOptions {
     | undefined
 }
 
-/** How often a process shows that it lives, and for how long it may fail to, in milliseconds. */
+/** For how long a process may fail to show something, in milliseconds. */
 export interface HeartbeatOptions {
-  readonly every?: number | undefined
   readonly limit?: number | undefined
 }
 
@@ -46,11 +45,11 @@ export interface HeartbeatOptions {
 export interface HealthOptions {
   /** Milliseconds from the start until it is ready, imports and `setup()` included. @default 30_000 */
   readonly startupTimeout?: number | undefined
-  /** A thread that needs no Python: whether the process is scheduled at all. @default { every: 100, limit: 1_000 } */
+  /** A thread that needs no Python: whether the process is scheduled at all. One that is not is ended. @default { limit: 1_000 } */
   readonly native?: HeartbeatOptions | undefined
-  /** Whether Python code gets to run, rather than C code that holds the GIL. @default { every: 250, limit: 10_000 } */
+  /** Whether Python code gets to run, rather than C code that holds the GIL; told by the event `health`. @default { limit: 10_000 } */
   readonly gil?: HeartbeatOptions | undefined
-  /** Whether the event loop turns. @default { every: 500, limit: 10_000 } */
+  /** Whether the event loop turns; told by the event `health`. @default { limit: 10_000 } */
   readonly loop?: HeartbeatOptions | undefined
 }
 
@@ -88,8 +87,6 @@ export interface LimitOptions {
   readonly nice?: number | undefined
   /** How much rather than others it is ended when memory is short, -1000 to 1000. @default 300 */
   readonly oomScoreAdjust?: number | undefined
-  /** Memory, in MiB, by a cgroup, where there is one that may be used. @default no limit */
-  readonly memoryMb?: number | undefined
 }
 
 /** Which calls may wait for a worker. */
@@ -141,12 +138,6 @@ export interface ConductorOptions {
   readonly stop?: StopSteps | undefined
   readonly limits?: LimitOptions | undefined
   readonly queue?: QueueOptions | undefined
-  /**
-   * For how long a call that was cancelled, or whose `timeout` is over, may go on before its process is killed; milliseconds.
-   * `Infinity`: for ever.
-   * @default 5_000
-   */
-  readonly killAfter?: number | undefined
 }
 
 /** Options of `WorkerPool.start`. */
@@ -224,32 +215,50 @@ export interface ExitReport {
   readonly uptime: number
   /** The most memory that it had, in MiB. */
   readonly maxRssMb: number | null
-  /** The last lines of its `stderr`, at most 64 KiB. */
+  /** The CPU time that it used, in milliseconds. */
+  readonly userTime: number
+  readonly systemTime: number
+  /** The last lines of its `stderr`, at most 64 KiB; empty if it had that of this process. */
   readonly stderrTail: string
-  /** Where its Python threads stood, if Python could still say so. */
+  readonly stdoutTail: string
+  /** Where its Python threads stood, if Python could still say so; or why it did not start. */
   readonly traceback: string | null
+  /** All of it in a sentence. */
+  readonly summary: string
 }
 
 /** The state of a Conductor or pool as a whole, or of one worker. */
 export type WorkerState =
   'stopped' | 'starting' | 'ready' | 'running' | 'draining' | 'stopping' | 'backoff' | 'crashLoop' | 'standby'
 
-/** One process, as it is now. */
+/** How well a process is. `'loop-stuck'` and `'gil-held'` may be much work; `'unresponsive'` is one that is stopped, or starved. */
+export type WorkerHealth = 'healthy' | 'loop-stuck' | 'gil-held' | 'unresponsive'
+
+/** What a process has been doing for the longest time. */
+export interface WorkerTask {
+  readonly name: string
+  /** For how long, in milliseconds. */
+  readonly since: number
+}
+
+/** One worker, as it is now. */
 export interface WorkerStatus {
-  /** Its number; a process that takes the place of another one has that one's. */
+  /** Its number, which no other one ever has. */
   readonly worker: number
   readonly state: WorkerState
+  /** Whether it waits to take the place of one that dies. */
+  readonly spare: boolean
   readonly pid: number | null
   /** How long the process has lived, in milliseconds. */
   readonly uptime: number
-  /** How often this place was filled anew. */
+  /** How often it got another process. */
   readonly restarts: number
   /** Calls that it has and has not answered. */
   readonly inFlight: number
-  /** Milliseconds since it last showed that it is scheduled, that Python runs, and that its event loop turns. */
-  readonly lastBeat: { readonly native: number; readonly gil: number; readonly loop: number } | null
+  readonly health: WorkerHealth
   /** In MiB. */
   readonly rssMb: number | null
+  readonly task: WorkerTask | null
   readonly lastExit: ExitReport | null
 }
 
@@ -290,18 +299,19 @@ interface WorkerEvent extends AnyEvent {
  * What happens to the processes.
  *
  * - `started`: one is ready for the first time
- * - `died`: one ended that should not have
+ * - `died`: one ended that should not have; without a report it could not even be started
  * - `restarted`: another one is ready in its place, or one was replaced
  * - `restartFailed`: another one did not become ready
  * - `stopped`: one ended as it should
  * - `changed`: a worker has another state
- * - `crashLoop`: they died too often, and are not restarted any more
+ * - `crashLoop`: a worker died too often, and gets no other process any more
+ * - `health`: one is better or worse than before
  * - `pressure`: the queue is full
  */
 export type ConductorEvent =
   | (WorkerEvent & { readonly type: 'started'; readonly pid: number })
   | (WorkerEvent & { readonly type: 'stopped'; readonly exit: ExitReport })
-  | (WorkerEvent & { readonly type: 'died'; readonly exit: ExitReport })
+  | (WorkerEvent & { readonly type: 'died'; readonly exit: ExitReport | null })
   | (WorkerEvent & { readonly type: 'restarted'; readonly pid: number; readonly attempt: number })
   | (WorkerEvent & { readonly type: 'restartFailed'; readonly error: Error })
   | (WorkerEvent & {
@@ -310,7 +320,13 @@ export type ConductorEvent =
       readonly to: WorkerState
       readonly reason: string
     })
-  | (AnyEvent & { readonly type: 'crashLoop'; readonly exits: readonly ExitReport[] })
+  | (WorkerEvent & { readonly type: 'crashLoop'; readonly exits: readonly ExitReport[] })
+  | (WorkerEvent & {
+      readonly type: 'health'
+      readonly from: WorkerHealth
+      readonly to: WorkerHealth
+      readonly task: WorkerTask | null
+    })
   | (AnyEvent & { readonly type: 'pressure'; readonly queued: number })
 
 /** The events by their names, for `on`. */
