@@ -1997,7 +1997,7 @@ declare abstract class Supervised extends EventEmitter<ConductorEvents> implemen
   dump(options?: { readonly worker?: number | undefined }): Promise<string>
   /** The events from now on. Ends when the processes are stopped; rejects with `ERR_CANCELLED` when `signal` says so. */
   events(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<ConductorEvent, undefined>
-  /** Replaces the processes, one after the other: a new one is ready before the old one finishes what it has, and ends. */
+  /** Puts other processes in the place of all; resolves when they are ready. Handles and sessions end with the processes that they are of. */
   restart(): Promise<void>
   /** Ends a crash loop: processes are started again, and counted anew. */
   reset(): void

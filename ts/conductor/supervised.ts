@@ -123,7 +123,7 @@ export abstract class Supervised extends EventEmitter<ConductorEvents> implement
     return stream
   }
 
-  /** Replaces the processes, one after the other: a new one is ready before the old one finishes what it has, and ends. */
+  /** Puts other processes in the place of all; resolves when they are ready. Handles and sessions end with the processes that they are of. */
   async restart(): Promise<void> {
     this.checkOpen()
     await this.workers.restart()

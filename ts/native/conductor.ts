@@ -63,7 +63,7 @@ export interface NativeConductor {
   status(): string
   /** Where all threads of a process stand, also of one that hangs. `problem` is text. */
   dump(worker: number, done: (problem: string | null, text: string) => void): void
-  /** Replaces all processes: a new one is ready before an old one ends. */
+  /** Puts other processes in the place of all. `problem` is text. */
   restart(done: (problem: string | null) => void): void
   /** Ends the crash loop: restarts are allowed again. */
   reset(): void
