@@ -5,6 +5,8 @@ import type * as apacheArrow from 'apache-arrow'
 
 import type { Readable } from 'node:stream'
 
+import { EventEmitter } from 'node:events'
+
 /** Any of JavaScript's typed arrays. */
 export type TypedArray =
   | Int8Array<ArrayBufferLike>
@@ -50,21 +52,57 @@ export interface Borrowed<A extends TypedArray = TypedArray> {
   readonly array: A
 }
 
-type Constructor = new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray
+/** The module `apache-arrow`, as `import * as arrow from 'apache-arrow'` gives it. */
+export type ArrowModule = typeof apacheArrow
 
-/** One kind of element. */
-interface Element {
-  /** Its number in the format. */
-  readonly code: number
-  /** As NumPy calls it. */
-  readonly dtype: string
-  /** The array of JavaScript's whose memory looks the same; of complex numbers it has two items each. */
-  readonly array: Constructor
-  /** Bytes of one item of that array. */
-  readonly itemSize: number
-  /** How many items of that array make one element. */
-  readonly items: number
+/** What `$toArrow` gives and `fromArrow` takes. */
+export type ArrowData = apacheArrow.Table | apacheArrow.RecordBatch | apacheArrow.Vector
+
+/** The table that `$toArrow` gives unless it is told another type. */
+export type ArrowTable = apacheArrow.Table
+
+/** Options of `$toArrow`. */
+export interface ToArrowOptions {
+  /**
+   * The copy of `apache-arrow` whose classes the result has.
+   * @default the installed one: what `import`, or in a program that requires this package `require`, gives of it
+   */
+  readonly arrow?: ArrowModule | undefined
+  /**
+   * Of a pandas DataFrame: whether its index becomes a column.
+   * @default as pyarrow does: an index that only counts the rows is remembered in the metadata, any other becomes a column
+   */
+  readonly preserveIndex?: boolean | undefined
 }
+
+/** Options of `fromArrow`. */
+export interface FromArrowOptions {
+  /**
+   * Of which library the result is.
+   * @default 'pyarrow': a `pyarrow.Table`, `pyarrow.RecordBatch`, or for a vector a `pyarrow.ChunkedArray`
+   */
+  readonly to?: 'pyarrow' | 'pandas' | 'polars' | undefined
+  /** The copy of `apache-arrow` that made the table. @default as that of `$toArrow` */
+  readonly arrow?: ArrowModule | undefined
+}
+
+declare const kwBrand: unique symbol
+
+/**
+ * Keyword arguments, made by `kw`. `Values` is what they hold; `Names` lets a typed function reject a keyword it does not have.
+ */
+export interface Kw<Values extends object = object, Names extends PropertyKey = keyof Values> {
+  readonly [kwBrand]: {
+    readonly values: Values
+    readonly names: Names
+  }
+}
+
+/** Any keyword arguments. */
+export type AnyKw = Kw<object, PropertyKey>
+
+/** Positional arguments; the last one may be made by `kw`. */
+export type Arguments = readonly unknown[]
 
 /** The parts of a date, by Python's names. */
 export interface DateFields {
@@ -279,40 +317,6 @@ export type DefaultTemporal = typeof globalThis extends {
 /** The instances of a class of a `Temporal`. */
 export type Produced<T extends TemporalNamespace, K extends keyof TemporalNamespace> = InstanceType<T[K]>
 
-/** The module `apache-arrow`, as `import * as arrow from 'apache-arrow'` gives it. */
-export type ArrowModule = typeof apacheArrow
-
-/** What `$toArrow` gives and `fromArrow` takes. */
-export type ArrowData = apacheArrow.Table | apacheArrow.RecordBatch | apacheArrow.Vector
-
-/** The table that `$toArrow` gives unless it is told another type. */
-export type ArrowTable = apacheArrow.Table
-
-/** Options of `$toArrow`. */
-export interface ToArrowOptions {
-  /**
-   * The copy of `apache-arrow` whose classes the result has.
-   * @default the installed one: what `import`, or in a program that requires this package `require`, gives of it
-   */
-  readonly arrow?: ArrowModule | undefined
-  /**
-   * Of a pandas DataFrame: whether its index becomes a column.
-   * @default as pyarrow does: an index that only counts the rows is remembered in the metadata, any other becomes a column
-   */
-  readonly preserveIndex?: boolean | undefined
-}
-
-/** Options of `fromArrow`. */
-export interface FromArrowOptions {
-  /**
-   * Of which library the result is.
-   * @default 'pyarrow': a `pyarrow.Table`, `pyarrow.RecordBatch`, or for a vector a `pyarrow.ChunkedArray`
-   */
-  readonly to?: 'pyarrow' | 'pandas' | 'polars' | undefined
-  /** The copy of `apache-arrow` that made the table. @default as that of `$toArrow` */
-  readonly arrow?: ArrowModule | undefined
-}
-
 /** The names of Python's own levels. */
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR' | 'CRITICAL'
 
@@ -366,206 +370,6 @@ export interface LoggingOptions {
   readonly uncaught?: boolean | undefined
 }
 
-declare const kwBrand: unique symbol
-
-/**
- * Keyword arguments, made by `kw`. `Values` is what they hold; `Names` lets a typed function reject a keyword it does not have.
- */
-export interface Kw<Values extends object = object, Names extends PropertyKey = keyof Values> {
-  readonly [kwBrand]: {
-    readonly values: Values
-    readonly names: Names
-  }
-}
-
-/** Any keyword arguments. */
-export type AnyKw = Kw<object, PropertyKey>
-
-/** Positional arguments; the last one may be made by `kw`. */
-export type Arguments = readonly unknown[]
-
-/**
- * What `$share()` gives: plain data for `postMessage`, `workerData` or a `BroadcastChannel`, to be given to `python.adopt` by the
- * thread that gets it. Each can be adopted once. Its content is for printing only; what it holds may change in any release.
- */
-export interface SharedHandle {
-  readonly symphony: 'handle'
-  /** The qualified name of the object's type, such as `pandas.DataFrame`. */
-  readonly type: string
-  readonly key: string
-}
-
-/** A schema of zod, valibot, arktype or any other library of the specification. */
-export interface StandardSchema<Out = unknown> {
-  readonly '~standard': {
-    readonly version: 1
-    readonly vendor: string
-    readonly validate: (value: unknown) => unknown
-    readonly types?:
-      | {
-          readonly input: unknown
-          readonly output: Out
-        }
-      | undefined
-  }
-}
-
-/** What a schema finds wrong with a value. */
-export interface SchemaIssue {
-  readonly message: string
-  readonly path?:
-    | readonly (
-        | PropertyKey
-        | {
-            readonly key: PropertyKey
-          }
-      )[]
-    | undefined
-}
-
-/**
- * Switches of the declarations, filled by declaration merging:
- *
- * ```ts
- * declare module 'symphony-python-bridge' {
- *   interface PythonConfig { untyped: any }
- * }
- * ```
- */
-export interface PythonConfig {}
-
-/**
- * The type of a Python value that nothing describes: `unknown`, unless `PythonConfig` says otherwise.
- *
- * `f<number>()` states the type of one result; generated types state it for a module.
- */
-export type Untyped = PythonConfig extends {
-  untyped: infer T
-}
-  ? T
-  : unknown
-
-/**
- * Types of Python modules by their literal name, filled by declaration merging (usually by generated files). Each module has an
- * `async` face for `python.import` and a `sync` face for `python.importSync`.
- */
-export interface PythonModules {}
-
-/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
-export interface SyncAttributes {
-  readonly [name: string]: SyncMember
-  readonly [reserved: `$${string}`]: never
-}
-
-/** Attributes with names that JavaScript would claim. */
-export type SyncFunctionNames = {
-  readonly [K in FunctionNames]: SyncMember
-}
-
-/** Calling the Python object, on the JavaScript thread. */
-export interface SyncCall {
-  <T = Untyped>(...args: Arguments): T
-}
-
-/**
- * An attribute of a synchronous view: to the compiler a callable with members. A plain value is read with a type:
- * `math.$get<number>('pi')`.
- */
-export type SyncMember = unknown extends Untyped
-  ? 0 extends 1 & Untyped
-    ? Untyped
-    : SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
-  : Untyped
-
-/**
- * What can be asked of every Python object, synchronously: on the JavaScript thread, which waits for the GIL.
- */
-export interface SyncMembers extends Disposable, Iterable<Untyped> {
-  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
-  $call<Out>(
-    args: Arguments,
-    named: AnyKw | object | undefined,
-    options: SyncCallOptions & {
-      readonly returns: StandardSchema<Out>
-    },
-  ): Out
-  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
-  /**
-   * An attribute, with its type, or one whose name JavaScript or this interface claims. It is read anew, whereas `h.name`, once it
-   * was a method, stays one although Python code assigned something else to that name.
-   */
-  $get<T = Untyped>(name: string): T
-  /** Assigns an attribute. */
-  $set(name: string, value: unknown): void
-  /** Deletes an attribute. */
-  $del(name: string): void
-  /** An item: `object[key]` in Python. */
-  $getItem<T = Untyped>(key: unknown): T
-  /** Assigns an item: `object[key] = value`. */
-  $setItem(key: unknown, value: unknown): void
-  /** Deletes an item: `del object[key]`. */
-  $delItem(key: unknown): void
-  /** `hasattr(object, name)`. */
-  $has(name: string): boolean
-  /** `len(object)`. */
-  $len(): number
-  /** `item in object`. */
-  $contains(item: unknown): boolean
-  /** `dir(object)`. */
-  $dir(): string[]
-  /** `str(object)`. */
-  $str(): string
-  /** `repr(object)`. */
-  $repr(): string
-  /** `object is other`. */
-  $is(other: unknown): boolean
-  /** `isinstance(object, cls)`. */
-  $isInstance(cls: unknown): boolean
-  /**
-   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
-   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
-   * the plain ones. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
-   * raises while it is read; the exception is the `cause` then.
-   */
-  $value<T = Untyped>(options?: ValueOptions): T
-  /**
-   * The memory of an object with the buffer protocol (`bytearray`, `mmap`, `ctypes` arrays, tensors on the CPU), which JavaScript then reads
-   * and writes where it is: a typed array, or an `NdArray` if it has a shape. While that lives the object cannot change its size. What is
-   * read-only is a copy.
-   *
-   * Throws `ERR_PYTHON_EXCEPTION` with a `TypeError` if the object has no memory of its own, `ERR_CONVERSION` if JavaScript has no such elements.
-   */
-  $buffer<T extends TypedArray | NdArray = TypedArray | NdArray>(): T
-  /** A handle of the object itself: this one. */
-  $ref(): SyncHandle
-  /** Iterates over the object. Leaving the loop closes a generator. */
-  $iter<T = Untyped>(): IterableIterator<T, void, undefined>
-  /** The object as a table of `apache-arrow`; see `$toArrow` of the asynchronous handle. */
-  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): T
-  /** Iterates over the object. Leaving the loop closes a generator. */
-  [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
-  /** The same view with options for the calls and attributes read through it. */
-  $with(options: SyncCallOptions): SyncHandle
-  /** Plain data that stands for this handle in a message to another thread; see `$share` of the asynchronous handle. */
-  $share(): SharedHandle
-  /** Gives the handle back early; see `$dispose` of the asynchronous handle. */
-  $dispose(): void
-  /** The qualified name of the object's type, such as `collections.Counter`. */
-  readonly $type: string
-  /** The asynchronous view of the same object. */
-  readonly $async: Handle
-  /** The synchronous view of the same object: this one. */
-  readonly $sync: SyncHandle
-  /** A handle is not awaitable. */
-  readonly then?: never
-}
-
-/**
- * A Python object held from JavaScript, used synchronously. Attributes are values at once; a method is bound late: `object.method`
- * kept in a variable looks the method up when it is called, and caches nothing of it.
- */
-export type SyncHandle = SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
-
 /** What the objects of one Python class are in JavaScript, and which values become such objects. At least one half is given. */
 export interface ConversionRule {
   /** The qualified name of the class, such as `ipaddress.IPv4Address`. The rule is for its subclasses as well, except those with a nearer one. */
@@ -600,6 +404,45 @@ export interface ClassConversionRule<T> {
   /** What Python gets for an instance; see `ConversionRule`. */
   readonly toPython: (value: T) => unknown
 }
+
+/**
+ * What `$share()` gives: plain data for `postMessage`, `workerData` or a `BroadcastChannel`, to be given to `python.adopt` by the
+ * thread that gets it. Each can be adopted once. Its content is for printing only; what it holds may change in any release.
+ */
+export interface SharedHandle {
+  readonly symphony: 'handle'
+  /** The qualified name of the object's type, such as `pandas.DataFrame`. */
+  readonly type: string
+  readonly key: string
+}
+
+/**
+ * Switches of the declarations, filled by declaration merging:
+ *
+ * ```ts
+ * declare module 'symphony-python-bridge' {
+ *   interface PythonConfig { untyped: any }
+ * }
+ * ```
+ */
+export interface PythonConfig {}
+
+/**
+ * The type of a Python value that nothing describes: `unknown`, unless `PythonConfig` says otherwise.
+ *
+ * `f<number>()` states the type of one result; generated types state it for a module.
+ */
+export type Untyped = PythonConfig extends {
+  untyped: infer T
+}
+  ? T
+  : unknown
+
+/**
+ * Types of Python modules by their literal name, filled by declaration merging (usually by generated files). Each module has an
+ * `async` face for `python.import` and a `sync` face for `python.importSync`.
+ */
+export interface PythonModules {}
 
 declare const pyClass: unique symbol
 
@@ -1230,6 +1073,34 @@ export interface Python extends Host, ValueMakers {
   isHandle(value: unknown): value is Handle | SyncHandle
 }
 
+/** A schema of zod, valibot, arktype or any other library of the specification. */
+export interface StandardSchema<Out = unknown> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => unknown
+    readonly types?:
+      | {
+          readonly input: unknown
+          readonly output: Out
+        }
+      | undefined
+  }
+}
+
+/** What a schema finds wrong with a value. */
+export interface SchemaIssue {
+  readonly message: string
+  readonly path?:
+    | readonly (
+        | PropertyKey
+        | {
+            readonly key: PropertyKey
+          }
+      )[]
+    | undefined
+}
+
 /**
  * What a call gives back.
  *
@@ -1347,230 +1218,120 @@ export interface ValueOptions extends ConvertOptions {
   readonly depth?: number | undefined
 }
 
-/** All choices made. */
-type Conversion = Required<{
-  readonly [K in keyof ConvertOptions]: NonNullable<ConvertOptions[K]>
-}>
-
-/** Every error code, with what it means and what the caller may do. */
-declare const errorCodes: {
-  readonly ERR_PYTHON_EXCEPTION: {
-    readonly meaning: 'Python code raised an exception'
-    readonly action: 'Handle it as the Python exception it is: `type`, `args`, `frames` and `traceback` describe it'
-  }
-  readonly ERR_PYTHON_NOT_FOUND: {
-    readonly meaning: 'No Python interpreter was found in any of the places that were searched'
-    readonly action: 'Install Python 3.10 or newer, or name an interpreter with `python.start({ python })`; `npx symphony-python doctor` lists what was tried'
-  }
-  readonly ERR_PYTHON_ALREADY_CHOSEN: {
-    readonly meaning: 'This process already runs a Python with other options; an interpreter cannot be exchanged'
-    readonly action: 'Call `python.start` once, before anything else uses Python, with the options that all users of the process need'
-  }
-  readonly ERR_PYTHON_NOT_STARTED: {
-    readonly meaning: 'The operation needs a running interpreter and none has been started'
-    readonly action: 'Await `python.start()`, or import a module, first'
-  }
-  readonly ERR_PYTHON_START: {
-    readonly meaning: 'An interpreter was found and loaded but did not start'
-    readonly action: "Read the message for Python's own words; `npx symphony-python doctor` repeats the start outside the program"
-  }
-  readonly ERR_PYTHON_UNSUPPORTED: {
-    readonly meaning: 'The interpreter cannot be embedded: older than 3.10, free-threaded, 32-bit, or not CPython'
-    readonly action: 'Choose another interpreter with `python.start({ python })` or the `VIRTUAL_ENV` variable'
-  }
-  readonly ERR_LIBPYTHON_NOT_FOUND: {
-    readonly meaning: 'The interpreter has no shared libpython, so it cannot be embedded'
-    readonly action: 'Install the shared library (the message names the command) or choose an interpreter that was built with --enable-shared'
-  }
-  readonly ERR_LIBPYTHON_LOAD: {
-    readonly meaning: 'The shared libpython exists but the system refused to load it'
-    readonly action: "Read the linker's words in the message: a missing dependency or another architecture are the usual reasons"
-  }
-  readonly ERR_PLATFORM_UNSUPPORTED: {
-    readonly meaning: 'There is no native binary for this operating system, architecture and C library'
-    readonly action: 'Reinstall without `--omit=optional`, or build the native files from source on this platform'
-  }
-  readonly ERR_CONVERSION: {
-    readonly meaning: 'A value cannot cross between JavaScript and Python without loss'
-    readonly action: 'Change the value at `path`, or use the option that the message names'
-  }
-  readonly ERR_ARROW_NOT_FOUND: {
-    readonly meaning: 'An Arrow table was asked for, and the npm package `apache-arrow` is not installed, or too old'
-    readonly action: 'Run `npm install apache-arrow`, or give the module as the option `arrow`'
-  }
-  readonly ERR_INVALID_ARGUMENT: {
-    readonly meaning: 'A function of this package was called with an argument it does not accept'
-    readonly action: 'Correct the call; the message says what was expected and what was got'
-  }
-  readonly ERR_HANDLE_AS_DATA: {
-    readonly meaning: 'A Python handle was used where JavaScript expects plain data'
-    readonly action: 'Ask for a copy with `$value()`, or for one member with `$get(name)`'
-  }
-  readonly ERR_HANDLE_DISPOSED: {
-    readonly meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block, or a share had no handle left to adopt'
-    readonly action: 'Keep the handle until its last use; `$ref()` gives an independent one; share once for each adoption'
-  }
-  readonly ERR_CLOSED: {
-    readonly meaning: 'The interpreter, session or host has been stopped'
-    readonly action: 'Do not use it after `stop` or `close`; a stopped interpreter cannot be started again in the same process'
-  }
-  readonly ERR_CANCELLED: {
-    readonly meaning: 'The call was cancelled by its AbortSignal'
-    readonly action: 'Nothing, if the cancellation was intended; `cause` is the reason of the signal'
-  }
-  readonly ERR_TIMEOUT: {
-    readonly meaning: 'The call did not finish within its `timeout`'
-    readonly action: 'Allow more time, or make the work smaller; `callState` says whether it still runs in Python'
-  }
-  readonly ERR_PROTOCOL: {
-    readonly meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge'
-    readonly action: 'Make sure that the package and its native files have the same version, then report the bug with the message'
-  }
-  readonly ERR_BRIDGE_PANIC: {
-    readonly meaning: 'The native core of the bridge failed unexpectedly; this is a bug in symphony-python-bridge'
-    readonly action: 'Report the bug with the message; the process may go on, but what the failed operation did is unknown'
-  }
+/** Any attribute that Python has; an unknown name with `$` is an error of the compiler. */
+export interface SyncAttributes {
+  readonly [name: string]: SyncMember
+  readonly [reserved: `$${string}`]: never
 }
 
-/** The `code` of any error that this package throws. */
-type ErrorCode = keyof typeof errorCodes
+/** Attributes with names that JavaScript would claim. */
+export type SyncFunctionNames = {
+  readonly [K in FunctionNames]: SyncMember
+}
 
-/** The `code` of a `BridgeError`: a failure of the bridge itself rather than an exception that Python code raised. */
-export type BridgeErrorCode = Exclude<ErrorCode, 'ERR_PYTHON_EXCEPTION'>
-
-/** What a `BridgeError` may carry besides its message. */
-export interface BridgeErrorOptions {
-  /** The error or reason behind this one. */
-  readonly cause?: unknown
-  /** Where in the arguments or the result the failure is, such as `args[0].rows[3].price`. */
-  readonly path?: string
-  /** What became of the call. */
-  readonly callState?: CallState | undefined
+/** Calling the Python object, on the JavaScript thread. */
+export interface SyncCall {
+  <T = Untyped>(...args: Arguments): T
 }
 
 /**
- * What is true of a call that was cancelled, or whose `timeout` was over.
- *
- * - `'not started'`: nothing of it has run, and nothing will
- * - `'cancelled'`: it had started, and was ended before its end
- * - `'still running'`: it could not be interrupted, and goes on in Python; its outcome will be thrown away
+ * An attribute of a synchronous view: to the compiler a callable with members. A plain value is read with a type:
+ * `math.$get<number>('pi')`.
  */
-export type CallState = 'not started' | 'cancelled' | 'still running'
+export type SyncMember = unknown extends Untyped
+  ? 0 extends 1 & Untyped
+    ? Untyped
+    : SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
+  : Untyped
 
 /**
- * A failure of the bridge rather than an exception that Python code raised (that is a `PythonError`).
- *
- * `code` says what happened. `name` is `'BridgeError'`, or `'AbortError'` when the call was cancelled by its `AbortSignal`,
- * so that code written for `fetch` recognises it.
+ * What can be asked of every Python object, synchronously: on the JavaScript thread, which waits for the GIL.
  */
-export declare class BridgeError extends Error {
-  /** What happened. */
-  readonly code: BridgeErrorCode
-  /** Where in the arguments or the result a value could not cross, such as `args[0].rows[3].price`. */
-  readonly path?: string
-  /** With `ERR_CANCELLED` and `ERR_TIMEOUT`: what is true of the call. */
-  readonly callState?: CallState
-  constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions)
-}
-
-/** Whether `error` is a `BridgeError`, and if `code` is given, one with that code. */
-export declare function isBridgeError<const Code extends BridgeErrorCode = BridgeErrorCode>(
-  error: unknown,
-  code?: Code,
-): error is BridgeError & {
-  readonly code: Code
-}
-
-/** A Python type, as the core describes it. */
-interface TypeDescription {
-  /** `module.QualName`. */
-  readonly name: string
-  /** Qualified names, most derived first. */
-  readonly mro: readonly string[]
-  readonly callable: boolean
-  readonly iterable: boolean
-  readonly asyncIterable: boolean
-  /** Which of the names that JavaScript libraries probe the instances really have. */
-  readonly names: ReadonlySet<string>
-}
-
-/**
- * One Python object in this environment.
- *
- * The core holds a state weakly and gives the object back when the state is collected, on no particular thread and without the
- * GIL. So whoever uses `id` must keep the state alive until the core has taken the object.
- */
-declare class HandleState {
-  #private
-  /** The object's entry in the handle table, or 0 after the last `dispose`. */
-  id: number
-  /** Late-bound methods by name, made on first use. */
-  methods: Map<string, object> | undefined
-  /** The array over the object's memory that JavaScript has, if the object is one that looks at another's memory. */
-  array: object | undefined
-  constructor(id: number, typeKey: number)
-  get type(): TypeDescription
-  /** The synchronous view; one a state, so that identity in JavaScript is identity in Python. */
-  get syncView(): object
-  /** The asynchronous view; one a state. */
-  get asyncView(): object
-  /** Whether it is a coroutine, which JavaScript gets as a promise. */
-  get isCoroutine(): boolean
-  /** The promise of a coroutine's result; one a state, since a coroutine is awaited once. */
-  promise(convert: Conversion): Promise<unknown>
-  /** `[Python collections.Counter]`. */
-  get label(): string
-  /** For inspection: the number that tells two objects of one type apart. */
-  get number(): number
-  /** The object came from Python once more. */
-  cross(): this
-  /** The id for use; throws after `dispose`. */
-  use(): number
-  /** A request that names the object is under way. */
-  hold(): void
-  /** A request that named the object is done. */
-  letGo(): void
-  /** Keeps the object usable, also through `dispose`, for a block that needs it again at its end: until `endUse`. */
-  beginUse(): void
-  endUse(): void
-  /** Counts one crossing more, for the environment that adopts what this gives. */
-  share(): SharedHandle
-  /** Gives one crossing back. After the last one the handle cannot be used; what is under way still finishes. */
-  dispose(): void
-  disposedError(): BridgeError
-}
-
-/** The Python object that an array goes back as. */
-declare class ArrayOrigin {
-  #private
-  readonly buffer: ArrayBufferLike
-  readonly id: number
-  readonly typeKey: number
+export interface SyncMembers extends Disposable, Iterable<Untyped> {
+  /** Calls the object: positional arguments as an array, keyword arguments as an object or made by `kw`. */
+  $call<Out>(
+    args: Arguments,
+    named: AnyKw | object | undefined,
+    options: SyncCallOptions & {
+      readonly returns: StandardSchema<Out>
+    },
+  ): Out
+  $call<T = Untyped>(args: Arguments, named?: AnyKw | object, options?: SyncCallOptions): T
   /**
-   * @param buffer keeps the memory, and, where nothing else counts it, the object
-   * @param counting what counts the object, if the buffer does not
+   * An attribute, with its type, or one whose name JavaScript or this interface claims. It is read anew, whereas `h.name`, once it
+   * was a method, stays one although Python code assigned something else to that name.
    */
-  constructor(buffer: ArrayBufferLike, id: number, typeKey: number, counting?: HandleState)
-  /** What counts the object if the buffer does not, or does no more because its memory was transferred. */
-  get counting(): HandleState | undefined
-  /** Whether nothing here counts the object any more: the memory was transferred, and whoever has it now may let go of it at any time. */
-  get isLost(): boolean
-  /** The handle of the object. */
-  get state(): HandleState
-  /** For a request that names it: whoever holds this keeps it. */
-  hold(): void
-  letGo(): void
+  $get<T = Untyped>(name: string): T
+  /** Assigns an attribute. */
+  $set(name: string, value: unknown): void
+  /** Deletes an attribute. */
+  $del(name: string): void
+  /** An item: `object[key]` in Python. */
+  $getItem<T = Untyped>(key: unknown): T
+  /** Assigns an item: `object[key] = value`. */
+  $setItem(key: unknown, value: unknown): void
+  /** Deletes an item: `del object[key]`. */
+  $delItem(key: unknown): void
+  /** `hasattr(object, name)`. */
+  $has(name: string): boolean
+  /** `len(object)`. */
+  $len(): number
+  /** `item in object`. */
+  $contains(item: unknown): boolean
+  /** `dir(object)`. */
+  $dir(): string[]
+  /** `str(object)`. */
+  $str(): string
+  /** `repr(object)`. */
+  $repr(): string
+  /** `object is other`. */
+  $is(other: unknown): boolean
+  /** `isinstance(object, cls)`. */
+  $isInstance(cls: unknown): boolean
+  /**
+   * A copy as plain data. Dataclasses, attrs, pydantic and msgspec objects, named tuples and namespaces are opened to plain objects
+   * of their fields, enum members to their values; subclasses of plain types and other mappings, sets and sequences are copied as
+   * the plain ones. Throws `ERR_CONVERSION` with a path if the object, or something in it, has no plain form, contains itself, or
+   * raises while it is read; the exception is the `cause` then.
+   */
+  $value<T = Untyped>(options?: ValueOptions): T
+  /**
+   * The memory of an object with the buffer protocol (`bytearray`, `mmap`, `ctypes` arrays, tensors on the CPU), which JavaScript then reads
+   * and writes where it is: a typed array, or an `NdArray` if it has a shape. While that lives the object cannot change its size. What is
+   * read-only is a copy.
+   *
+   * Throws `ERR_PYTHON_EXCEPTION` with a `TypeError` if the object has no memory of its own, `ERR_CONVERSION` if JavaScript has no such elements.
+   */
+  $buffer<T extends TypedArray | NdArray = TypedArray | NdArray>(): T
+  /** A handle of the object itself: this one. */
+  $ref(): SyncHandle
+  /** Iterates over the object. Leaving the loop closes a generator. */
+  $iter<T = Untyped>(): IterableIterator<T, void, undefined>
+  /** The object as a table of `apache-arrow`; see `$toArrow` of the asynchronous handle. */
+  $toArrow<T extends ArrowData = ArrowTable>(options?: ToArrowOptions): T
+  /** Iterates over the object. Leaving the loop closes a generator. */
+  [Symbol.iterator](): IterableIterator<Untyped, void, undefined>
+  /** The same view with options for the calls and attributes read through it. */
+  $with(options: SyncCallOptions): SyncHandle
+  /** Plain data that stands for this handle in a message to another thread; see `$share` of the asynchronous handle. */
+  $share(): SharedHandle
+  /** Gives the handle back early; see `$dispose` of the asynchronous handle. */
+  $dispose(): void
+  /** The qualified name of the object's type, such as `collections.Counter`. */
+  readonly $type: string
+  /** The asynchronous view of the same object. */
+  readonly $async: Handle
+  /** The synchronous view of the same object: this one. */
+  readonly $sync: SyncHandle
+  /** A handle is not awaitable. */
+  readonly then?: never
 }
 
-/** What an array is made of. */
-interface NdArrayParts {
-  readonly data: TypedArray
-  readonly shape: readonly number[]
-  readonly strides: readonly number[]
-  readonly dtype: string
-  readonly copied: boolean
-  readonly element: Element
-}
+/**
+ * A Python object held from JavaScript, used synchronously. Attributes are values at once; a method is bound late: `object.method`
+ * kept in a variable looks the method up when it is called, and caches nothing of it.
+ */
+export type SyncHandle = SyncMembers & SyncCall & SyncAttributes & SyncFunctionNames
 
 /**
  * A `numpy.ndarray`, or another Python object with a buffer of several dimensions.
@@ -1591,10 +1352,10 @@ export declare class NdArray<A extends TypedArray = TypedArray> {
   readonly strides: readonly number[]
   /** The element type as NumPy calls it, such as `float64`; `>f8` and the like if Python has the most significant byte first. */
   readonly dtype: string
-  /** Whether `data` is a copy, because Python's array is read-only, has gaps, has the most significant byte first or an odd address, or because this runtime forbids shared memory. */
+  /** Whether `data` is a copy, because Python's array is read-only, has gaps, or has the most significant byte first, or because this runtime forbids shared memory. */
   readonly copied: boolean
   /** Not for programs: `python.ndarray` makes arrays. Throws `ERR_INVALID_ARGUMENT`. */
-  constructor(parts: NdArrayParts, origin: ArrayOrigin | undefined, caller?: symbol)
+  private constructor()
   /** How many elements it has. */
   get size(): number
   /** The Python array as a handle whose calls give promises. */
@@ -1608,12 +1369,6 @@ export declare class NdArray<A extends TypedArray = TypedArray> {
   toArray<T = Untyped>(): T
   /** The nested arrays. */
   toJSON(): unknown
-  /** Of a live array only. */
-  static parts(array: NdArray): {
-    readonly element: Element
-    readonly origin: ArrayOrigin | undefined
-  }
-  static isOne(value: object): value is NdArray
 }
 
 /** Names that JavaScript gives every callable type; here they are Python's. */
@@ -1760,10 +1515,22 @@ export type Call<T = Untyped> = Promise<T> &
     readonly length: Path
   }
 
-/** Members of a handle. */
-export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
+/** Members of a handle, in whichever process the object is. */
+export interface ObjectMembers extends CommonMembers, Disposable, AsyncDisposable {
   /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
   readonly $type: string
+  /**
+   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
+   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
+   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
+   */
+  $dispose(): void
+  /** A handle is not awaitable: it is the object already. */
+  readonly then?: never
+}
+
+/** Members of a handle of `python`. */
+export interface HandleMembers extends ObjectMembers {
   /** The asynchronous view of the same object: this one. */
   readonly $async: Handle
   /** The synchronous view of the same object. */
@@ -1781,14 +1548,6 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
    * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
    */
   $share(): SharedHandle
-  /**
-   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
-   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
-   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
-   */
-  $dispose(): void
-  /** A handle is not awaitable: it is the object already. */
-  readonly then?: never
 }
 
 /** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */
@@ -1810,6 +1569,497 @@ export declare const python: Python
 /** Whether a value is a handle of a Python object, of either view. Paths and calls are not. */
 export declare function isPythonHandle(value: unknown): value is Handle | SyncHandle
 
+/** Members of a handle of an object in another process: no synchronous view, and nothing for other threads. */
+export interface RemoteHandleMembers extends ObjectMembers {
+  /** The same handle. */
+  readonly $async: RemoteHandle
+  /** The same handle with options for the calls made through it. */
+  $with<const O extends CallOptions>(
+    options: O,
+  ): O extends {
+    readonly returns: infer R extends 'ref' | StandardSchema
+  }
+    ? TypedRemoteHandle<RemoteResultOf<R>>
+    : RemoteHandle
+}
+
+/**
+ * A Python object in a process of a `Conductor` or `WorkerPool`. It lives and dies with that process: afterwards whatever is asked of it
+ * fails with `ERR_WORKER_LOST`. It can be an argument of calls in the same process only.
+ */
+export type RemoteHandle = RemoteHandleMembers & DynamicCall & DynamicAttributes & DynamicFunctionNames
+
+/** What a result is by the option `returns`. */
+export type RemoteResultOf<R extends 'ref' | StandardSchema> = R extends StandardSchema<infer Out> ? Out : RemoteHandle
+
+/** A handle whose calls give results of a fixed type, because `$with({ returns: 'ref' })` or a schema was given. */
+export type TypedRemoteHandle<T> = {
+  (...args: Parameters<TypedPath<T>>): ReturnType<TypedPath<T>>
+} & RemoteHandleMembers &
+  DynamicAttributes &
+  DynamicFunctionNames
+
+/** Which processes are started again: `'permanent'`: all; `'transient'`: those that did not end in order; `'temporary'`: none. */
+export type RestartPolicy = 'permanent' | 'transient' | 'temporary'
+
+/** When a process that has ended is started again. */
+export interface RestartOptions {
+  /** @default 'transient' */
+  readonly policy?: RestartPolicy | undefined
+  /** More restarts than that within so many milliseconds, and no more follow: the state is `'crashLoop'` until `reset()`. */
+  readonly intensity?:
+    | {
+        /** @default 5 */
+        readonly restarts?: number | undefined
+        /** Milliseconds. @default 60_000 */
+        readonly within?: number | undefined
+      }
+    | undefined
+  /** How long to wait before a restart. The first one follows at once, the next after a random time up to `first`, then up to twice that, and so on. */
+  readonly backoff?:
+    | {
+        /** Milliseconds. @default 100 */
+        readonly first?: number | undefined
+        /** No wait is longer; milliseconds. @default 30_000 */
+        readonly cap?: number | undefined
+        /** A process that lived so long counts as healthy, and the waits begin anew; milliseconds. @default 60_000 */
+        readonly reset?: number | undefined
+      }
+    | undefined
+}
+
+/** For how long a process may fail to show something, in milliseconds. */
+export interface HeartbeatOptions {
+  readonly limit?: number | undefined
+}
+
+/** How a process is known to be well. */
+export interface HealthOptions {
+  /** Milliseconds from the start until it is ready, imports and `setup()` included. @default 30_000 */
+  readonly startupTimeout?: number | undefined
+  /** A thread that needs no Python: whether the process is scheduled at all. One that is not is ended. @default { limit: 1_000 } */
+  readonly native?: HeartbeatOptions | undefined
+  /** Whether Python code gets to run, rather than C code that holds the GIL; told by the event `health`. @default { limit: 10_000 } */
+  readonly gil?: HeartbeatOptions | undefined
+  /** Whether the event loop turns; told by the event `health`. @default { limit: 10_000 } */
+  readonly loop?: HeartbeatOptions | undefined
+}
+
+/** When a process is replaced although it is well. The new one is ready before the old one finishes what it has and ends. */
+export interface RecycleOptions {
+  /** After so many calls, give or take a tenth. @default never */
+  readonly maxTasks?: number | undefined
+  /** When it has needed more memory than that three times in a row, looked at after a garbage collection; MiB. @default never */
+  readonly maxRssMb?: number | undefined
+  /** After so many milliseconds. @default never */
+  readonly maxAge?: number | undefined
+}
+
+/** How a process is ended: each step is tried for so long before the next one. */
+export interface StopSteps {
+  /** What is under way may finish; milliseconds. @default 10_000 */
+  readonly drain?: number | undefined
+  /** After SIGTERM; milliseconds. @default 5_000 */
+  readonly terminate?: number | undefined
+  /** After SIGABRT, which makes Python write where it stands; milliseconds. Then comes SIGKILL, for the whole process group. @default 1_000 */
+  readonly abort?: number | undefined
+}
+
+/** What the operating system lets a process have. */
+export interface LimitOptions {
+  /** Address space, in MiB. @default no limit */
+  readonly addressSpaceMb?: number | undefined
+  /** CPU time, in seconds. @default no limit */
+  readonly cpuSeconds?: number | undefined
+  /** Open files. @default that of this process */
+  readonly openFiles?: number | undefined
+  /** The size of a core dump, in MiB. @default that of this process */
+  readonly coreMb?: number | undefined
+  /** How much less urgent than this process it is, 0 to 19. @default 0 */
+  readonly nice?: number | undefined
+  /** How much rather than others it is ended when memory is short, -1000 to 1000. @default 300 */
+  readonly oomScoreAdjust?: number | undefined
+}
+
+/** Which calls may wait for a worker. */
+export interface QueueOptions {
+  /** How many; one more rejects with `ERR_QUEUE_FULL`. @default 1024 */
+  readonly limit?: number | undefined
+  /** After so many milliseconds of waiting a call counts as one step more urgent, so that none waits for ever. @default 1_000 */
+  readonly ageing?: number | undefined
+}
+
+/** Options of `Conductor.start`; those of `WorkerPool.start` are these and `size`. */
+export interface ConductorOptions {
+  /**
+   * The module whose functions `call('name')` means, or an object in it: `'agents.planner'`, `'agents.planner:planner'`. It is imported
+   * before a process counts as ready, and a function `setup()` of it is called.
+   * @default none: calls name their module, `'agents.planner:decide'`
+   */
+  readonly target?: string | undefined
+  /**
+   * An interpreter, or the folder of a virtual environment; any CPython from 3.10 on, with or without a shared libpython.
+   * @default as `python.start` finds it
+   */
+  readonly python?: string | undefined
+  /** Folders that are put in front of `sys.path`. @default none */
+  readonly paths?: readonly string[] | undefined
+  /** `sys.argv` after its first element. @default none */
+  readonly args?: readonly string[] | undefined
+  /** Environment variables, on top of those of this process. @default none */
+  readonly env?: Readonly<Record<string, string>> | undefined
+  /** The working directory. @default that of this process */
+  readonly cwd?: string | undefined
+  /** Threads for blocking functions, in each process. @default 4 for a Conductor, 1 for a worker of a pool */
+  readonly threads?: number | undefined
+  /** How many calls run in a process at the same time; others wait. @default 64 for a Conductor, `threads` for a worker of a pool */
+  readonly concurrency?: number | undefined
+  /** Processes that are ready to take the place of one that dies. @default 0 */
+  readonly standby?: number | undefined
+  /** Where what the processes print goes, apart from what the options of a call want. @default 'inherit' */
+  readonly stdout?: Output | undefined
+  /** The same for what they print to `stderr`. @default 'inherit' */
+  readonly stderr?: Output | undefined
+  /** Which types values get, unless a handle or a call says otherwise. */
+  readonly convert?: ConvertOptions | undefined
+  /** Which asyncio loop runs. @default 'asyncio' */
+  readonly eventLoop?: 'asyncio' | 'uvloop' | undefined
+  readonly restart?: RestartOptions | undefined
+  readonly health?: HealthOptions | undefined
+  readonly recycle?: RecycleOptions | undefined
+  readonly stop?: StopSteps | undefined
+  readonly limits?: LimitOptions | undefined
+  readonly queue?: QueueOptions | undefined
+}
+
+/** Options of `WorkerPool.start`. */
+export interface WorkerPoolOptions extends ConductorOptions {
+  /** How many processes. @default as many as the machine has processors for this one */
+  readonly size?: number | undefined
+}
+
+/** Options of a call by name, which may run in any worker. */
+export interface RemoteCallOptions extends Omit<CallOptions, 'thread' | 'highWaterMark'> {
+  /** `'loop'`: on the thread of Python's event loop. @default 'any' */
+  readonly thread?: 'any' | 'loop' | undefined
+  /**
+   * Whether the call may be made again after a process died that had begun with it. Without it such a call rejects with
+   * `ERR_WORKER_LOST`, `started: true`: it runs at most once. With it, it runs at least once, and perhaps more often. The arguments are
+   * written anew each time, as they are then.
+   * @default false
+   */
+  readonly idempotent?: boolean | undefined
+  /** How often; only with `idempotent`. After 3 processes that died with it a call is not made again, whatever this says. @default 2 */
+  readonly retries?: number | undefined
+  /** Which calls go first when several wait: -2 (least urgent) to 2. @default 0 */
+  readonly priority?: number | undefined
+}
+
+/** Options of `map`. */
+export interface MapOptions extends RemoteCallOptions {
+  /** How many items are under way at the same time. @default enough to keep all workers busy */
+  readonly concurrency?: number | undefined
+  /** Told after each item how many are done, and of how many if that is known. */
+  readonly onProgress?: ((done: number, total: number | undefined) => void) | undefined
+}
+
+/** What `import` in another process gives for a literal module name. */
+export type RemoteModule<M extends string> = M extends keyof PythonModules ? AsyncModule<M> : RemoteHandle
+
+/**
+ * One thread and one context in one process, for objects that belong together: what is made in it can be used in it for as long as the process
+ * lives. Calls run in their order, one after the other. When the process ends, whatever is asked of the session fails with
+ * `ERR_WORKER_LOST`; another one may be opened then.
+ */
+export interface RemoteSession extends AsyncDisposable {
+  /** As `python.import`, in the process of the session. */
+  import<const M extends string>(module: M, options?: RunOptions): Promise<RemoteModule<M>>
+  import(module: URL, options?: RunOptions): Promise<RemoteHandle>
+  import<T extends object>(module: string | URL, options?: RunOptions): Promise<AsyncObject<T>>
+  /** As `python.eval`. */
+  eval<T = Untyped>(code: string, scope?: object, options?: CallOptions): Call<T>
+  /** As `python.exec`. */
+  exec(code: string, scope?: object, options?: CallOptions): Promise<RemoteHandle>
+  /** As `python.fromArrow`. */
+  fromArrow(data: ArrowData, options?: FromArrowOptions): Call<RemoteHandle>
+  /** As `python.with`. */
+  with<T, V = Untyped>(
+    context: unknown,
+    body: (value: V, session: RemoteSession) => T | PromiseLike<T>,
+  ): Promise<T | undefined>
+  /** Ends the session; what was started in it finishes. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Why a process ended. */
+export type ExitReason = 'clean' | 'crash' | 'oom-suspected' | 'killed' | 'timeout' | 'boot-error' | 'lifeline-lost'
+
+/** How a process ended. */
+export interface ExitReport {
+  readonly pid: number
+  /** Its exit code, or `null` if a signal ended it. */
+  readonly code: number | null
+  /** The signal that ended it. */
+  readonly signal: NodeJS.Signals | null
+  readonly reason: ExitReason
+  readonly coreDumped: boolean
+  /** How long it lived, in milliseconds. */
+  readonly uptime: number
+  /** The most memory that it had, in MiB. */
+  readonly maxRssMb: number | null
+  /** The CPU time that it used, in milliseconds. */
+  readonly userTime: number
+  readonly systemTime: number
+  /** The last lines of its `stderr`, at most 64 KiB; empty if it had that of this process. */
+  readonly stderrTail: string
+  readonly stdoutTail: string
+  /** Where its Python threads stood, if Python could still say so; or why it did not start. */
+  readonly traceback: string | null
+  /** All of it in a sentence. */
+  readonly summary: string
+}
+
+/** The state of a Conductor or pool as a whole, or of one worker. */
+export type WorkerState =
+  'stopped' | 'starting' | 'ready' | 'running' | 'draining' | 'stopping' | 'backoff' | 'crashLoop' | 'standby'
+
+/** How well a process is. `'loop-stuck'` and `'gil-held'` may be much work; `'unresponsive'` is one that is stopped, or starved. */
+export type WorkerHealth = 'healthy' | 'loop-stuck' | 'gil-held' | 'unresponsive'
+
+/** What a process has been doing for the longest time. */
+export interface WorkerTask {
+  readonly name: string
+  /** For how long, in milliseconds. */
+  readonly since: number
+}
+
+/** One worker, as it is now. */
+export interface WorkerStatus {
+  /** Its number, which no other one ever has. */
+  readonly worker: number
+  readonly state: WorkerState
+  /** Whether it waits to take the place of one that dies. */
+  readonly spare: boolean
+  readonly pid: number | null
+  /** How long the process has lived, in milliseconds. */
+  readonly uptime: number
+  /** How often it got another process. */
+  readonly restarts: number
+  /** Calls that it has and has not answered. */
+  readonly inFlight: number
+  readonly health: WorkerHealth
+  /** In MiB. */
+  readonly rssMb: number | null
+  readonly task: WorkerTask | null
+  readonly lastExit: ExitReport | null
+}
+
+/** What `status()` gives. */
+export interface ConductorStatus {
+  /** `'running'` as long as one worker is ready. */
+  readonly state: WorkerState
+  readonly workers: readonly WorkerStatus[]
+  readonly queue: {
+    /** Calls that wait for a worker. */
+    readonly length: number
+    readonly limit: number
+    /** How long the first of them has waited, in milliseconds. */
+    readonly oldest: number
+  }
+  /** Counted since the start. */
+  readonly calls: {
+    readonly completed: number
+    readonly failed: number
+    /** Made again because a process died. */
+    readonly repeated: number
+    /** Rejected with `ERR_WORKER_LOST`. */
+    readonly lost: number
+    readonly quarantined: number
+  }
+}
+
+interface AnyEvent {
+  /** When, as `Date.now()` gives it. */
+  readonly at: number
+}
+
+interface WorkerEvent extends AnyEvent {
+  readonly worker: number
+}
+
+/**
+ * What happens to the processes.
+ *
+ * - `started`: one is ready for the first time
+ * - `died`: one ended that should not have; without a report it could not even be started
+ * - `restarted`: another one is ready in its place, or one was replaced
+ * - `restartFailed`: another one did not become ready
+ * - `stopped`: one ended as it should
+ * - `changed`: a worker has another state
+ * - `crashLoop`: a worker died too often, and gets no other process any more
+ * - `health`: one is better or worse than before
+ * - `pressure`: the queue is full
+ */
+export type ConductorEvent =
+  | (WorkerEvent & {
+      readonly type: 'started'
+      readonly pid: number
+    })
+  | (WorkerEvent & {
+      readonly type: 'stopped'
+      readonly exit: ExitReport
+    })
+  | (WorkerEvent & {
+      readonly type: 'died'
+      readonly exit: ExitReport | null
+    })
+  | (WorkerEvent & {
+      readonly type: 'restarted'
+      readonly pid: number
+      readonly attempt: number
+    })
+  | (WorkerEvent & {
+      readonly type: 'restartFailed'
+      readonly error: Error
+    })
+  | (WorkerEvent & {
+      readonly type: 'changed'
+      readonly from: WorkerState
+      readonly to: WorkerState
+      readonly reason: string
+    })
+  | (WorkerEvent & {
+      readonly type: 'crashLoop'
+      readonly exits: readonly ExitReport[]
+    })
+  | (WorkerEvent & {
+      readonly type: 'health'
+      readonly from: WorkerHealth
+      readonly to: WorkerHealth
+      readonly task: WorkerTask | null
+    })
+  | (AnyEvent & {
+      readonly type: 'pressure'
+      readonly queued: number
+    })
+
+/** The events by their names, for `on`. */
+export type ConductorEvents = {
+  [E in ConductorEvent as E['type']]: [event: E]
+}
+
+/**
+ * Supervised Python processes. What happens to them is told by events, which are named in `ConductorEvent`; there is no event `error`, so
+ * nobody has to listen.
+ */
+declare abstract class Supervised extends EventEmitter<ConductorEvents> implements AsyncDisposable {
+  #private
+  /**
+   * Calls a Python function by its name, `'module:function'`, or an attribute of the `target`. It waits until a process has room for
+   * it, and runs at most once unless the options say otherwise. Rejects with what Python raised; with `ERR_WORKER_LOST`, where `started`
+   * says whether it had begun, when its process ended; with `ERR_QUEUE_FULL`, `ERR_CONDUCTOR_DOWN`, `ERR_CLOSED`.
+   *
+   * ```ts
+   * await conductor.call('decide', [context], kw({ top: 3 }), { timeout: 5_000 })
+   * ```
+   */
+  call<const R extends 'ref' | StandardSchema>(
+    name: string,
+    args: Arguments | undefined,
+    options: RemoteCallOptions & {
+      readonly returns: R
+    },
+  ): Promise<ResultOf<R>>
+  call<const R extends 'ref' | StandardSchema>(
+    name: string,
+    args: Arguments | undefined,
+    named: AnyKw | undefined,
+    options: RemoteCallOptions & {
+      readonly returns: R
+    },
+  ): Promise<ResultOf<R>>
+  call<T = Untyped>(name: string, args?: Arguments, options?: RemoteCallOptions): Promise<T>
+  call<T = Untyped>(
+    name: string,
+    args: Arguments | undefined,
+    named: AnyKw | undefined,
+    options?: RemoteCallOptions,
+  ): Promise<T>
+  /** A thread of its own in the process with the least to do: what is made in it stays usable there. */
+  session(): Promise<RemoteSession>
+  /** How the processes are, and what is under way. */
+  status(): ConductorStatus
+  /**
+   * Where all threads of a process stand, in the words of Python's `faulthandler`; also of one that hangs in C code.
+   *
+   * @param options `worker`: the number of one, as `status()` has it. @default the first that has a process
+   */
+  dump(options?: { readonly worker?: number | undefined }): Promise<string>
+  /** The events from now on. Ends when the processes are stopped; rejects with `ERR_CANCELLED` when `signal` says so. */
+  events(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<ConductorEvent, undefined>
+  /** Puts other processes in the place of all; resolves when they are ready. Handles and sessions end with the processes that they are of. */
+  restart(): Promise<void>
+  /** Ends a crash loop: processes are started again, and counted anew. */
+  reset(): void
+  /**
+   * Ends the processes; they and what they have started are gone when the promise resolves. Calls that were made before have `drain`
+   * milliseconds to finish; what is not done then, and what comes afterwards, rejects with `ERR_CLOSED`. Idempotent.
+   */
+  stop(options?: { readonly drain?: number | undefined }): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * A Python process of its own, which is watched and restarted: a crash, a leak or a call that has to be killed stays outside of Node. Python is used as through
+ * `python`, but asynchronously only; handles live and die with the process.
+ *
+ * ```ts
+ * await using conductor = await Conductor.start({ target: 'agents.planner' })
+ * const plan = await conductor.call('decide', [context])
+ * ```
+ */
+export declare class Conductor extends Supervised {
+  #private
+  private constructor()
+  /**
+   * Starts the process; resolves when it is ready, `target` imported and its `setup()` done. Rejects with `ERR_WORKER_START`,
+   * `ERR_PYTHON_NOT_FOUND`, `ERR_PYTHON_UNSUPPORTED`; throws `ERR_INVALID_ARGUMENT` for options that cannot be meant.
+   */
+  static start(options?: ConductorOptions): Promise<Conductor>
+  /** As `python.import`, in the process that is there now: the handle ends with it. */
+  import<const M extends string>(module: M, options?: RunOptions): Promise<RemoteModule<M>>
+  import(module: URL, options?: RunOptions): Promise<RemoteHandle>
+  import<T extends object>(module: string | URL, options?: RunOptions): Promise<AsyncObject<T>>
+  /** As `python.eval`, in the process that is there now. */
+  eval<T = Untyped>(code: string, scope?: object, options?: CallOptions): Promise<T>
+  /** As `python.exec`, in the process that is there now. */
+  exec(code: string, scope?: object, options?: CallOptions): Promise<RemoteHandle>
+}
+
+/**
+ * Python processes that share the calls: each goes to the one with the least to do. For work that takes a processor, of which one Python
+ * process can use one.
+ *
+ * ```ts
+ * await using pool = await WorkerPool.start({ size: 4 })
+ * const lengths = await pool.map('texts.analysis:length', texts)
+ * ```
+ */
+export declare class WorkerPool extends Supervised {
+  private constructor()
+  /** Starts the processes; resolves when all are ready. Rejects as `Conductor.start` does. */
+  static start(options?: WorkerPoolOptions): Promise<WorkerPool>
+  /**
+   * Calls a function with each item as its only argument; the results have the order of the items. Items are taken as there is room for them. The first call that
+   * fails calls off the others, and is what the promise rejects with.
+   */
+  map<Out = Untyped, In = unknown>(
+    target: string,
+    items: Iterable<In> | AsyncIterable<In>,
+    options?: MapOptions,
+  ): Promise<Out[]>
+}
+
 /**
  * Keyword arguments of a Python call, as its last argument:
  *
@@ -1820,6 +2070,167 @@ export declare function isPythonHandle(value: unknown): value is Handle | SyncHa
  * A property whose value is `undefined` is left out, so that `kw({ top: options.top })` keeps Python's default.
  */
 export declare function kw<const T extends object>(named: T): Kw<T>
+
+/** Every error code, with what it means and what the caller may do. */
+declare const errorCodes: {
+  readonly ERR_PYTHON_EXCEPTION: {
+    readonly meaning: 'Python code raised an exception'
+    readonly action: 'Handle it as the Python exception it is: `type`, `args`, `frames` and `traceback` describe it'
+  }
+  readonly ERR_PYTHON_NOT_FOUND: {
+    readonly meaning: 'No Python interpreter was found in any of the places that were searched'
+    readonly action: 'Install Python 3.10 or newer, or name an interpreter with `python.start({ python })`; `npx symphony-python doctor` lists what was tried'
+  }
+  readonly ERR_PYTHON_ALREADY_CHOSEN: {
+    readonly meaning: 'This process already runs a Python with other options; an interpreter cannot be exchanged'
+    readonly action: 'Call `python.start` once, before anything else uses Python, with the options that all users of the process need'
+  }
+  readonly ERR_PYTHON_NOT_STARTED: {
+    readonly meaning: 'The operation needs a running interpreter and none has been started'
+    readonly action: 'Await `python.start()`, or import a module, first'
+  }
+  readonly ERR_PYTHON_START: {
+    readonly meaning: 'An interpreter was found and loaded but did not start'
+    readonly action: "Read the message for Python's own words; `npx symphony-python doctor` repeats the start outside the program"
+  }
+  readonly ERR_PYTHON_UNSUPPORTED: {
+    readonly meaning: 'The interpreter cannot be embedded: older than 3.10, free-threaded, 32-bit, or not CPython'
+    readonly action: 'Choose another interpreter with `python.start({ python })` or the `VIRTUAL_ENV` variable'
+  }
+  readonly ERR_LIBPYTHON_NOT_FOUND: {
+    readonly meaning: 'The interpreter has no shared libpython, so it cannot be embedded'
+    readonly action: 'Install the shared library (the message names the command) or choose an interpreter that was built with --enable-shared'
+  }
+  readonly ERR_LIBPYTHON_LOAD: {
+    readonly meaning: 'The shared libpython exists but the system refused to load it'
+    readonly action: "Read the linker's words in the message: a missing dependency or another architecture are the usual reasons"
+  }
+  readonly ERR_PLATFORM_UNSUPPORTED: {
+    readonly meaning: 'There is no native binary for this operating system, architecture and C library'
+    readonly action: 'Reinstall without `--omit=optional`, or build the native files from source on this platform'
+  }
+  readonly ERR_CONVERSION: {
+    readonly meaning: 'A value cannot cross between JavaScript and Python without loss'
+    readonly action: 'Change the value at `path`, or use the option that the message names'
+  }
+  readonly ERR_ARROW_NOT_FOUND: {
+    readonly meaning: 'An Arrow table was asked for, and the npm package `apache-arrow` is not installed, or too old'
+    readonly action: 'Run `npm install apache-arrow`, or give the module as the option `arrow`'
+  }
+  readonly ERR_INVALID_ARGUMENT: {
+    readonly meaning: 'A function of this package was called with an argument it does not accept'
+    readonly action: 'Correct the call; the message says what was expected and what was got'
+  }
+  readonly ERR_HANDLE_AS_DATA: {
+    readonly meaning: 'A Python handle was used where JavaScript expects plain data'
+    readonly action: 'Ask for a copy with `$value()`, or for one member with `$get(name)`'
+  }
+  readonly ERR_HANDLE_DISPOSED: {
+    readonly meaning: 'The Python handle was used after `$dispose()` or after the end of its `using` block, or a share had no handle left to adopt'
+    readonly action: 'Keep the handle until its last use; `$ref()` gives an independent one; share once for each adoption'
+  }
+  readonly ERR_CLOSED: {
+    readonly meaning: 'The interpreter, session or host has been stopped'
+    readonly action: 'Do not use it after `stop` or `close`; a stopped interpreter cannot be started again in the same process'
+  }
+  readonly ERR_CANCELLED: {
+    readonly meaning: 'The call was cancelled by its AbortSignal'
+    readonly action: 'Nothing, if the cancellation was intended; `cause` is the reason of the signal'
+  }
+  readonly ERR_TIMEOUT: {
+    readonly meaning: 'The call did not finish within its `timeout`'
+    readonly action: 'Allow more time, or make the work smaller; `callState` says whether it still runs in Python'
+  }
+  readonly ERR_WORKER_LOST: {
+    readonly meaning: 'The supervised Python process that was to do this, or to which the handle belongs, has ended'
+    readonly action: '`started` says whether the call had begun, and `exit` why the process ended; mark calls that may be repeated as `idempotent`, and import again for new handles'
+  }
+  readonly ERR_WORKER_START: {
+    readonly meaning: 'A supervised Python process did not become ready'
+    readonly action: 'Read the message and `exit`, which has the last lines of its stderr: an import that fails and a missing interpreter are the usual reasons'
+  }
+  readonly ERR_CONDUCTOR_DOWN: {
+    readonly meaning: 'The supervised Python processes died too often in a short time, and are not started again'
+    readonly action: 'Find out why they die (`exit` describes the last one), then call `reset()`, or start another Conductor or pool'
+  }
+  readonly ERR_TASK_QUARANTINED: {
+    readonly meaning: 'The call was under way in several processes that died, so it is taken for the cause and not repeated'
+    readonly action: 'Look at the arguments of this call: something about them crashes Python; `exit` describes the last process'
+  }
+  readonly ERR_QUEUE_FULL: {
+    readonly meaning: 'As many calls as allowed already wait for a worker'
+    readonly action: 'Call again when some have settled, make fewer at a time (`map` does), or allow more with `queue: { limit }`'
+  }
+  readonly ERR_PROTOCOL: {
+    readonly meaning: 'The two halves of the bridge disagree about the bytes between them; this is a bug in symphony-python-bridge'
+    readonly action: 'Make sure that the package and its native files have the same version, then report the bug with the message'
+  }
+  readonly ERR_BRIDGE_PANIC: {
+    readonly meaning: 'The native core of the bridge failed unexpectedly; this is a bug in symphony-python-bridge'
+    readonly action: 'Report the bug with the message; the process may go on, but what the failed operation did is unknown'
+  }
+}
+
+/** The `code` of any error that this package throws. */
+type ErrorCode = keyof typeof errorCodes
+
+/** The `code` of a `BridgeError`: a failure of the bridge itself rather than an exception that Python code raised. */
+export type BridgeErrorCode = Exclude<ErrorCode, 'ERR_PYTHON_EXCEPTION'>
+
+/** What a `BridgeError` may carry besides its message. */
+export interface BridgeErrorOptions {
+  /** The error or reason behind this one. */
+  readonly cause?: unknown
+  /** Where in the arguments or the result the failure is, such as `args[0].rows[3].price`. */
+  readonly path?: string
+  /** What became of the call. */
+  readonly callState?: CallState | undefined
+  /** Whether the call had begun in the process that was lost. */
+  readonly started?: boolean | undefined
+  /** In how many processes the call was under way that died. */
+  readonly attempts?: number | undefined
+  /** How the process ended. */
+  readonly exit?: ExitReport | undefined
+}
+
+/**
+ * What is true of a call that was cancelled, or whose `timeout` was over.
+ *
+ * - `'not started'`: nothing of it has run, and nothing will
+ * - `'cancelled'`: it had started, and was ended before its end
+ * - `'still running'`: it could not be interrupted, and goes on in Python; its outcome will be thrown away
+ */
+export type CallState = 'not started' | 'cancelled' | 'still running'
+
+/**
+ * A failure of the bridge rather than an exception that Python code raised (that is a `PythonError`).
+ *
+ * `code` says what happened. `name` is `'BridgeError'`, or `'AbortError'` when the call was cancelled by its `AbortSignal`,
+ * so that code written for `fetch` recognises it.
+ */
+export declare class BridgeError extends Error {
+  /** What happened. */
+  readonly code: BridgeErrorCode
+  /** Where in the arguments or the result a value could not cross, such as `args[0].rows[3].price`. */
+  readonly path?: string
+  /** With `ERR_CANCELLED` and `ERR_TIMEOUT`: what is true of the call. */
+  readonly callState?: CallState
+  /** With `ERR_WORKER_LOST` of a call: whether it had begun. If not, nothing of it has run. */
+  readonly started?: boolean
+  /** With `ERR_WORKER_LOST` and `ERR_TASK_QUARANTINED`: in how many processes the call was under way that died. */
+  readonly attempts?: number
+  /** With the errors of supervised processes: how the last one ended, if one did. */
+  readonly exit?: ExitReport
+  constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions)
+}
+
+/** Whether `error` is a `BridgeError`, and if `code` is given, one with that code. */
+export declare function isBridgeError<const Code extends BridgeErrorCode = BridgeErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is BridgeError & {
+  readonly code: Code
+}
 
 /** One frame of a Python traceback. */
 export interface PythonFrame {

@@ -6,6 +6,7 @@ python[Symbol.for('symphony-python-bridge.resolveImportsWith')]((name) => import
 
 export {
   BridgeError,
+  Conductor,
   NdArray,
   PyComplex,
   PyDate,
@@ -24,6 +25,7 @@ export {
   PyTuple,
   PyUUID,
   PythonError,
+  WorkerPool,
   isBridgeError,
   isPythonError,
   isPythonHandle,

@@ -201,7 +201,7 @@ test('what is under way fails when the other one is gone, and so does what comes
   const list = await host.eval('[1, 2]').$ref()
   const gone = (): Error => new Error('it is gone')
   lost.close(gone)
-  lost.requests.failAll(gone)
+  lost.requests.failAll(() => gone)
   await expect(sleep).rejects.toThrow('it is gone')
   await expect((list as Handle).append(3)).rejects.toThrow('it is gone')
   expect(String(list)).toBe('[Python builtins.list]')

@@ -151,6 +151,7 @@ function checkOwn(manager: unknown, connection: Connection): void {
       ? handler.context.connection
       : connection
   if (owner === connection) return
+  if (owner.closed) owner.port.submit(0)
   const what = hasState(handler) ? 'handle' : handler instanceof Call ? 'call' : 'path'
   throw ofAnotherPython('the context manager', what, owner, connection)
 }

@@ -141,8 +141,8 @@ export class RequestQueue implements CallQueue {
     }
   }
 
-  /** Rejects everything that is under way; for the end of Python. */
-  failAll(makeError: (call: Call) => Error): void {
+  /** Rejects everything that is under way, for the end of Python; `reasonOf` gives what makes the error of a call. */
+  failAll(reasonOf: (call: Call) => () => Error): void {
     const calls = this.#pending.takeAll()
     this.#batch = []
     this.#writer.clear()
@@ -150,7 +150,9 @@ export class RequestQueue implements CallQueue {
       this.#unread.push(call.named)
       this.#letGo(call)
       if (call.status === 'queued') this.#connection.outputs.close(call.id)
-      if (!call.abandoned) call.fail((boundary) => withStackFrom(makeError(call), boundary))
+      if (call.abandoned) continue
+      const makeError = reasonOf(call)
+      call.fail((boundary) => withStackFrom(makeError(), boundary))
     }
   }
 
@@ -439,7 +441,7 @@ export class RequestQueue implements CallQueue {
   #startThenFlush(): void {
     this.#connection.start().then(
       () => this.flush(),
-      (error: unknown) => this.failAll(() => error as Error),
+      (error: unknown) => this.failAll(() => () => error as Error),
     )
   }
 

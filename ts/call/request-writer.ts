@@ -323,7 +323,10 @@ export class RequestWriter {
 
   /** Numbers of one Python mean other things in another one. */
   #checkOwn(connection: Connection, what: ForeignThing, path: () => string): void {
-    if (connection !== this.connection) throw ofAnotherPython(path(), what, connection, this.connection)
+    if (connection === this.connection) return
+    // That it is gone says more than that it was another one.
+    if (connection.closed) connection.port.submit(0)
+    throw ofAnotherPython(path(), what, connection, this.connection)
   }
 
   #mayWait(path: () => string): void {

@@ -1,5 +1,6 @@
 /* The error of the bridge itself: everything that goes wrong without Python code having raised an exception. */
 import type { BridgeErrorCode } from '../generated/error-codes'
+import type { ExitReport } from '../types/conductor'
 
 /** What a `BridgeError` may carry besides its message. */
 export interface BridgeErrorOptions {
@@ -9,6 +10,12 @@ export interface BridgeErrorOptions {
   readonly path?: string
   /** What became of the call. */
   readonly callState?: CallState | undefined
+  /** Whether the call had begun in the process that was lost. */
+  readonly started?: boolean | undefined
+  /** In how many processes the call was under way that died. */
+  readonly attempts?: number | undefined
+  /** How the process ended. */
+  readonly exit?: ExitReport | undefined
 }
 
 /**
@@ -36,6 +43,12 @@ export class BridgeError extends Error {
   declare readonly path?: string
   /** With `ERR_CANCELLED` and `ERR_TIMEOUT`: what is true of the call. */
   declare readonly callState?: CallState
+  /** With `ERR_WORKER_LOST` of a call: whether it had begun. If not, nothing of it has run. */
+  declare readonly started?: boolean
+  /** With `ERR_WORKER_LOST` and `ERR_TASK_QUARANTINED`: in how many processes the call was under way that died. */
+  declare readonly attempts?: number
+  /** With the errors of supervised processes: how the last one ended, if one did. */
+  declare readonly exit?: ExitReport
 
   constructor(code: BridgeErrorCode, message: string, options?: BridgeErrorOptions) {
     super(message, options !== undefined && 'cause' in options ? { cause: options.cause } : undefined)
@@ -43,6 +56,10 @@ export class BridgeError extends Error {
     this.code = code
     if (options?.path !== undefined) this.path = options.path
     if (options?.callState !== undefined) this.callState = options.callState
+    if (options?.started !== undefined) this.started = options.started
+    if (options?.attempts !== undefined) this.attempts = options.attempts
+    // Not printed with the error: its message says what matters, and the last lines of stderr may be many.
+    if (options?.exit !== undefined) hidden(this, 'exit', options.exit)
     if (code === 'ERR_CANCELLED') hidden(this, 'name', 'AbortError')
   }
 

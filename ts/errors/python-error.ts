@@ -22,7 +22,7 @@ export interface PythonFrame {
   readonly source?: string
 }
 
-/** What an error value says of an exception; native-interface.md describes the fields. */
+/** @internal What an error value says of an exception; native-interface.md describes the fields. */
 export type ExceptionDetails = readonly [
   qualifiedType: string,
   args: readonly unknown[] | null,
@@ -240,7 +240,7 @@ function hasCause([, , , , , cause, context, suppressed, , , complete]: Exceptio
   return !complete || cause !== null || (context !== null && !suppressed)
 }
 
-/** The state of the exception that an error stands for. */
+/** @internal The state of the exception that an error stands for. */
 export function exceptionState(error: unknown): HandleState | undefined {
   return error instanceof PythonError ? PythonError.stateOf(error) : undefined
 }

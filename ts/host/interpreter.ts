@@ -6,11 +6,11 @@ import { OutputLines } from '../call/output-lines'
 import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
 import { environment } from '../native/environment'
-import { loadLoader, locate, locateAsync, type LocateReport, type LocateRequest } from '../native/loader'
+import { loadLoader, locate, locateAsync, type LocateReport } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { commonListener } from './connect'
-import { chosenInterpreter } from './locate-report'
+import { chosenInterpreter, locateRequest } from './locate-report'
 import { deliverRecords, receiverOf } from './log-records'
 import {
   checkSameConversion,
@@ -41,7 +41,9 @@ class Interpreter {
     if (environment.attached || this.#starting !== undefined) {
       await this.ready()
       const executable =
-        options.python === undefined ? undefined : chosenInterpreter(await locateAsync(request(options))).executable
+        options.python === undefined
+          ? undefined
+          : chosenInterpreter(await locateAsync(locateRequest(options))).executable
       this.#checkSame(options, executable)
     } else {
       this.#options = options
@@ -67,7 +69,7 @@ class Interpreter {
       this.#join(running)
       return
     }
-    const { core, config } = this.#load(locate(request(this.#options)))
+    const { core, config } = this.#load(locate(locateRequest(this.#options)))
     waitWhileStarting(core)
     if (core.state() !== 'running') {
       guarded(() => core.initialize(config))
@@ -105,7 +107,7 @@ class Interpreter {
       this.#join(running)
       return
     }
-    const report = await locateAsync(request(this.#options))
+    const report = await locateAsync(locateRequest(this.#options))
     // A synchronous use may have started Python meanwhile.
     if (environment.attached) return
     const { core, config } = this.#load(report)
@@ -169,7 +171,7 @@ class Interpreter {
     const { core, port } = environment
     environment.requests.flush()
     environment.close(closedError)
-    environment.requests.failAll(closedError)
+    environment.requests.failAll(() => closedError)
     port.refuseQuestions()
     await new Promise<void>((resolve) => core.shutdownAsync(shutdownMilliseconds, resolve))
     // What Python wrote to the very end, before the lines end; and a call that still runs must not keep the process alive.
@@ -222,14 +224,6 @@ const startingPause = 1
 function waitWhileStarting(core: NativeCore): void {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   while (core.state() === 'starting') Atomics.wait(pause, 0, 0, startingPause)
-}
-
-function request(options: StartOptions): LocateRequest {
-  const env: Record<string, string> = {}
-  for (const [name, value] of Object.entries({ ...process.env, ...options.env }))
-    if (value !== undefined) env[name] = value
-  const base = { cwd: process.cwd(), env }
-  return options.python === undefined ? base : { ...base, python: options.python }
 }
 
 function guarded(action: () => void): void {

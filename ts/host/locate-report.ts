@@ -1,7 +1,30 @@
-/* The error for a Python that cannot be embedded: what was tried, in order, and what to do. */
+/* What is asked about Pythons, and the error for one that cannot be used: what was tried, in order, and what to do. */
 import { BridgeError } from '../errors/bridge-error'
 import { isErrorCode, type BridgeErrorCode } from '../generated/error-codes'
-import type { ChosenInterpreter, LocateReport } from '../native/loader'
+import type { ChosenInterpreter, LocateReport, LocateRequest } from '../native/loader'
+
+/** Asks for the Python that these options mean. */
+export function locateRequest(options: {
+  readonly python?: string | undefined
+  readonly env?: Readonly<Record<string, string>> | undefined
+}): LocateRequest {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries({ ...process.env, ...options.env }))
+    if (value !== undefined) env[name] = value
+  const base = { cwd: process.cwd(), env }
+  return options.python === undefined ? base : { ...base, python: options.python }
+}
+
+/** Whether the only obstacle is that the interpreter has no library for this process: one of its own can run it. */
+function runsByItself({ problem }: LocateReport): boolean {
+  return problem?.code === 'ERR_LIBPYTHON_NOT_FOUND' || problem?.code === 'ERR_LIBPYTHON_LOAD'
+}
+
+/** The interpreter for a process of its own, which needs no library; throws if there is none. */
+export function childInterpreter(report: LocateReport): ChosenInterpreter {
+  const { ok, chosen } = report
+  return chosen !== null && (ok || runsByItself(report)) ? chosen : chosenInterpreter(report)
+}
 
 /** The interpreter that was chosen; throws if there is none. */
 export function chosenInterpreter(report: LocateReport): ChosenInterpreter & { libpython: string } {

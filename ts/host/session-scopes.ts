@@ -3,16 +3,33 @@ import { SessionScope } from '../call/scope'
 import type { Connection } from '../native/connection'
 
 /** A session that nobody closed ends when nothing of it can be reached any more. */
-const forgotten = new FinalizationRegistry<{ readonly connection: Connection; readonly session: number }>(
-  ({ connection, session }) => connection.port.closeSession(session),
-)
+const forgotten = new FinalizationRegistry<Thread>(end)
+const threads = new WeakMap<SessionScope, Thread>()
 const closings = new WeakMap<SessionScope, Promise<void>>()
 
-/** Opens a session's thread. */
-export async function openSession(connection: Connection): Promise<SessionScope> {
+/** What is to be ended with a session. */
+interface Thread {
+  readonly connection: Connection
+  readonly session: number
+  readonly ended: (() => void) | undefined
+}
+
+function end({ connection, session, ended }: Thread): void {
+  connection.port.closeSession(session)
+  ended?.()
+}
+
+/**
+ * Opens a session's thread.
+ *
+ * @param ended told when it is closed, also if nobody did that
+ */
+export async function openSession(connection: Connection, ended?: () => void): Promise<SessionScope> {
   if (!connection.attached) await connection.start()
   const scope = new SessionScope(connection, connection.port.openSession())
-  forgotten.register(scope, { connection, session: scope.session }, scope)
+  const thread = { connection, session: scope.session, ended }
+  forgotten.register(scope, thread, scope)
+  threads.set(scope, thread)
   return scope
 }
 
@@ -23,7 +40,7 @@ export function closeSession(scope: SessionScope): Promise<void> {
     closing = new Promise((resolve) => {
       scope.close(() => {
         forgotten.unregister(scope)
-        scope.connection.port.closeSession(scope.session)
+        end(threads.get(scope)!)
         resolve()
       })
     })

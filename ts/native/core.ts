@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
 import type { TypedArray } from '../types/arrays'
+import type { NativeConductor } from './conductor'
 import { packageRoot } from './package-root'
 import { nativePath } from './platform'
 
@@ -161,6 +162,13 @@ export interface NativeCore {
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
   exitWithin(milliseconds: number, code: number): void
+  /**
+   * Starts supervised processes, and goes on until `stop`.
+   *
+   * @param spec a `ConductorSpec` as JSON
+   * @param onEvent gets a `NativeConductorEvent` as JSON, on the JavaScript thread
+   */
+  startConductor(spec: string, onEvent: (event: string) => void): NativeConductor
 }
 
 /** What `onForgotten` says: Python dropped an object, has read an answer, or dropped an iterator in the middle. */

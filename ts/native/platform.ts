@@ -32,6 +32,11 @@ export function nativePath(file: NativeFile): string {
   )
 }
 
+/** What stands for a libpython where none can be opened. It lies beside the core. */
+export function stubPath(): string {
+  return nativePath('node').replace(/symphony-node\.(.*)\.node$/, 'symphony-stub.$1.so')
+}
+
 function fromPackage(request: string): string | undefined {
   try {
     return require.resolve(request)

@@ -1,7 +1,15 @@
 /* The port to a Python in another process: the same functions as those of the core, over a socket. */
 import { BridgeError } from '../errors/bridge-error'
 import { Operation } from '../call/operation'
-import { Cancellation, Forgotten, Settles, type NativeConnection, type NativeCore, type Port, type PortCallbacks } from './core'
+import {
+  Cancellation,
+  Forgotten,
+  Settles,
+  type NativeConnection,
+  type NativeCore,
+  type Port,
+  type PortCallbacks,
+} from './core'
 import { Kind, kindWord, valueStart } from './mailbox'
 
 /** What a frame is; docs/internal/remote-interface.md says what is in each. */
@@ -67,6 +75,15 @@ export interface RemotePort extends Port {
   /** Ends the connection. The process is somebody else's. */
   close(): void
 }
+
+/** What makes the port over a connected socket. */
+export type AttachRemote = (
+  core: NativeCore,
+  descriptor: number,
+  events: RemoteEvents,
+  mailbox: ArrayBuffer,
+  ...callbacks: PortCallbacks
+) => RemotePort
 
 /** Makes the port over a connected socket, whose descriptor it takes over. */
 export function attachRemote(
@@ -334,7 +351,8 @@ class Remote {
 
   #describeType(key: number): string {
     const description = this.#types.get(key)
-    if (description === undefined) throw new BridgeError('ERR_PROTOCOL', `the other process has not described type ${key}`)
+    if (description === undefined)
+      throw new BridgeError('ERR_PROTOCOL', `the other process has not described type ${key}`)
     return description
   }
 

@@ -139,10 +139,22 @@ export type Call<T = Untyped> = Promise<T> &
   CommonMembers &
   DynamicAttributes & { readonly name: Path; readonly length: Path }
 
-/** Members of a handle. */
-export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposable {
+/** Members of a handle, in whichever process the object is. */
+export interface ObjectMembers extends CommonMembers, Disposable, AsyncDisposable {
   /** The qualified name of the object's type, such as `pandas.DataFrame`; known without asking Python. */
   readonly $type: string
+  /**
+   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
+   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
+   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
+   */
+  $dispose(): void
+  /** A handle is not awaitable: it is the object already. */
+  readonly then?: never
+}
+
+/** Members of a handle of `python`. */
+export interface HandleMembers extends ObjectMembers {
   /** The asynchronous view of the same object: this one. */
   readonly $async: Handle
   /** The synchronous view of the same object. */
@@ -156,14 +168,6 @@ export interface HandleMembers extends CommonMembers, Disposable, AsyncDisposabl
    * it. Keeps the object alive until then; see `SharedHandle`. Throws `ERR_HANDLE_DISPOSED` after `$dispose()`.
    */
   $share(): SharedHandle
-  /**
-   * Gives the handle back early. Each time that the object came from Python counts, so that disposing in one function does not
-   * take the object from another. Use after the last one throws `ERR_HANDLE_DISPOSED`. Without it the garbage collector does it.
-   * `using` disposes the handle and nothing else: `python.with` enters and exits context managers.
-   */
-  $dispose(): void
-  /** A handle is not awaitable: it is the object already. */
-  readonly then?: never
 }
 
 /** A Python object held from JavaScript. Its attributes are paths; it is not awaitable itself. */

@@ -53,7 +53,7 @@ export class NdArray<A extends TypedArray = TypedArray> {
   readonly #origin: ArrayOrigin | undefined
 
   /** Not for programs: `python.ndarray` makes arrays. Throws `ERR_INVALID_ARGUMENT`. */
-  constructor(parts: NdArrayParts, origin: ArrayOrigin | undefined, caller?: symbol) {
+  private constructor(parts: NdArrayParts, origin: ArrayOrigin | undefined, caller?: symbol) {
     if (caller !== own) throw invalid('to be made by `python.ndarray`', parts)
     this.data = parts.data as A
     this.shape = parts.shape
@@ -110,13 +110,19 @@ export class NdArray<A extends TypedArray = TypedArray> {
     return dtype === 'float16' && array.name === 'Uint16Array' ? halfOf(item as number) : item
   }
 
-  /** Of a live array only. */
+  /** @internal Of a live array only. */
   static parts(array: NdArray): { readonly element: Element; readonly origin: ArrayOrigin | undefined } {
     return { element: array.#element, origin: array.#origin }
   }
 
+  /** @internal */
   static isOne(value: object): value is NdArray {
     return #element in value
+  }
+
+  /** @internal */
+  static of(parts: NdArrayParts, origin: ArrayOrigin | undefined): NdArray {
+    return new NdArray(parts, origin, own)
   }
 
   static {
@@ -134,9 +140,9 @@ export class NdArray<A extends TypedArray = TypedArray> {
   }
 }
 
-/** For the bridge alone. */
+/** @internal */
 export function ndArrayOf(parts: NdArrayParts, origin: ArrayOrigin | undefined): NdArray {
-  return new NdArray(parts, origin, own)
+  return NdArray.of(parts, origin)
 }
 
 /** The number of 16 bits of IEEE 754. */
