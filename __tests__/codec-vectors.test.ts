@@ -153,7 +153,12 @@ const decoder = new Decoder({
   handle: (id, typeKey) => new Reference('handle', id, typeKey),
   jsObject: (id) => new Reference('jsObjectReference', id),
   exception: (description) => new Reference('exception', description),
-  array({ id, typeKey, memory, view, element, copied, bigEndian, address, bytes, offset, shape, strides }) {
+  array(array) {
+    const { id, typeKey, memory, view, element, copied, bigEndian, address, bytes, offset, shape, strides } = array
+    if (array.travels === true) {
+      const items = Buffer.from(array.items ?? []).toString('hex')
+      return new Reference('inlineArray', [id, typeKey, view, element, bigEndian, shape, items, memory])
+    }
     const flags = Number(copied) + 2 * Number(bigEndian)
     const dimensions = shape.map((length, index) => [length, strides[index]])
     return new Reference('sharedArray', [id, typeKey, memory, view, element, flags, address, bytes, offset, dimensions])
@@ -178,6 +183,8 @@ describe('every value that JavaScript can send is written to its bytes', () => {
         'sharedArray',
         'arrayReference',
         'copiedArray',
+        'inlineArray',
+        'messageArray',
         'bytearray',
         'handle',
         'floats',
@@ -201,7 +208,8 @@ describe('every value that JavaScript can send is written to its bytes', () => {
 
 describe('every value that JavaScript can receive is read from its bytes', () => {
   const received = fixture.vectors.filter(
-    (vector) => !holds(vector, 'handleReference', 'request', 'jsObject', 'arrayReference', 'copiedArray'),
+    (vector) =>
+      !holds(vector, 'handleReference', 'request', 'jsObject', 'arrayReference', 'copiedArray', 'messageArray'),
   )
   test.each(received.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
     const bytes = bytesOf(vector.hex)

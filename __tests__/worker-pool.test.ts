@@ -91,7 +91,7 @@ test('processes that are killed all the time: what is idempotent is done, what i
       // In the middle of calls, and only what is alive.
       await calls[index - 10]!.catch(() => undefined)
       const victim = pool.status().workers.find(({ pid, state }) => pid !== null && state === 'running')?.pid
-      if (victim != null) killed += Number(process.kill(victim, 'SIGKILL'))
+      if (victim !== undefined && victim !== null) killed += Number(process.kill(victim, 'SIGKILL'))
     }
   }
   const outcomes = await Promise.allSettled(calls)

@@ -122,7 +122,8 @@ export class NdArray<A extends TypedArray = TypedArray> {
 
   /** @internal */
   static of(parts: NdArrayParts, origin: ArrayOrigin | undefined): NdArray {
-    return new NdArray(parts, origin, own)
+    // By its own name it would get another one in the bundle, which programs see.
+    return new this(parts, origin, own)
   }
 
   static {

@@ -180,7 +180,9 @@ fn write_view(
 ) -> Result<(), Failure> {
     let py = object.py();
     let one_dimension = view.dimensions().len() == 1;
-    let is_plain = view.is_contiguous() && !layout.big_endian && is_aligned(view.pointer() as usize, layout);
+    // Where there are no items, the address may be any.
+    let can_begin = view.bytes() == 0 || is_aligned(view.pointer() as usize, layout);
+    let is_plain = view.is_contiguous() && !layout.big_endian && can_begin;
     let shape = match kind {
         Kind::Bytes => ArrayView::Bytes,
         Kind::Array | Kind::MemoryView if one_dimension && is_plain => ArrayView::Typed,

@@ -89,7 +89,9 @@ pub(crate) fn write_value(value: &Value, writer: &mut Writer) {
             writer.js_object(object).unwrap();
         }
         "jsObjectReference" => writer.js_object_reference(id(content)),
-        "sharedArray" | "arrayReference" | "copiedArray" => write_array(kind, content, writer),
+        "sharedArray" | "arrayReference" | "inlineArray" | "messageArray" | "copiedArray" => {
+            write_array(kind, content, writer);
+        }
         other => panic!("unknown notation {other}"),
     }
     match kind.as_str() {
@@ -153,6 +155,7 @@ fn write_array(kind: &str, content: &Value, writer: &mut Writer) {
             let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes, ArrayView::Copy][number(2)];
             let mut array = InlineArray::new(id(&content[0]), id(&content[1]), view, Element::ALL[number(3)], &bytes);
             array.big_endian = content[4].as_bool().unwrap();
+            array.memory = id(&content[7]);
             let shape: Vec<_> = content[5]
                 .as_array()
                 .unwrap()
@@ -277,7 +280,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::InlineArray(array) => {
             let shape: Vec<_> = array.shape().collect();
             let (view, element) = (array.view as u8, array.element.code());
-            json!({ "inlineArray": [array.id, array.type_key, view, element, array.big_endian, shape, to_hex(array.bytes)] })
+            json!({ "inlineArray": [array.id, array.type_key, view, element, array.big_endian, shape, to_hex(array.bytes), array.memory] })
         }
         Token::MessageArray(array) => {
             let shape: Vec<_> = array.shape().collect();
