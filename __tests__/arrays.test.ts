@@ -128,6 +128,39 @@ describe('an array of NumPy', () => {
     expect(sync.same(before, after)).toBe(true)
   })
 
+  test.each([
+    ['of an array', 'np.frombuffer(bytearray(b"\\0" * 9), dtype="f8", offset=1)', [0]],
+    [
+      'of an array without its bytes',
+      'np.ndarray((2,), "i4", np.arange(9, dtype="u1").data, 1)',
+      [0x04030201, 0x08070605],
+    ],
+    ['of a memoryview', 'memoryview(bytearray(range(9)))[1:].cast("h")', [0x0201, 0x0403, 0x0605, 0x0807]],
+    ['of a field of records', 'np.array([(1, 2.5)], "i4,f8")["f1"]', [2.5]],
+    ['of a matrix of one record', 'np.array([[(1, 2.5)]], "i4,f8")["f1"]', [[2.5]]],
+    ['of complex numbers', 'np.frombuffer(bytearray(13), dtype="c8", offset=5)', [{ re: 0, im: 0 }]],
+  ])('an address where no typed array can begin is a copy: %s', (_, expression, expected) => {
+    const array = python.evalSync(expression, { np: python.importSync('numpy') }) as NdArray
+    expect([array.copied, JSON.parse(JSON.stringify(array))]).toEqual([true, expected])
+    expect(array.strides.every(Number.isInteger)).toBe(true)
+  })
+
+  test('a part of bytes whose beginning has moved is shared where it can be', () => {
+    const scope = python.execSync(
+      'b = bytearray(33)\ndel b[:1]\nview = memoryview(b)[7:15].cast("d")\nwhole = memoryview(b)',
+    )
+    const array = scope.view as unknown as Float64Array | NdArray<Float64Array>
+    // Where the allocator puts the bytes decides whether it is a copy.
+    const data = ArrayBuffer.isView(array) ? array : array.data
+    expect([...data]).toEqual([0])
+    expect((scope.whole as unknown as Uint8Array).length).toBe(32)
+  })
+
+  test('of one item in a long stride has a stride of whole items', () => {
+    const array = python.evalSync('np.zeros(1, "f8,i4")["f0"]', { np: python.importSync('numpy') }) as NdArray
+    expect([array.copied, array.shape, array.strides, array.toArray()]).toEqual([false, [1], [1], [0]])
+  })
+
   test('is shown with what it is', () => {
     const array = python.ndarray([2, 2], 'int16')
     array.data.set([1, 2, 3, 4])
@@ -477,24 +510,86 @@ describe('memory lives as long as anybody has it', () => {
     }
   }
 
-  test('an array whose memory was transferred is still the object in Python', () => {
-    const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
-    const buffer = array.data.buffer as ArrayBuffer
+  /** The buffer that has the memory now; nothing where memory that is not V8's stays where it is. */
+  const transferredFrom = (buffer: ArrayBuffer): ArrayBuffer | undefined => {
     const { transfer } = buffer as { transfer?: () => ArrayBuffer }
-    // Node itself moves no memory that is not its own: version 20 copies it, newer ones refuse. Since then the language does move it.
-    try {
-      structuredClone(buffer, { transfer: [buffer] })
-    } catch (error) {
-      expect(error).toMatchObject({ name: 'DataCloneError' })
-    }
-    expect(buffer.byteLength).toBe(32)
-    if (transfer === undefined) return
-    const moved = Reflect.apply(transfer, buffer, []) as ArrayBuffer
-    expect(buffer.byteLength).toBe(0)
-    expect(sync.sum_of(array)).toBe(6)
-    expect([...new Float64Array(moved)]).toEqual([0, 1, 2, 3])
+    if (transfer !== undefined) return Reflect.apply(transfer, buffer, []) as ArrayBuffer
+    const moved = structuredClone(buffer, { transfer: [buffer] })
+    return buffer.byteLength === 0 ? moved : undefined
+  }
+
+  test('memory of Python that is transferred moves, and the array that had it is an error', async () => {
+    const array = python.evalSync('np.arange(4.0)', { np: python.importSync('numpy') }) as NdArray<Float64Array>
+    const moved = transferredFrom(array.data.buffer as ArrayBuffer)
+    if (moved === undefined) return
+    expect([array.data.length, ...new Float64Array(moved)]).toEqual([0, 0, 1, 2, 3])
     // What JavaScript has now is its own affair, and is copied.
     expect(describedAs(new Float64Array(moved))).toEqual(['memoryview', 'd', [4], true, [0, 1, 2, 3]])
+    const error = { code: 'ERR_CONVERSION', message: expect.stringContaining('transferred') as string }
+    expect(() => sync.sum_of(array)).toThrow(expect.objectContaining({ ...error, path: 'args[0]' }))
+    expect(() => array.$sync).toThrow(expect.objectContaining(error))
+    await collect()
+    expect(new Float64Array(moved)[3]).toBe(3)
+  })
+
+  test('an array whose memory was transferred is still the object in Python while it has a handle of it', async () => {
+    const scope = python.execSync(
+      'import numpy as np, weakref\ndef make():\n    global ref\n    a = np.arange(4.0)\n    ref = weakref.ref(a)\n    return a',
+    )
+    const array = (scope.make as unknown as () => NdArray<Float64Array>)()
+    const handle = array.$sync
+    if (transferredFrom(array.data.buffer as ArrayBuffer) === undefined) return
+    await collect()
+    expect(sync.sum_of(array)).toBe(6)
+    expect(sync.sum_of(handle)).toBe(6)
+    handle.$dispose()
+    expect(() => sync.sum_of(array)).toThrow(expect.objectContaining({ code: 'ERR_HANDLE_DISPOSED' }))
+    for (let round = 0; round < 100 && python.evalSync('ref() is None', scope) !== true; round++) await collect()
+    expect(python.evalSync('ref() is None', scope)).toBe(true)
+  })
+
+  test('an array that JavaScript made is one object in Python as long as JavaScript has it', async () => {
+    const scope = python.execSync(
+      'import weakref\nref = None\ndef same(array):\n    global ref\n    known = ref and ref()\n    ref = weakref.ref(array)\n    return known is array',
+    )
+    const same = scope.same as unknown as (array: unknown) => boolean
+    const use = (): boolean[] => {
+      const array = python.ndarray(3)
+      return [same(array), same(array), same(array)]
+    }
+    expect(use()).toEqual([false, true, true])
+    for (let round = 0; round < 100 && python.evalSync('ref() is None', scope) !== true; round++) await collect()
+    expect(python.evalSync('ref() is None', scope)).toBe(true)
+  })
+
+  test('arrays go within one long synchronous job, where V8 makes the buffers', () => {
+    if (process.platform !== 'linux') return
+    const scope = python.execSync(
+      'import numpy as np, weakref\nalive = weakref.WeakSet()\nclass Owner:\n    def __init__(self):\n        self.memory = bytearray(8_000_000)\n' +
+        '        alive.add(self)\n    @property\n    def __array_interface__(self):\n        return np.frombuffer(self.memory, "u1").__array_interface__\n' +
+        'def make():\n    return np.asarray(Owner())\ndef count():\n    return len(alive)',
+    )
+    const make = scope.make as unknown as () => NdArray
+    const count = scope.count as unknown as () => number
+    let made = 0
+    while (count() === made && made < 1000) {
+      make()
+      made += 1
+    }
+    expect(made).toBeLessThan(1000)
+  })
+
+  test('a buffer of more than four gigabytes is one, or an error', () => {
+    const items = 2 ** 29 + 5
+    let array: NdArray<Float64Array>
+    try {
+      array = python.ndarray(items)
+    } catch (error) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/^ERR_/) as string })
+      return
+    }
+    array.data[items - 1] = 7
+    expect(python.evalSync('[len(a), float(a[-1])]', { a: array })).toEqual([items, 7])
   })
 
   test('Python keeps memory that JavaScript made and has forgotten', async () => {

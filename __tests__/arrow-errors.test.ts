@@ -87,7 +87,31 @@ describe('data of JavaScript’s that is not valid', () => {
   const utf8 = (offsets: number[], bytes: number[]): arrow.Data =>
     new Data(new arrow.Utf8(), 0, offsets.length - 1, 0, [Int32Array.from(offsets), Uint8Array.from(bytes)] as never)
 
+  const int8 = (items: number[]): arrow.Data => arrow.makeData({ type: new arrow.Int8(), data: Int8Array.from(items) })
+  const listOf = (offsets: number[], length: number, items: number[]): arrow.Data =>
+    new Data(
+      new arrow.List(new arrow.Field('item', new arrow.Int8())),
+      0,
+      length,
+      0,
+      [Int32Array.from(offsets)] as never,
+      [int8(items)],
+    )
+
+  /** A map whose only key is null. */
+  const nullKey = (): arrow.Data => {
+    const key = new Data(new arrow.Utf8(), 0, 1, 1, [Int32Array.of(0, 0), new Uint8Array(0), Uint8Array.of(0)] as never)
+    const fields = [new arrow.Field('key', new arrow.Utf8(), false), new arrow.Field('value', new arrow.Int8(), true)]
+    const entry = new arrow.Struct(fields)
+    const entries = new Data(entry, 0, 1, 0, [] as never, [key, int8([1])])
+    const type = new arrow.Map_(new arrow.Field('entries', entry, false) as never)
+    return new Data(type, 0, 1, 0, [Int32Array.of(0, 1)] as never, [entries])
+  }
+
   test.each<[string, () => arrow.Data, RegExp]>([
+    ['a null as the key of a map', nullKey, /keys are not null/],
+    ['too few offsets of a list', () => listOf([0, 1], 2, [1, 2]), /isn't large enough/],
+    ['lists that end before they begin', () => listOf([2, 1], 1, [1, 2]), /negative|non-monotonic/i],
     ['offsets that go back', () => utf8([0, 2, 1, 2], [97, 98]), /non-monotonic/i],
     ['offsets beyond the end', () => utf8([0, 1, 9], [97, 98]), /offset|too small|bounds/i],
     ['text that is no UTF-8', () => utf8([0, 1], [0xff]), /Invalid UTF8/],

@@ -15,16 +15,17 @@ const View = { typed: 0, shaped: 1, bytes: 2, copy: 3 } as const
 export function arrayOf(connection: Connection, message: SharedArray): object {
   const { id, typeKey, memory, address, bytes, offset } = message
   const { port, sharesMemory } = connection
+  if (message.travels === true) {
+    const buffer = message.items?.buffer ?? port.memoryOf(memory, 0, bytes, false)
+    const state = stateOf(connection, id, typeKey)
+    if (message.view === View.copy) return Buffer.from(buffer as ArrayBuffer)
+    return arrayOver(message, buffer, new ArrayOrigin(connection, buffer, id, typeKey, state), 0)
+  }
   if (message.view === View.copy) {
     // Memory of V8's, which the collector frees also in the middle of a long job.
     const copy = Buffer.allocUnsafeSlow(bytes)
     port.copyOut(id, address, copy)
     return copy
-  }
-  if (message.items !== undefined) {
-    const { buffer } = message.items
-    const state = stateOf(connection, id, typeKey)
-    return arrayOver(message, buffer, new ArrayOrigin(connection, buffer, id, typeKey, state), 0)
   }
   if (memory === 0) {
     const state = stateOf(connection, id, typeKey)

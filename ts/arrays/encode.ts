@@ -10,7 +10,16 @@ import { NdArray } from '../values/ndarray'
 import { Borrow, borrowedArray } from './borrow'
 import { elementOfArray, elements, sizeOf, type Element } from './elements'
 import { inRowOrder } from './row-order'
-import { HeldBlock, HeldBuffer, HeldObjectId, memoryOf, originOf, type ArrayOrigin, type SharedMemory } from './memory'
+import {
+  HeldBlock,
+  HeldBuffer,
+  HeldObjectId,
+  memoryOf,
+  originOf,
+  transferred,
+  type ArrayOrigin,
+  type SharedMemory,
+} from './memory'
 
 /** What a request keeps until it is done. */
 export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin | HandleState
@@ -33,7 +42,11 @@ type Target = (typeof Target)[keyof typeof Target]
 
 /** From here on a copy of its own costs less than to copy the bytes from message to message. */
 const largeBytes = 32 * 1024
+/** From here on an array travels to another process in memory of its own: below, the socket costs less. */
+const hugeBytes = 128 * 1024
 const two32 = 2 ** 32
+/** Bytes of a reference before the length of its first dimension. */
+const referenceHead = 25
 const uint8 = elements[1]!
 
 /** Writes anything that is an array, or the memory of one; `false` if it is none. */
@@ -65,7 +78,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
   const { buffer } = value
   checkMemory(buffer, request)
   if (ownMemory(buffer, request) !== undefined || types.isSharedArrayBuffer(buffer)) {
-    writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request)
+    writeMemory(buffer, value.byteOffset, value.byteLength, uint8, request, value)
   } else if (goesInline(value.length, request.connection)) {
     request.writer.binary(value)
   } else {
@@ -113,7 +126,7 @@ function writeTypedArray(array: TypedArray, request: ArrayRequest): void {
   }
   const origin = ownOrigin(array, request)
   if (origin !== undefined) writeOrigin(origin, request)
-  else writeMemory(array.buffer, array.byteOffset, array.byteLength, element, request)
+  else writeMemory(array.buffer, array.byteOffset, array.byteLength, element, request, array)
 }
 
 /** The object of the Python to which the request goes that an array stands for. */
@@ -134,6 +147,7 @@ function isWhole(array: TypedArray, { buffer }: ArrayOrigin): boolean {
 }
 
 function writeOrigin(origin: ArrayOrigin, request: ArrayRequest): void {
+  if (origin.isLost) throw detached(request)
   const { counting } = origin
   // Its handle may have been disposed, and then the number is another object's.
   const id = counting === undefined ? origin.id : counting.use()
@@ -147,6 +161,7 @@ function writeMemory(
   length: number,
   element: Element,
   request: ArrayRequest,
+  array?: TypedArray,
 ): void {
   checkMemory(buffer, request)
   const { connection } = request
@@ -160,7 +175,7 @@ function writeMemory(
   if (types.isSharedArrayBuffer(buffer) && buffer.byteLength > 0 && !connection.isRemote) {
     // The first call of all may have it.
     if (!connection.attached) connection.startNow()
-    const number = connection.port.lend(buffer, new Uint8Array(buffer))
+    const number = connection.port.lend(buffer, array ?? new Uint8Array(buffer), buffer.byteLength)
     if (number !== 0) {
       request.keep(new HeldBlock(connection, number))
       writeReference(block(connection, number), offset, length, element, Target.memoryView, shape, request.writer)
@@ -185,7 +200,7 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   const { buffer, byteOffset, byteLength } = array
   checkMemory(buffer, request)
   if (ownMemory(buffer, request) !== undefined || types.isSharedArrayBuffer(buffer)) {
-    writeMemory(buffer, byteOffset, byteLength, element, request)
+    writeMemory(buffer, byteOffset, byteLength, element, request, array)
     return
   }
   if ((buffer as { resizable?: boolean }).resizable === true) {
@@ -216,12 +231,15 @@ function writeCopied(
   request: ArrayRequest,
 ): void {
   const { connection, writer } = request
-  if (connection.isRemote) {
-    if (target === Target.bytes) writer.binary(bytes)
-    else writeItems(bytes, element, target, shape, writer)
-    return
+  if (!connection.isRemote || bytes.length >= hugeBytes) {
+    const number = connection.port.copyIn(bytes)
+    if (number !== 0) {
+      writeBlock(number, bytes.length, element, target, shape, request)
+      return
+    }
   }
-  writeBlock(connection.port.copyIn(bytes), bytes.length, element, target, shape, request)
+  if (target === Target.bytes) writer.binary(bytes)
+  else writeItems(bytes, element, target, shape, writer)
 }
 
 /** An array with its items. */
@@ -261,29 +279,32 @@ function writeReference(
   shape: readonly number[],
   writer: ByteWriter,
 ): void {
-  const payload = new DataView(new ArrayBuffer(25 + 8 * shape.length))
-  payload.setUint8(0, 1)
-  payload.setUint32(1, id, true)
-  payload.setUint8(5, Source[source])
-  payload.setUint8(6, element.code)
-  payload.setUint8(7, target)
-  payload.setUint8(8, shape.length)
-  putWord(payload, 9, offset)
-  putWord(payload, 17, length)
-  shape.forEach((size, index) => putWord(payload, 25 + 8 * index, size))
-  writer.extension(Extension.array, new Uint8Array(payload.buffer))
+  const dimensions = shape.length
+  const size = referenceHead + 8 * dimensions
+  writer.extensionHeader(Extension.array, size)
+  const { bytes, view, position } = writer
+  bytes[position] = 1
+  view.setUint32(position + 1, id, true)
+  bytes[position + 5] = Source[source]
+  bytes[position + 6] = element.code
+  bytes[position + 7] = target
+  bytes[position + 8] = dimensions
+  putWord(view, position + 9, offset)
+  putWord(view, position + 17, length)
+  for (let index = 0; index < dimensions; index++) putWord(view, position + referenceHead + 8 * index, shape[index]!)
+  writer.position = position + size
 }
 
 function putWord(payload: DataView, at: number, value: number): void {
-  payload.setUint32(at, value % two32, true)
+  payload.setUint32(at, value >>> 0, true)
   payload.setUint32(at + 4, Math.floor(value / two32), true)
 }
 
 function writeCopy(bytes: Uint8Array, element: Element, writer: ByteWriter): void {
-  const payload = new Uint8Array(1 + bytes.length)
-  payload[0] = element.code
-  payload.set(bytes, 1)
-  writer.extension(Extension.copiedArray, payload)
+  writer.extensionHeader(Extension.copiedArray, 1 + bytes.length)
+  writer.bytes[writer.position] = element.code
+  writer.bytes.set(bytes, writer.position + 1)
+  writer.position += 1 + bytes.length
 }
 
 /** Whether the memory is still there: an array without it looks as one without items. */
@@ -303,7 +324,7 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 }
 
 function detached(request: ArrayRequest): BridgeError {
-  return failure(request, 'expected an array with its memory, got one whose memory was transferred')
+  return failure(request, transferred)
 }
 
 function failure(request: ArrayRequest, message: string): BridgeError {

@@ -31,8 +31,11 @@ export function ndarray<D extends ArrayType>(
   if (lengths.length > 64) throw invalid('at most 64 dimensions', lengths.length)
   const element = elementOfDtype(dtype)
   if (element === undefined) throw invalid('the name of an element type, such as `float64`,', dtype)
-  const count = lengths.reduce((product, length) => product * length, 1)
-  const buffer = memory(count * sizeOf(element))
+  // Without items as soon as one dimension is, however long the others are.
+  const count = lengths.includes(0) ? 0 : lengths.reduce((product, length) => product * length, 1)
+  const bytes = count * sizeOf(element)
+  if (!Number.isSafeInteger(bytes)) throw invalid('a shape of fewer than 2^53 bytes', shape)
+  const buffer = memory(bytes)
   const data = new element.array(buffer, 0, count * element.items)
   let stride = element.items
   const strides: number[] = []

@@ -1,4 +1,5 @@
 /* Memory that Python uses too: which buffers are such, and what JavaScript's arrays over them stand for in Python. */
+import { BridgeError } from '../errors/bridge-error'
 import { stateOf, type HandleState } from '../handle/state'
 import type { Connection } from '../native/connection'
 
@@ -6,6 +7,9 @@ import type { Connection } from '../native/connection'
 const Stamped = function (object: object): object {
   return object
 } as unknown as new (object: object) => object
+
+/** What is wrong with an array whose memory was transferred. */
+export const transferred = 'expected an array with its memory, got one whose memory was transferred'
 
 /** Whose memory a buffer is over. */
 export interface SharedMemory {
@@ -47,6 +51,7 @@ export function rememberMemory(buffer: object, memory: SharedMemory): SharedMemo
 
 /** The Python object that an array goes back as. */
 export class ArrayOrigin {
+  readonly #counting: HandleState | undefined
   #state: HandleState | undefined
 
   /**
@@ -59,14 +64,29 @@ export class ArrayOrigin {
     readonly buffer: ArrayBufferLike,
     readonly id: number,
     readonly typeKey: number,
-    readonly counting?: HandleState,
+    counting?: HandleState,
   ) {
-    this.#state = counting
+    this.#counting = this.#state = counting
+  }
+
+  /** What counts the object if the buffer does not, or does no more because its memory was transferred. */
+  get counting(): HandleState | undefined {
+    return this.#counting ?? (this.#isTransferred ? this.#state : undefined)
+  }
+
+  /** Whether nothing here counts the object any more: the memory was transferred, and whoever has it now may let go of it at any time. */
+  get isLost(): boolean {
+    return this.#state === undefined && this.#isTransferred
+  }
+
+  get #isTransferred(): boolean {
+    return this.buffer.byteLength === 0
   }
 
   /** The handle of the object. */
   get state(): HandleState {
     if (this.#state === undefined) {
+      if (this.isLost) throw new BridgeError('ERR_CONVERSION', transferred)
       this.connection.port.cross(this.id)
       this.#state = stateOf(this.connection, this.id, this.typeKey)
     }

@@ -188,7 +188,8 @@ interface Rebased {
 function rebased(valueOffsets: Int32Array | BigInt64Array | undefined, length: number): Rebased {
   if (valueOffsets === undefined || valueOffsets.length === 0) return { begin: 0, end: 0, offsets: empty }
   const begin = Number(valueOffsets[0])
-  const end = Number(valueOffsets[length])
+  // Where there are too few offsets, Python says so.
+  const end = Number(valueOffsets[Math.min(length, valueOffsets.length - 1)])
   const own = valueOffsets.subarray(0, length + 1)
   if (begin === 0) return { begin, end, offsets: bytesOf(own) }
   const moved = own instanceof BigInt64Array ? own.map((at) => at - BigInt(begin)) : own.map((at) => at - begin)

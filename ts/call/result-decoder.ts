@@ -129,8 +129,9 @@ function takeOtherHandles(bytes: Uint8Array, start: number, end: number, connect
       connection.heldObjects.get(id)?.forgetUnlessHeld()
     },
     (at, length) => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       const array =
-        arrays-- > 0 ? undefined : (readSharedArray(bytes, at, length) ?? readInlineArray(bytes, at, length))
+        arrays-- > 0 ? undefined : (readSharedArray(bytes, view, at, length) ?? readInlineArray(bytes, at, length))
       if (array !== undefined) arrayOf(connection, array)
     },
   )

@@ -116,6 +116,11 @@ export class ByteReader {
     return items.byteOffset % size === 0 ? items : new Uint8Array(items)
   }
 
+  /** The message as numbers. */
+  protected get view(): DataView {
+    return this.#view
+  }
+
   /** A little-endian number inside a payload. */
   protected payloadUint32(at: number): number {
     return this.#view.getUint32(at, true)

@@ -55,7 +55,7 @@ export class Decoder extends ByteReader {
   decode(bytes: Uint8Array, start: number, end: number): unknown {
     this.open(bytes, start, end)
     this.#depth = 0
-    this.#shapes.length = 0
+    if (this.#shapes.length > 0) this.#shapes.length = 0
     try {
       return this.value()
     } finally {
@@ -204,7 +204,7 @@ export class Decoder extends ByteReader {
       return copy
     }
     if (code === Extension.array) {
-      const array = readSharedArray(this.bytes, start, length) ?? readInlineArray(this.bytes, start, length)
+      const array = readSharedArray(this.bytes, this.view, start, length) ?? readInlineArray(this.bytes, start, length)
       if (array !== undefined) return this.#hooks.array(array)
     }
     if (code >= Extension.dateTime) {

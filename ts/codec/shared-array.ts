@@ -27,40 +27,59 @@ export interface SharedArray {
   readonly shape: readonly number[]
   /** In bytes. */
   readonly strides: readonly number[]
-  /** What is in it, where it came with its items. */
-  readonly items?: Uint8Array
+  /** Whether it came with its items: in the message, or in memory of which `memory` is the number. */
+  readonly travels?: boolean
+  readonly items?: Uint8Array | undefined
 }
 
-/** Reads a payload; nothing if it is none. */
-export function readSharedArray(bytes: Uint8Array, start: number, length: number): SharedArray | undefined {
+/** Reads the payload at a place of a message; nothing if it is none. */
+export function readSharedArray(
+  bytes: Uint8Array,
+  message: DataView,
+  start: number,
+  length: number,
+): SharedArray | undefined {
   if (length < dimensionsStart || bytes[start] !== 0) return undefined
-  const payload = new DataView(bytes.buffer, bytes.byteOffset + start, length)
-  const word = (at: number): number => payload.getUint32(at, true) + two32 * payload.getUint32(at + 4, true)
-  const view = bytes[start + head + 12]!
-  const element = bytes[start + head + 13]!
-  const flags = bytes[start + head + 14]!
-  const dimensions = bytes[start + head + 15]!
+  const at = start + head
+  const view = bytes[at + 12]!
+  const element = bytes[at + 13]!
+  const flags = bytes[at + 14]!
+  const dimensions = bytes[at + 15]!
   if (view >= views || element >= elementKinds || flags > 3 || length !== dimensionsStart + 16 * dimensions) {
     return undefined
   }
   const shape: number[] = []
   const strides: number[] = []
-  for (let at = dimensionsStart; at < length; at += 16) {
-    shape.push(word(at))
-    strides.push(payload.getUint32(at + 8, true) + two32 * payload.getInt32(at + 12, true))
+  const end = start + length
+  for (let place = start + dimensionsStart; place < end; place += 16) {
+    shape.push(wordAt(message, place))
+    strides.push(signedWordAt(message, place + 8))
   }
   return {
-    id: payload.getUint32(head, true),
-    typeKey: payload.getUint32(head + 4, true),
-    memory: payload.getUint32(head + 8, true),
+    id: message.getUint32(at, true),
+    typeKey: message.getUint32(at + 4, true),
+    memory: message.getUint32(at + 8, true),
     view,
     element,
     copied: (flags & 1) !== 0,
     bigEndian: (flags & 2) !== 0,
-    address: word(head + 16),
-    bytes: word(head + 24),
-    offset: word(head + 32),
+    address: wordAt(message, at + 16),
+    bytes: wordAt(message, at + 24),
+    offset: wordAt(message, at + 32),
     shape,
     strides,
   }
+}
+
+// Most are small. What multiplies is a float to V8, and arrays of floats are another kind of array.
+function wordAt(message: DataView, at: number): number {
+  const high = message.getUint32(at + 4, true)
+  const low = message.getUint32(at, true)
+  return high === 0 ? low : low + two32 * high
+}
+
+function signedWordAt(message: DataView, at: number): number {
+  const high = message.getInt32(at + 4, true)
+  const low = message.getUint32(at, true)
+  return high === 0 ? low : low + two32 * high
 }

@@ -18,6 +18,9 @@ const outboxBytes = 64 * 1024
 /** Memory of requests that is larger than this is given back after use. */
 export const largeBytes = 4 * 1024 * 1024
 
+/** Requests up to this length are copied byte by byte: a part of an array is an object, which takes longer to make. */
+const shortRequest = 128
+
 const noOutbox = new Uint8Array(0)
 
 /** What comes back through the port without being asked for. */
@@ -179,7 +182,9 @@ export class Connection {
   /** Copies requests into the outbox; gives their length. */
   fillOutbox(bytes: Uint8Array, length: number): number {
     if (length > this.outbox.length) this.outbox = new Uint8Array(this.port.outbox(Math.max(length, outboxBytes)))
-    this.outbox.set(bytes.subarray(0, length))
+    const { outbox } = this
+    if (length > shortRequest) outbox.set(bytes.subarray(0, length))
+    else for (let index = 0; index < length; index++) outbox[index] = bytes[index]!
     return length
   }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../errors/bridge-error'
+import type { TypedArray } from '../types/arrays'
 import type { NativeConductor } from './conductor'
 import { packageRoot } from './package-root'
 import { nativePath } from './platform'
@@ -71,7 +72,7 @@ export interface Port {
   allocate(bytes: number): number
   bufferOf(block: number): ArrayBuffer
   copyIn(bytes: Uint8Array): number
-  lend(buffer: SharedArrayBuffer, bytes: Uint8Array): number
+  lend(buffer: SharedArrayBuffer, array: TypedArray, bytes: number): number
   borrow(bytes: Uint8Array): number
   /** GIL */
   giveBack(id: number): void
@@ -123,6 +124,11 @@ export interface NativeConnection {
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
+  /** A copy in memory of its own that Python gets: the number of a block, or 0 if the system has none. */
+  sendMemory(bytes: Uint8Array): number
+  /** So many bytes of a piece of Python's memory that a message names. Once for each time that it is named. */
+  memory(number: number, bytes: number): ArrayBuffer
+  hasStarted(id: number): boolean
   close(): void
 }
 

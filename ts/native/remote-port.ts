@@ -30,6 +30,7 @@ const Frame = {
   listen: 15,
   hello: 16,
   settleQuestion: 17,
+  endBlock: 19,
   completions: 64,
   question: 65,
   forgotten: 66,
@@ -69,8 +70,8 @@ export interface RemoteEvents {
 /** A port to another process. */
 export interface RemotePort extends Port {
   readonly isRemote: true
-  /** Whether the other process has begun with a request; there where that is known. What is not known counts as begun. */
-  hasStarted?(id: number): boolean
+  /** Whether that process has begun with a request, as far as is known here. What is not known counts as begun. */
+  hasStarted(id: number): boolean
   /** Ends the connection. The process is somebody else's. */
   close(): void
 }
@@ -166,16 +167,20 @@ class Remote {
       find: (id) => native.find(id),
       release: (id) => native.release(id),
       cross: notShared,
-      memoryOf: notShared,
+      memoryOf: (number, _address, bytes) => native.memory(number, bytes),
       allocate: notShared,
       bufferOf: notShared,
-      copyIn: notShared,
+      copyIn: (bytes) => native.sendMemory(bytes),
       lend: notShared,
       borrow: notShared,
       giveBack: notShared,
       copyOut: notShared,
       bytesObject: notShared,
-      endBlock: () => false,
+      endBlock: (number) => {
+        native.send(Frame.endBlock, number, 0, nothing, true)
+        return false
+      },
+      hasStarted: (id) => native.hasStarted(id),
       share: notAdopted,
       takeShare: () => false,
       keepAlive: (keep) => {

@@ -116,6 +116,7 @@ impl Child {
             registered: Condvar::new(),
         });
         let parent = Parent::open(announcement.parent, lifeline);
+        #[cfg(target_os = "linux")]
         let watched_otherwise = parent.is_certain();
         {
             // Threads inherit the mask.
@@ -134,8 +135,6 @@ impl Child {
             // If it was set at all, it would kill this process alone, and its child processes would live on.
             rustix::process::set_parent_process_death_signal(None)?;
         }
-        #[cfg(not(target_os = "linux"))]
-        let _no_such_signal = watched_otherwise;
         Ok(Some(Self { inner }))
     }
 
@@ -290,6 +289,7 @@ impl Parent {
     }
 
     /// Whether a parent is noticed to be gone also if a copy of it (`fork`) holds the lifeline open.
+    #[cfg(target_os = "linux")]
     fn is_certain(&self) -> bool {
         self.process.is_some()
     }

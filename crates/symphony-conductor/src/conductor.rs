@@ -2,9 +2,9 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::net::SocketType;
@@ -12,16 +12,15 @@ use rustix::net::SocketType;
 use crate::control::{ToChild, socket_pair};
 use crate::error::{RestartError, StartError};
 use crate::event::Event;
-use crate::exit::{Demand, TaskRecord};
+use crate::exit::{Demand, ExitReport, TaskRecord};
 use crate::group::{Group, WorkerId};
 use crate::lifecycle::State;
-use crate::metrics::gauge;
-use crate::policy::{HealthLevel, Random, Seeded, StopPlan, Time};
-use crate::process::{Link, resident_memory};
+use crate::policy::{Random, Seeded, StopPlan, Time};
+use crate::process::Link;
 use crate::spec::Spec;
-use crate::status::{QueueFigures, Status, WorkerStatus};
+use crate::status::{QueueFigures, Status};
 use crate::supervised::{Completion, Listener, Shared, Supervised};
-use crate::supervisor::{GroupId, Handle, Supervisor, now};
+use crate::supervisor::{GroupId, Handle, now};
 
 /// How many events wait for a subscriber that does not read; later ones are lost.
 const EVENTS: usize = 4096;
@@ -38,7 +37,8 @@ pub struct Environment {
 
 impl Environment {
     /// Calls `listener` with every event, in order, on the supervisor's thread: it delays the supervision of all Conductors
-    /// while it runs, and must not wait for any of them. One that panics is not called again.
+    /// while it runs, and must not wait for any of them. One that holds a [`Conductor`] of the same group keeps it from being
+    /// dropped. One that panics is not called again.
     #[must_use]
     pub fn on_event(mut self, listener: impl FnMut(&Event) + Send + 'static) -> Self {
         self.on_event = Some(Box::new(listener));
@@ -173,12 +173,7 @@ impl Conductor {
             .iter()
             .filter(|(view, _)| view.state.serves() && !view.spare);
         serving
-            .filter_map(|(_, link)| {
-                Some(Worker {
-                    conductor: Arc::downgrade(&self.inner),
-                    link: Arc::clone(link.as_ref()?),
-                })
-            })
+            .filter_map(|(_, link)| Some(self.inner.worker(Arc::clone(link.as_ref()?))))
             .collect()
     }
 
@@ -186,10 +181,7 @@ impl Conductor {
     pub fn worker(&self, id: WorkerId) -> Option<Worker> {
         let snapshot = self.inner.shared.snapshot();
         let (_, link) = snapshot.workers.iter().find(|(view, _)| view.id == id)?;
-        Some(Worker {
-            conductor: Arc::downgrade(&self.inner),
-            link: Arc::clone(link.as_ref()?),
-        })
+        Some(self.inner.worker(Arc::clone(link.as_ref()?)))
     }
 
     /// The state of the whole, as it was after the last change.
@@ -199,64 +191,7 @@ impl Conductor {
 
     /// How it is now. Reads the health pages and, on Linux, `/proc`; does not wait for anybody.
     pub fn status(&self) -> Status {
-        let snapshot = self.inner.shared.snapshot().clone();
-        let mut metrics = {
-            let mut counters = self.inner.shared.counters().clone();
-            counters.output += snapshot.output.0;
-            counters.dropped_lines += snapshot.output.1;
-            counters.metrics()
-        };
-        let now = now();
-        let mut workers = Vec::with_capacity(snapshot.workers.len());
-        for (view, link) in snapshot.workers {
-            let judged = view.state.serves() || view.state == State::Standby;
-            let health = match &link {
-                Some(link) if judged => self.inner.spec.health.judge(link.page.pulse()).level,
-                _ => HealthLevel::Healthy,
-            };
-            let status = WorkerStatus {
-                id: view.id,
-                state: view.state,
-                spare: view.spare,
-                pid: link.as_ref().map(|link| link.pid),
-                uptime: link.as_ref().map(|link| now.saturating_sub(link.started)),
-                restarts: view.restarts,
-                restart_in: view.restart_at.map(|time| time.saturating_sub(now)),
-                health,
-                rss: link.as_ref().and_then(|link| resident_memory(link.pid)),
-                task: link.as_ref().and_then(|link| longest_task(link)),
-                tasks_ended: link.as_ref().map_or(0, |link| link.page.tasks_ended()),
-            };
-            let attribute = || ("worker", view.id.to_string());
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-            metrics.extend(
-                status
-                    .rss
-                    .map(|rss| gauge("process.memory.usage", "By", attribute(), rss as f64)),
-            );
-            metrics.extend(
-                status
-                    .uptime
-                    .map(|time| gauge("process.uptime", "s", attribute(), time.as_secs_f64())),
-            );
-            workers.push(status);
-        }
-        for (state, count) in count_states(&workers) {
-            metrics.push(gauge(
-                "symphony.conductor.workers",
-                "{worker}",
-                ("state", state.to_owned()),
-                count,
-            ));
-        }
-        let queue = *self.inner.shared.queue();
-        Status {
-            state: snapshot.state,
-            workers,
-            queue,
-            last_exits: snapshot.exits,
-            metrics,
-        }
+        Status::read(&self.inner.spec, &self.inner.shared)
     }
 
     /// Tells it about the calls that are sent to it, for [`Conductor::status`].
@@ -286,30 +221,17 @@ impl Conductor {
     }
 }
 
-fn longest_task(link: &Link) -> Option<TaskRecord> {
-    link.page
-        .tasks()
-        .into_iter()
-        .filter(|task| task.running)
-        .max_by_key(|task| task.duration)
-}
-
-fn count_states(workers: &[WorkerStatus]) -> std::collections::BTreeMap<&'static str, f64> {
-    let mut counts = std::collections::BTreeMap::new();
-    for worker in workers {
-        *counts.entry(worker.state.name()).or_default() += 1.0;
-    }
-    counts
-}
-
 impl Inner {
+    fn worker(&self, link: Arc<Link>) -> Worker {
+        Worker {
+            supervisor: self.supervisor,
+            group: self.id,
+            link,
+        }
+    }
+
     fn run(&self, job: impl FnOnce(&mut Supervised, Time) + Send + 'static) {
-        let id = self.id;
-        self.supervisor.run(move |supervisor: &mut Supervisor, now| {
-            if let Some(group) = supervisor.group(id) {
-                job(group, now);
-            }
-        });
+        self.supervisor.run_in(self.id, job);
     }
 }
 
@@ -327,7 +249,8 @@ impl Drop for Inner {
 /// use any more.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    conductor: Weak<Inner>,
+    supervisor: &'static Handle,
+    group: GroupId,
     link: Arc<Link>,
 }
 
@@ -364,8 +287,9 @@ impl Worker {
         Ok(ours)
     }
 
-    /// Ends it by force, at once or, for [`Demand::Timeout`], one second after its stacks were asked for by SIGABRT. What
-    /// follows is up to the restart policy.
+    /// Ends it by force. [`Demand::Timeout`] begins with SIGABRT, at which its stacks are written, and goes on as in the plan
+    /// of a stop; the others are SIGKILL at once. What follows is up to the restart policy, except that after
+    /// [`Demand::Stop`] the worker stays down until the Conductor is restarted.
     pub fn kill(&self, demand: Demand) {
         let link = Arc::clone(&self.link);
         self.run(move |group, now| group.kill(&link, demand, now));
@@ -375,6 +299,26 @@ impl Worker {
     pub fn recycle(&self) {
         let link = Arc::clone(&self.link);
         self.run(move |group, now| group.recycle(&link, now));
+    }
+
+    /// How it ended; `None` as long as that is not known. A connection of it may read as closed a little earlier.
+    pub fn exit(&self) -> Option<Arc<ExitReport>> {
+        self.link.exit.get().cloned()
+    }
+
+    /// Calls `done` on the supervisor's thread when it has ended, also if that is long ago: what a lost connection is told
+    /// with.
+    pub fn ended_then(&self, done: impl FnOnce(Arc<ExitReport>) + Send + 'static) {
+        let link = Arc::clone(&self.link);
+        let group = self.group;
+        self.supervisor.run(
+            move |supervisor, now| match (supervisor.group(group), link.exit.get()) {
+                (Some(group), _) => group.when_ended(&link, Box::new(done), now),
+                // The group is gone, and it was not before its last process.
+                (None, Some(exit)) => done(Arc::clone(exit)),
+                (None, None) => {}
+            },
+        );
     }
 
     /// The tasks that it has noted: running ones first, then the newest.
@@ -390,9 +334,7 @@ impl Worker {
     }
 
     fn run(&self, job: impl FnOnce(&mut Supervised, Time) + Send + 'static) {
-        if let Some(conductor) = self.conductor.upgrade() {
-            conductor.run(job);
-        }
+        self.supervisor.run_in(self.group, job);
     }
 }
 
@@ -460,5 +402,21 @@ impl ConductorPort for Conductor {
             )
         })?;
         self.wait("dump", |done| found.dump_then(done))?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_programs_hold_may_be_used_on_any_thread() {
+        fn any_thread<T: Send + Sync + 'static>() {}
+        any_thread::<Conductor>();
+        any_thread::<Worker>();
+        any_thread::<crate::child::Child>();
+        any_thread::<Event>();
+        any_thread::<Status>();
+        any_thread::<StartError>();
     }
 }

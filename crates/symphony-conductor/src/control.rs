@@ -36,6 +36,17 @@ pub(crate) enum ToParent {
     BootFailed(BootError),
 }
 
+/// What a parent finds in its end of the socket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Poll {
+    /// A message.
+    Message(ToParent),
+    /// A message of a kind that is not known.
+    Unknown,
+    /// Nothing now, or nothing any more.
+    Nothing,
+}
+
 const CONNECTION: u8 = 1;
 const DRAIN: u8 = 2;
 const COLLECT: u8 = 3;
@@ -125,24 +136,24 @@ impl Control {
         }
     }
 
-    /// A message for the parent if there is one. `None`: there is none now, or never again.
-    pub(crate) fn poll_for_parent(&self) -> Option<ToParent> {
-        loop {
-            // Descriptors that a child sends are closed: it has none to offer.
-            let (packet, _) = self.receive(RecvFlags::DONTWAIT).ok()??;
-            match *packet.as_slice() {
-                [READY, ..] => return Some(ToParent::Ready),
-                [BOOT_FAILED, kind, ref text @ ..] => {
-                    let kind = match kind {
-                        0 => BootErrorKind::Import,
-                        1 => BootErrorKind::Setup,
-                        _ => BootErrorKind::Other,
-                    };
-                    let text = String::from_utf8_lossy(text).into_owned();
-                    return Some(ToParent::BootFailed(BootError { kind, text }));
-                }
-                _ => {}
+    /// A message for the parent, if there is one.
+    pub(crate) fn poll_for_parent(&self) -> Poll {
+        // Descriptors that a child sends are closed: it has none to offer.
+        let Ok(Some((packet, _))) = self.receive(RecvFlags::DONTWAIT) else {
+            return Poll::Nothing;
+        };
+        match *packet.as_slice() {
+            [READY, ..] => Poll::Message(ToParent::Ready),
+            [BOOT_FAILED, kind, ref text @ ..] => {
+                let kind = match kind {
+                    0 => BootErrorKind::Import,
+                    1 => BootErrorKind::Setup,
+                    _ => BootErrorKind::Other,
+                };
+                let text = String::from_utf8_lossy(text).into_owned();
+                Poll::Message(ToParent::BootFailed(BootError { kind, text }))
             }
+            _ => Poll::Unknown,
         }
     }
 
@@ -222,8 +233,8 @@ mod tests {
         assert!(matches!(child.next_for_child().unwrap(), Some(ToChild::Drain)));
 
         child.tell_parent(&ToParent::Ready).unwrap();
-        assert_eq!(parent.poll_for_parent(), Some(ToParent::Ready));
-        assert_eq!(parent.poll_for_parent(), None);
+        assert_eq!(parent.poll_for_parent(), Poll::Message(ToParent::Ready));
+        assert_eq!(parent.poll_for_parent(), Poll::Nothing);
     }
 
     #[test]
@@ -235,7 +246,7 @@ mod tests {
             text,
         };
         child.tell_parent(&ToParent::BootFailed(error.clone())).unwrap();
-        let Some(ToParent::BootFailed(arrived)) = parent.poll_for_parent() else {
+        let Poll::Message(ToParent::BootFailed(arrived)) = parent.poll_for_parent() else {
             panic!("no error")
         };
         assert!(error.text.ends_with(&arrived.text) && arrived.text.ends_with("ModuleNotFoundError: ö"));
@@ -250,7 +261,7 @@ mod tests {
         parent.tell_child(&ToChild::Collect).unwrap();
         assert!(matches!(child.next_for_child().unwrap(), Some(ToChild::Collect)));
         child.send(&[99], None, SendFlags::empty()).unwrap();
-        assert_eq!(parent.poll_for_parent(), None);
+        assert_eq!(parent.poll_for_parent(), Poll::Unknown);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Event {
     pub worker: WorkerId,
     /// The number of its process, if there is or was one.
     pub pid: Option<u32>,
+    /// Which process of the group that is; no two have the same.
+    pub generation: Option<u64>,
     /// What.
     pub kind: EventKind,
 }
@@ -117,11 +119,13 @@ pub enum ConductorStatus {
 }
 
 impl Event {
-    pub(crate) fn new(worker: WorkerId, pid: Option<u32>, kind: EventKind) -> Self {
+    pub(crate) fn new(worker: WorkerId, process: Option<(u32, u64)>, kind: EventKind) -> Self {
+        let (pid, generation) = process.unzip();
         Self {
             at: SystemTime::now(),
             worker,
             pid,
+            generation,
             kind,
         }
     }

@@ -87,6 +87,8 @@ pub struct TaskRecord {
 pub struct ExitReport {
     /// The number that the process had.
     pub pid: u32,
+    /// Which process of the group it was; no two have the same.
+    pub generation: u64,
     /// Why it ended.
     pub reason: ExitReason,
     /// Its exit code, unless a signal ended it.

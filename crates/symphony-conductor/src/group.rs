@@ -6,6 +6,8 @@
 //! dead one is started again as a spare. A member that has served enough is replaced first and retired then: by a spare,
 //! or by a new member, and is no member any more when it has ended.
 
+mod action;
+mod ending;
 mod member;
 #[cfg(test)]
 mod tests;
@@ -13,85 +15,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use action::{Action, Happening};
 pub use member::WorkerId;
 use member::{After, Member, Role};
 
 use crate::exit::{Demand, ExitReason};
 use crate::lifecycle::{Next, State, Step};
-use crate::policy::{
-    Advice, Escalation, HealthLevel, Pulse, Random, RecycleReason, RestartWindow, StopPhase, StopPlan, Time, Usage,
-    Wear,
-};
+use crate::policy::{Advice, HealthLevel, Pulse, Random, RecycleReason, RestartWindow, StopPhase, Time, Usage, Wear};
 use crate::spec::{Spec, Strategy};
-
-/// What is to be done about a worker, or has to be known about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Start a process for it.
-    Spawn(WorkerId),
-    /// Tell it to finish and end.
-    Drain(WorkerId),
-    /// Tell it to collect its garbage.
-    Collect(WorkerId),
-    /// Send it the signal of this phase.
-    Signal(WorkerId, StopPhase),
-    /// Tell whoever listens.
-    Report(WorkerId, Happening),
-    /// It is no member any more.
-    Forget(WorkerId),
-    /// All workers in service are ready for the first time.
-    Started,
-    /// A worker did not start, and the others have been stopped.
-    StartFailed(WorkerId),
-    /// The last process has ended, and none will be started.
-    Stopped,
-    /// The restart that was asked for has succeeded, or not.
-    Restarted(bool),
-}
-
-/// What happened to a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
-    /// It went from one state to another.
-    State {
-        /// The state before.
-        from: State,
-        /// The state now.
-        to: State,
-    },
-    /// Its first process is ready.
-    Started,
-    /// A later process of it is ready; `attempt` counts the restarts in a row.
-    Restarted {
-        /// 1 for the first.
-        attempt: u32,
-    },
-    /// Its process has ended because it was asked to.
-    Stopped,
-    /// Its process has ended by itself.
-    Died {
-        /// How long until it is started again.
-        restart_in: Option<Time>,
-    },
-    /// Its process has ended before it was ready, or could not be started.
-    RestartFailed {
-        /// How long until it is tried again.
-        restart_in: Option<Time>,
-    },
-    /// It is not started again until the group is reset.
-    GivenUp,
-    /// It feels better or worse.
-    Health {
-        /// How it was.
-        from: HealthLevel,
-        /// How it is.
-        to: HealthLevel,
-    },
-    /// It has served enough and is being replaced.
-    Recycling(RecycleReason),
-    /// It was a spare, and serves from now on.
-    Promoted,
-}
 
 /// Where a group as a whole is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,38 +269,6 @@ impl Group {
         true
     }
 
-    /// Ends its process by force: [`Demand::Timeout`] with SIGABRT first, so that its stacks are written; otherwise with
-    /// SIGKILL. What follows is up to the restart policy. `false` if there is no process.
-    pub fn kill(&mut self, id: WorkerId, demand: Demand, now: Time) -> bool {
-        let phase = if demand == Demand::Timeout {
-            StopPhase::Abort
-        } else {
-            StopPhase::Kill
-        };
-        let plan = self.spec.stop;
-        let Some(member) = self.members.get_mut(&id) else {
-            return false;
-        };
-        if !member.state.has_process() {
-            return false;
-        }
-        // What is stopping already keeps the reason that it has.
-        member.demand.get_or_insert(demand);
-        if member.stop.is_none_or(|stop| stop.phase() < phase) {
-            self.enter(id, phase, plan, now);
-        }
-        true
-    }
-
-    /// Stops the group. A second call may shorten the first. Always leads to [`Action::Stopped`].
-    pub fn stop(&mut self, plan: StopPlan, now: Time) {
-        if !matches!(self.phase, Phase::Failing(_)) {
-            self.phase = Phase::Stopping;
-        }
-        self.stop_all(plan, StopPhase::Drain, now);
-        self.settle(now);
-    }
-
     /// Stops all members and starts them again. The limit of restarts does not count it, and what was given up is tried
     /// again. `false` if the group is not up.
     pub fn restart(&mut self, now: Time) -> bool {
@@ -535,88 +434,6 @@ impl Group {
         let rest = self.ids(|member| member.role == Role::Service && member.state.serves());
         for other in rest.into_iter().filter(|&other| other > id) {
             self.retire(other, After::Respawn, now);
-        }
-    }
-
-    /// Has a member end in peace, and says what follows.
-    fn retire(&mut self, id: WorkerId, after: After, now: Time) {
-        let plan = self.spec.stop;
-        let Some(member) = self.members.get_mut(&id) else {
-            return;
-        };
-        if !member.state.has_process() {
-            return;
-        }
-        member.after = after;
-        member.demand.get_or_insert(Demand::Stop);
-        if member.stop.is_none() {
-            let phase = if member.state == State::Starting {
-                StopPhase::Terminate
-            } else {
-                StopPhase::Drain
-            };
-            self.enter(id, phase, plan, now);
-        }
-    }
-
-    fn stop_all(&mut self, plan: StopPlan, from: StopPhase, now: Time) {
-        for id in self.ids(|_| true) {
-            let Some(member) = self.members.get_mut(&id) else {
-                continue;
-            };
-            member.restart_at = None;
-            if !member.state.has_process() {
-                if member.state != State::Stopped {
-                    self.step(id, Step::Stop);
-                }
-                continue;
-            }
-            member.demand.get_or_insert(Demand::Stop);
-            let phase = if member.state == State::Starting {
-                from.max(StopPhase::Terminate)
-            } else {
-                from
-            };
-            match member.stop {
-                None => self.enter(id, phase, plan, now),
-                // A shorter plan hastens a stop under way; it never goes back to an earlier phase, nor gets more time.
-                Some(stop) => {
-                    let hastened = Escalation::begin(plan, stop.phase().max(phase), now);
-                    if phase > stop.phase() {
-                        self.enter(id, phase, plan, now);
-                    } else if hastened.deadline() < stop.deadline() {
-                        member.stop = Some(hastened);
-                    }
-                }
-            }
-        }
-    }
-
-    fn fail_start(&mut self, id: WorkerId, now: Time) {
-        self.phase = Phase::Failing(id);
-        self.stop_all(self.spec.stop, StopPhase::Kill, now);
-    }
-
-    fn enter(&mut self, id: WorkerId, phase: StopPhase, plan: StopPlan, now: Time) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.stop = Some(Escalation::begin(plan, phase, now));
-            member.start_deadline = None;
-            self.act(id, phase);
-        }
-    }
-
-    fn act(&mut self, id: WorkerId, phase: StopPhase) {
-        if phase == StopPhase::Drain {
-            self.step(id, Step::Drain);
-            self.actions.push(Action::Drain(id));
-            return;
-        }
-        if let Some(member) = self.members.get_mut(&id) {
-            member.signalled = true;
-            if member.state != State::Stopping {
-                self.step(id, Step::Stop);
-            }
-            self.actions.push(Action::Signal(id, phase));
         }
     }
 

@@ -120,6 +120,14 @@ impl HealthPage {
         tasks.into_iter().map(|(_, task)| task).collect()
     }
 
+    /// The running task that began first.
+    pub(crate) fn longest_task(&self) -> Option<TaskRecord> {
+        self.tasks()
+            .into_iter()
+            .filter(|task| task.running)
+            .max_by_key(|task| task.duration)
+    }
+
     fn slot(&self, slot: usize) -> &[AtomicU64] {
         &self.memory.words()[FIRST_SLOT + slot * SLOT_WORDS..][..SLOT_WORDS]
     }
@@ -212,4 +220,96 @@ fn write(words: &[AtomicU64], change: impl FnOnce(&[AtomicU64])) {
     fence(Ordering::Release);
     change(words);
     words[0].store((sequence | 1).wrapping_add(1), Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::spawn::shared_file;
+
+    fn page() -> HealthPage {
+        let page = HealthPage::map(shared_file("test", Some(BYTES)).unwrap()).unwrap();
+        page.initialise();
+        page
+    }
+
+    #[test]
+    fn a_file_that_is_too_short_is_refused() {
+        let error = HealthPage::map(shared_file("test", Some(BYTES - 1)).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "a shared page has 4096 bytes, this file has 4095");
+    }
+
+    #[test]
+    fn both_sides_see_the_same_page() {
+        let file = shared_file("test", Some(BYTES)).unwrap();
+        let (parent, child) = (HealthPage::map(&file).unwrap(), HealthPage::map(&file).unwrap());
+        assert!(!child.is_understood());
+        parent.initialise();
+        assert!(child.is_understood() && !parent.dumps());
+        assert_eq!(parent.pulse(), Pulse::default());
+        child.beat(Part::Gil);
+        child.set_dumps();
+        let pulse = parent.pulse();
+        assert!(pulse.gil.is_some() && pulse.native.is_none() && pulse.event_loop.is_none() && parent.dumps());
+    }
+
+    #[test]
+    fn running_tasks_come_first_and_ended_ones_are_remembered() {
+        let (page, board) = (page(), TaskBoard::default());
+        let first = board.begin(&page, 1, "first");
+        let second = board.begin(&page, 2, &"ö".repeat(100));
+        board.end(&page, second);
+        let tasks = page.tasks();
+        assert_eq!(
+            tasks.iter().map(|task| (task.id, task.running)).collect::<Vec<_>>(),
+            [(1, true), (2, false)]
+        );
+        assert_eq!(
+            (tasks[0].name.as_str(), tasks[1].name.as_str()),
+            ("first", "ö".repeat(44).as_str())
+        );
+        assert_eq!(page.longest_task().map(|task| task.id), Some(1));
+        board.end(&page, first);
+        assert_eq!(page.tasks_ended(), 2);
+        assert_eq!(page.longest_task(), None);
+    }
+
+    #[test]
+    fn more_tasks_than_places_are_counted() {
+        let (page, board) = (page(), TaskBoard::default());
+        let marks: Vec<_> = (0..SLOTS as u64 + 2).map(|id| board.begin(&page, id, "many")).collect();
+        assert_eq!(page.tasks().len(), SLOTS);
+        for mark in marks {
+            board.end(&page, mark);
+        }
+        assert_eq!(page.tasks_ended(), SLOTS as u64 + 2);
+    }
+
+    #[test]
+    fn a_reader_never_sees_half_of_a_task() {
+        let (page, board) = (Arc::new(page()), Arc::new(TaskBoard::default()));
+        let names = ["a".repeat(88), "b".repeat(44)];
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                let (page, board, name) = (Arc::clone(&page), Arc::clone(&board), names[writer].clone());
+                thread::spawn(move || {
+                    for _ in 0..20_000 {
+                        let mark = board.begin(&page, writer as u64, &name);
+                        board.end(&page, mark);
+                    }
+                })
+            })
+            .collect();
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            for task in page.tasks() {
+                assert_eq!(task.name, names[usize::try_from(task.id).unwrap()]);
+            }
+        }
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    }
 }

@@ -70,6 +70,8 @@ mod supervised;
 mod supervisor;
 #[cfg(unix)]
 mod sys;
+#[cfg(unix)]
+pub mod transport;
 
 #[cfg(unix)]
 pub use conductor::{Conductor, ConductorPort, Environment, Worker};

@@ -5,6 +5,9 @@
 //! |---|---|---|---|
 //! | `process.memory.usage` | gauge | By | worker |
 //! | `process.uptime` | gauge | s | worker |
+//! | `process.cpu.time` | gauge | s | worker |
+//! | `process.thread.count` | gauge | {thread} | worker |
+//! | `process.unix.file_descriptor.count` | gauge | {file_descriptor} | worker |
 //! | `symphony.conductor.workers` | gauge | {worker} | state |
 //! | `symphony.conductor.starts` | counter | {process} | |
 //! | `symphony.conductor.start_failures` | counter | {process} | |

@@ -5,13 +5,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use crate::control::{Control, ToParent};
+use crate::control::{Control, Poll, ToParent};
 use crate::exit::{BootError, Circumstances, Demand, ExitReport};
 use crate::group::WorkerId;
 use crate::health_page::HealthPage;
@@ -24,6 +24,9 @@ use crate::sys;
 
 /// How much is read of one stream before others have their turn.
 const TURN: usize = 256 * 1024;
+
+/// How many messages are taken before others have their turn.
+const MESSAGES: u32 = 64;
 
 /// How much is read of a stream after its process has ended: what is in the pipe, and no more if somebody else writes on.
 const REST: usize = 1024 * 1024;
@@ -45,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) control: Control,
     pub(crate) page: HealthPage,
     pub(crate) used: AtomicBool,
+    /// How it ended, when it has.
+    pub(crate) exit: OnceLock<Arc<ExitReport>>,
 }
 
 /// A process, on the supervisor's thread.
@@ -62,6 +67,8 @@ pub(crate) struct Process {
     cgroup: Option<PathBuf>,
     /// Whether the child's end of the control socket is open.
     pub(crate) control_open: bool,
+    /// Somebody else has taken its status, so its number may be another's.
+    reaped_elsewhere: bool,
 }
 
 #[derive(Debug)]
@@ -97,6 +104,7 @@ impl Process {
             oom_before: OomCount::read(cgroup.as_deref()),
             cgroup,
             control_open: true,
+            reaped_elsewhere: false,
             link: Arc::new(Link {
                 worker,
                 pid: pid.as_raw_nonzero().get().unsigned_abs(),
@@ -105,6 +113,7 @@ impl Process {
                 control: spawned.control,
                 page: spawned.page,
                 used: AtomicBool::new(false),
+                exit: OnceLock::new(),
             }),
         }
     }
@@ -120,6 +129,11 @@ impl Process {
         exit.into_iter().chain(control).chain(outputs)
     }
 
+    /// Its process group.
+    pub(crate) fn group(&self) -> Pid {
+        self.pid
+    }
+
     /// Whether its end wakes who waits for [`Source::Exit`]; otherwise somebody has to look.
     pub(crate) fn wakes(&self) -> bool {
         self.pidfd.is_some()
@@ -128,10 +142,12 @@ impl Process {
     /// Takes what it has said; the answer is whether it is ready.
     pub(crate) fn hear(&mut self) -> bool {
         let mut ready = false;
-        while let Some(message) = self.link.control.poll_for_parent() {
-            match message {
-                ToParent::Ready => ready = true,
-                ToParent::BootFailed(error) => self.boot_error = Some(error),
+        for _ in 0..MESSAGES {
+            match self.link.control.poll_for_parent() {
+                Poll::Message(ToParent::Ready) => ready = true,
+                Poll::Message(ToParent::BootFailed(error)) => self.boot_error = Some(error),
+                Poll::Unknown => {}
+                Poll::Nothing => break,
             }
         }
         ready
@@ -229,12 +245,14 @@ impl Process {
     }
 
     /// Whether it has ended, and waits to be reaped.
-    pub(crate) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match rustix::process::waitid(WaitId::Pid(self.pid), options) {
             Ok(status) => status.is_some(),
-            // Somebody else has reaped it.
-            Err(error) => error == rustix::io::Errno::CHILD,
+            Err(error) => {
+                self.reaped_elsewhere = error == rustix::io::Errno::CHILD;
+                self.reaped_elsewhere
+            }
         }
     }
 
@@ -248,7 +266,9 @@ impl Process {
     ) -> ExitReport {
         self.hear();
         // Its number, and so that of its group, is nobody else's before it is reaped.
-        self.kill_group();
+        if !self.reaped_elsewhere {
+            self.kill_group();
+        }
         for stream in [Stream::Stdout, Stream::Stderr] {
             let pipe = self.pipe(stream);
             pipe.read(REST, now, &mut |line| each(stream, line));
@@ -272,6 +292,7 @@ impl Process {
         last_tasks.truncate(LAST_TASKS);
         ExitReport {
             pid: self.link.pid,
+            generation: self.link.generation,
             reason: circumstances.reason(code, signal),
             code,
             signal,
@@ -287,6 +308,19 @@ impl Process {
             stdout_tail: self.stdout.output.tail(),
             stderr_tail: self.stderr.output.tail(),
             python_traceback: (!traceback.is_empty()).then_some(traceback),
+        }
+    }
+}
+
+/// Reaps what a worker that has ended left behind, where it became this process's: it was in the worker's group, has been
+/// killed, and this process is the first of its container, or has asked for orphans. Whether some of it is still there.
+pub(crate) fn reap_strays(group: Pid) -> bool {
+    loop {
+        match rustix::process::waitid(WaitId::Pgid(Some(group)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            // As a rule there is none.
+            Err(_) => return false,
         }
     }
 }
@@ -311,16 +345,75 @@ impl Pipe {
     }
 }
 
+/// What the system says about a process. For reading in between, [`resident_memory`] costs less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Vitals {
+    /// Resident memory in bytes.
+    pub(crate) rss: u64,
+    /// Processor time in its own code and in the kernel.
+    pub(crate) cpu_time: (Duration, Duration),
+    /// Its threads.
+    pub(crate) threads: u64,
+    /// Its open descriptors, if this process may see them.
+    pub(crate) descriptors: Option<u64>,
+}
+
+impl Vitals {
+    /// Reads `/proc`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn read(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the name, which may have any character in it.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<u64> = fields
+            .split_ascii_whitespace()
+            .map(|field| field.parse().unwrap_or(0))
+            .collect();
+        let ticks = rustix::param::clock_ticks_per_second().max(1);
+        let time = |used: &u64| Duration::from_millis(used.saturating_mul(1000) / ticks);
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok();
+        Some(Self {
+            rss: fields.get(21)?.saturating_mul(rustix::param::page_size() as u64),
+            cpu_time: (time(fields.get(11)?), time(fields.get(12)?)),
+            threads: *fields.get(17)?,
+            descriptors: descriptors.map(|entries| entries.count() as u64),
+        })
+    }
+
+    /// There is no `/proc`.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn read(_pid: u32) -> Option<Self> {
+        None
+    }
+}
+
 /// The resident memory of a process, in bytes.
 #[cfg(target_os = "linux")]
-pub(crate) fn resident_memory(pid: u32) -> Option<u64> {
+fn resident_memory(pid: u32) -> Option<u64> {
     let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
 }
 
 /// The resident memory of a process: not known on this system.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn resident_memory(_pid: u32) -> Option<u64> {
+fn resident_memory(_pid: u32) -> Option<u64> {
     None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_has_memory_threads_and_descriptors() {
+        let vitals = Vitals::read(std::process::id()).unwrap();
+        let rss = resident_memory(std::process::id()).unwrap();
+        assert!(rss / 2 < vitals.rss && vitals.rss / 2 < rss, "{rss} and {vitals:?}");
+        assert!(
+            vitals.threads >= 1 && vitals.descriptors.is_some_and(|count| count >= 3),
+            "{vitals:?}"
+        );
+        assert_eq!(Vitals::read(u32::MAX), None);
+    }
 }

@@ -213,7 +213,7 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// A file in memory, without a name. One with a size keeps it: a file that shrinks under a mapping kills who reads there.
 #[cfg(target_os = "linux")]
-fn shared_file(name: &str, size: Option<u64>) -> io::Result<OwnedFd> {
+pub(crate) fn shared_file(name: &str, size: Option<u64>) -> io::Result<OwnedFd> {
     use rustix::fs::{MemfdFlags, SealFlags};
     let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     if let Some(size) = size {
@@ -225,7 +225,7 @@ fn shared_file(name: &str, size: Option<u64>) -> io::Result<OwnedFd> {
 
 /// A file that has lost its name.
 #[cfg(not(target_os = "linux"))]
-fn shared_file(name: &str, size: Option<u64>) -> io::Result<OwnedFd> {
+pub(crate) fn shared_file(name: &str, size: Option<u64>) -> io::Result<OwnedFd> {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

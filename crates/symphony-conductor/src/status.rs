@@ -1,5 +1,8 @@
 //! What a Conductor says about itself when it is asked.
 
+#[cfg(unix)]
+mod reading;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +34,8 @@ pub struct Status {
 pub struct WorkerStatus {
     /// Its number.
     pub id: WorkerId,
+    /// Which process of the group it has; no two have the same.
+    pub generation: Option<u64>,
     /// What it does.
     pub state: State,
     /// Whether it is a spare.
@@ -47,6 +52,12 @@ pub struct WorkerStatus {
     pub health: HealthLevel,
     /// Its resident memory in bytes, where that is known.
     pub rss: Option<u64>,
+    /// Processor time that its process has used, where that is known: in its own code and in the kernel.
+    pub cpu_time: Option<(Duration, Duration)>,
+    /// The threads of its process, where that is known.
+    pub threads: Option<u64>,
+    /// The open descriptors of its process, where that is known.
+    pub open_files: Option<u64>,
     /// What it has been doing for the longest time.
     pub task: Option<TaskRecord>,
     /// Tasks that its process has finished.

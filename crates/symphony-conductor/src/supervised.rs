@@ -3,26 +3,30 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::process::Pid;
+
 use crate::control::ToChild;
 use crate::error::{RestartError, StartError};
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::exit::{Demand, ExitReason, ExitReport};
-use crate::group::{Action, Group, Happening, WorkerId, WorkerView};
+use crate::group::{Action, Group, WorkerId, WorkerView};
 use crate::lifecycle::State;
 use crate::metrics::Counters;
-use crate::output::{Line, Stream};
 use crate::policy::{Random, RecycleReason, StopPlan, Time};
-use crate::process::{Link, Process, Source};
+use crate::process::{Link, Process, Source, reap_strays};
 use crate::spawn;
 use crate::spec::Spec;
 use crate::status::QueueFigures;
 
 mod dump;
+mod report;
 
 use dump::Dump;
+use report::line_event;
 
 /// How many ends of processes are remembered.
 const LAST_EXITS: usize = 8;
@@ -83,6 +87,7 @@ enum Delivery {
     Stopped(Completion<()>),
     Restarted(Completion<Result<(), RestartError>>, Result<(), RestartError>),
     Dumped(Completion<io::Result<String>>, io::Result<String>),
+    Ended(Completion<Arc<ExitReport>>, Arc<ExitReport>),
 }
 
 /// A group and its processes.
@@ -96,14 +101,18 @@ pub(crate) struct Supervised {
     exits: VecDeque<Arc<ExitReport>>,
     last_generation: u64,
     next_sample: Time,
-    /// When the workers died that nobody has taken the place of yet.
-    deaths: VecDeque<Time>,
+    /// When the workers died whose places are empty.
+    deaths: BTreeMap<WorkerId, Time>,
     dumps: Vec<Dump>,
+    /// Who waits for the end of which process.
+    endings: Vec<(u64, Completion<Arc<ExitReport>>)>,
     listener: Option<Listener>,
     subscribers: Vec<SyncSender<Event>>,
     starting: Vec<Completion<Result<(), StartError>>>,
     stopping: Vec<Completion<()>>,
     restarting: Vec<Completion<Result<(), RestartError>>>,
+    /// The groups of ended processes of which something has become a child of this process.
+    strays: Vec<Pid>,
     outbox: Vec<Delivery>,
     /// Something has changed since the last snapshot.
     changed: bool,
@@ -128,13 +137,15 @@ impl Supervised {
             ends: BTreeMap::new(),
             exits: VecDeque::new(),
             last_generation: 0,
-            deaths: VecDeque::new(),
+            deaths: BTreeMap::new(),
             dumps: Vec::new(),
+            endings: Vec::new(),
             listener,
             subscribers: Vec::new(),
             starting: Vec::new(),
             stopping: Vec::new(),
             restarting: Vec::new(),
+            strays: Vec::new(),
             outbox: Vec::new(),
             changed: true,
             abandoned: false,
@@ -195,6 +206,15 @@ impl Supervised {
             .is_some_and(|process| process.link.generation == link.generation)
     }
 
+    /// Calls `done` when the process of `link` has ended.
+    pub(crate) fn when_ended(&mut self, link: &Link, done: Completion<Arc<ExitReport>>, now: Time) {
+        match link.exit.get() {
+            Some(exit) => self.outbox.push(Delivery::Ended(done, Arc::clone(exit))),
+            None => self.endings.push((link.generation, done)),
+        }
+        self.settle(now);
+    }
+
     pub(crate) fn kill(&mut self, link: &Link, demand: Demand, now: Time) {
         self.with(link, now, |core, id| {
             core.kill(id, demand, now);
@@ -209,7 +229,7 @@ impl Supervised {
 
     /// Whether it can be forgotten.
     pub(crate) fn is_over(&self) -> bool {
-        self.abandoned && self.processes.is_empty() && self.core.state() == State::Stopped
+        self.abandoned && self.processes.is_empty() && self.strays.is_empty() && self.core.state() == State::Stopped
     }
 
     /// When something has to be done without a cause.
@@ -221,7 +241,7 @@ impl Supervised {
 
     /// Whether somebody has to look after ends of processes, because nothing wakes.
     pub(crate) fn needs_looking(&self) -> bool {
-        self.processes.values().any(|process| !process.wakes())
+        !self.strays.is_empty() || self.processes.values().any(|process| !process.wakes())
     }
 
     /// The processes, for waiting.
@@ -238,15 +258,21 @@ impl Supervised {
             Source::Control => {
                 let ready = process.hear();
                 process.control_open = !closed;
+                let used = process.link.used.load(Ordering::Relaxed);
                 if ready {
                     self.core.ready(id, now);
                 }
+                if ready && used {
+                    self.core.used(id);
+                }
             }
             Source::Output(stream) => {
-                let pid = process.link.pid;
+                let numbers = (process.link.pid, process.link.generation);
                 let outbox = &mut self.outbox;
                 self.changed = true;
-                process.read(stream, now, &mut |line| outbox.push(line_event(id, pid, stream, line)));
+                process.read(stream, now, &mut |line| {
+                    outbox.push(line_event(id, numbers, stream, line));
+                });
             }
             Source::Exit => self.look_after(id, now),
         }
@@ -262,6 +288,7 @@ impl Supervised {
         for id in unwatched {
             self.look_after(id, now);
         }
+        self.strays.retain(|&group| reap_strays(group));
         self.core.tick(now);
         self.sample(now);
         self.look_at_dumps(now);
@@ -270,9 +297,12 @@ impl Supervised {
 
     /// Buries a process that has ended.
     fn look_after(&mut self, id: WorkerId, now: Time) {
-        let Some(process) = self.processes.get_mut(&id).filter(|process| process.has_ended()) else {
+        let Some(process) = self.processes.get_mut(&id) else {
             return;
         };
+        if !process.has_ended() {
+            return;
+        }
         if process.hear() {
             self.core.ready(id, now);
         }
@@ -280,16 +310,21 @@ impl Supervised {
             return;
         };
         let (output, dropped) = process.output_figures();
-        let pid = process.link.pid;
+        let numbers = (process.link.pid, process.link.generation);
         let outbox = &mut self.outbox;
+        let group = process.group();
+        let link = Arc::clone(&process.link);
         let exit = process.bury(
             self.core.demand(id),
             self.core.was_ready(id),
             now,
             &mut |stream, line| {
-                outbox.push(line_event(id, pid, stream, line));
+                outbox.push(line_event(id, numbers, stream, line));
             },
         );
+        if reap_strays(group) {
+            self.strays.push(group);
+        }
         {
             let mut counters = self.shared.counters();
             counters.output += output;
@@ -298,6 +333,13 @@ impl Supervised {
         }
         let reason = exit.reason;
         let exit = Arc::new(exit);
+        let _first = link.exit.set(Arc::clone(&exit));
+        let waiting = self
+            .endings
+            .extract_if(.., |(generation, _)| *generation == link.generation);
+        for (_, done) in waiting {
+            self.outbox.push(Delivery::Ended(done, Arc::clone(&exit)));
+        }
         self.exits.push_back(Arc::clone(&exit));
         if self.exits.len() > LAST_EXITS {
             self.exits.pop_front();
@@ -358,6 +400,7 @@ impl Supervised {
             }
             Action::Report(id, happening) => self.report(id, happening, now),
             Action::Forget(id) => {
+                self.deaths.remove(&id);
                 self.ends.remove(&id);
             }
             Action::Started => {
@@ -376,6 +419,7 @@ impl Supervised {
                 self.finish_stop();
             }
             Action::Stopped => {
+                self.deaths.clear();
                 self.finish_start(&StartError::Stopped);
                 self.finish_stop();
             }
@@ -436,86 +480,6 @@ impl Supervised {
         }
     }
 
-    fn report(&mut self, id: WorkerId, happening: Happening, now: Time) {
-        let link = self.processes.get(&id).map(|process| Arc::clone(&process.link));
-        let (exit, error) = self.ends.get(&id).cloned().unwrap_or_default();
-        let took = link
-            .as_ref()
-            .map_or(Time::ZERO, |link| now.saturating_sub(link.started));
-        let pid = link
-            .as_ref()
-            .map(|link| link.pid)
-            .or_else(|| exit.as_ref().map(|exit| exit.pid));
-        let mut counters = self.shared.counters();
-        let kind = match happening {
-            Happening::State { from, to } => EventKind::State { from, to },
-            Happening::Started => {
-                counters.start.record(took);
-                EventKind::Started { took }
-            }
-            Happening::Restarted { attempt } => {
-                counters.restarts += 1;
-                counters.start.record(took);
-                if let Some(death) = self.deaths.pop_front() {
-                    counters.recovery.record(now.saturating_sub(death));
-                }
-                EventKind::Restarted { attempt, took }
-            }
-            Happening::Stopped => match exit {
-                Some(exit) => EventKind::Stopped { exit },
-                None => return,
-            },
-            Happening::Died { restart_in } => {
-                if restart_in.is_some() {
-                    self.deaths.push_back(now);
-                }
-                EventKind::Died {
-                    exit,
-                    error,
-                    restart_in,
-                }
-            }
-            Happening::RestartFailed { restart_in } => {
-                if exit.is_some() {
-                    counters.start_failures += 1;
-                }
-                EventKind::RestartFailed {
-                    exit,
-                    error,
-                    restart_in,
-                }
-            }
-            Happening::GivenUp => {
-                counters.crash_loops += 1;
-                self.deaths.pop_back();
-                EventKind::GivenUp {
-                    last_exits: self.exits.iter().cloned().collect(),
-                }
-            }
-            Happening::Health { from, to } => {
-                let tasks = link.map(|link| link.page.tasks()).unwrap_or_default();
-                let task = tasks
-                    .into_iter()
-                    .filter(|task| task.running)
-                    .max_by_key(|task| task.duration);
-                EventKind::Health { from, to, task }
-            }
-            Happening::Recycling(reason) => {
-                counters.recycled += 1;
-                EventKind::Recycling { reason }
-            }
-            Happening::Promoted => {
-                counters.promoted += 1;
-                if let Some(death) = self.deaths.pop_front() {
-                    counters.recovery.record(now.saturating_sub(death));
-                }
-                EventKind::Promoted
-            }
-        };
-        drop(counters);
-        self.outbox.push(Delivery::Event(Event::new(id, pid, kind)));
-    }
-
     fn publish(&self) {
         let link = |id| self.processes.get(&id).map(|process| Arc::clone(&process.link));
         let output = self.processes.values().map(Process::output_figures);
@@ -548,19 +512,11 @@ impl Supervised {
             Delivery::Stopped(done) => guarded(|| done(())),
             Delivery::Restarted(done, result) => guarded(|| done(result)),
             Delivery::Dumped(done, result) => guarded(|| done(result)),
+            Delivery::Ended(done, exit) => guarded(|| done(exit)),
         }
     }
 }
 
 fn guarded(call: impl FnOnce()) {
     let _panicked = catch_unwind(AssertUnwindSafe(call));
-}
-
-fn line_event(id: WorkerId, pid: u32, stream: Stream, line: Line) -> Delivery {
-    let kind = EventKind::Line {
-        stream,
-        text: line.text,
-        dropped: line.dropped,
-    };
-    Delivery::Event(Event::new(id, Some(pid), kind))
 }

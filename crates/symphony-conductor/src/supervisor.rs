@@ -104,6 +104,15 @@ impl Handle {
         sent
     }
 
+    /// Has the supervisor do something with a group, if that is still there.
+    pub(crate) fn run_in(&self, id: GroupId, job: impl FnOnce(&mut Supervised, Time) + Send + 'static) {
+        self.run(move |supervisor, now| {
+            if let Some(group) = supervisor.group(id) {
+                job(group, now);
+            }
+        });
+    }
+
     /// Whether the current thread is the supervisor's, which must not wait for itself.
     pub(crate) fn is_here(&self) -> bool {
         thread::current().id() == self.thread

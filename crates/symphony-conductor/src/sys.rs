@@ -113,30 +113,16 @@ fn split(shared: &mut Shared<'_, '_>) -> io::Result<Launched> {
     }
     // Words of 16 bytes, because the stack of a function must be aligned so.
     let mut stack = vec![0_u128; STACK / size_of::<u128>()];
-    let mut pidfd: c_int = -1;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let top = stack.as_mut_ptr_range().end;
     // SAFETY: `begin` runs on `stack`, which stays alive because CLONE_VFORK suspends this thread until the new process has
-    // left it; with CLONE_PIDFD the fifth parameter points to where the descriptor goes.
-    let pid = unsafe {
-        libc::clone(
-            begin,
-            top.cast(),
-            flags,
-            std::ptr::from_mut(shared).cast(),
-            std::ptr::from_mut(&mut pidfd),
-        )
-    };
+    // left it.
+    let pid = unsafe { libc::clone(begin, top.cast(), flags, std::ptr::from_mut(shared).cast()) };
     let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| pid > 0) else {
         return Err(io::Error::last_os_error());
     };
-    let pidfd = if pidfd >= 0 {
-        // SAFETY: the kernel made this descriptor for this call (close-on-exec), so nobody else owns it.
-        Some(unsafe { OwnedFd::from_raw_fd(pidfd) })
-    } else {
-        // Before Linux 5.2 the flag is ignored.
-        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
-    };
+    // Only this thread reaps it, so the number is its own. Not there before Linux 5.3.
+    let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
     Ok(Launched { pid, pidfd })
 }
 
@@ -468,4 +454,67 @@ pub(crate) fn exit_at_once(code: c_int) -> ! {
 pub(crate) fn is_open(descriptor: &OwnedFd) -> bool {
     // SAFETY: a number only.
     unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFD) != -1 }
+}
+
+/// All bytes of a file in memory, shared with whoever else has mapped it. Nothing here reads or writes them.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: an address and a length, which belong to no thread; whoever uses the memory answers for that.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps so many bytes, of which the file must have at least that many for as long as this lives.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn of(file: impl AsFd, bytes: usize) -> io::Result<Self> {
+        use rustix::mm::{MapFlags, ProtFlags};
+        if bytes == 0 {
+            return Ok(Self {
+                start: NonNull::dangling(),
+                bytes,
+            });
+        }
+        // All of it will be used, and its pages one by one would cost several times as much.
+        #[cfg(target_os = "linux")]
+        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        #[cfg(not(target_os = "linux"))]
+        let flags = MapFlags::SHARED;
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let start = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                flags,
+                file,
+                0,
+            )?
+        };
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, bytes })
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            // SAFETY: the mapping of `of`, which nobody uses any more.
+            let _unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.bytes) };
+        }
+    }
 }

@@ -32,7 +32,7 @@ fn functions() -> Option<&'static Functions> {
         .as_ref()
 }
 
-#[cfg(all(unix, any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(v8_by_name)]
 fn find(name: &CStr) -> Option<GetBackingStore> {
     // SAFETY: a C string; the default scope has what the program exports.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
@@ -40,7 +40,7 @@ fn find(name: &CStr) -> Option<GetBackingStore> {
     (!address.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, GetBackingStore>(address) })
 }
 
-#[cfg(not(all(unix, any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(v8_by_name))]
 fn find(_name: &CStr) -> Option<GetBackingStore> {
     None
 }

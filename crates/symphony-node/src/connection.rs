@@ -4,16 +4,19 @@
 //! back when their states are collected. Everything is touched by the environment's own thread only.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use napi::sys;
+use symphony_conductor::transport::{Piece, Pieces, SharedMemory, Unsent, receive};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::{ErrorCode, Frame, FrameKind, Incoming, frame_header};
 
@@ -38,6 +41,14 @@ pub(crate) struct Connection {
     adopted: Rc<Adopted>,
     /// Handles that were collected: pairs of an id and a number of crossings.
     released: Rc<Released>,
+    /// Descriptors that came and whose frames did not.
+    descriptors: RefCell<VecDeque<OwnedFd>>,
+    /// Pieces of Python's memory, by their numbers.
+    items: RefCell<HashMap<u32, Rc<SharedMemory>>>,
+    /// In which the other side says which requests have begun.
+    starts: RefCell<Option<SharedMemory>>,
+    /// Pieces of this process's memory that Python gets.
+    pieces: RefCell<Pieces>,
     /// Frames that go with the next ones, or in a moment.
     delayed: RefCell<Vec<u8>>,
     /// `(kind, first, second, payload: Uint8Array | undefined)`
@@ -57,16 +68,26 @@ pub(crate) struct Connection {
     unreachable: Cell<bool>,
 }
 
-#[derive(Default)]
-struct Unsent {
-    bytes: Vec<u8>,
-    sent: usize,
+/// An `ArrayBuffer` over a piece of Python's memory.
+struct UseOfItems {
+    _memory: Rc<SharedMemory>,
+    number: u32,
+    released: Rc<Released>,
+}
+
+impl UseOfItems {
+    /// The piece goes back. Allowed in finalizers.
+    fn end(self) {
+        self.released.push_items(self.number);
+    }
 }
 
 /// Where a connection's handles go when they are collected.
 #[derive(Default)]
 pub(crate) struct Released {
     pairs: RefCell<Vec<(u32, u32)>>,
+    /// Pieces of Python's memory.
+    items: RefCell<Vec<u32>>,
     timer: Rc<RefCell<Option<UvHandle>>>,
 }
 
@@ -74,12 +95,24 @@ impl Released {
     /// So many crossings of a handle are to be given back. Allowed in finalizers.
     pub(crate) fn push(&self, id: u32, count: u32) {
         let mut pairs = self.pairs.borrow_mut();
-        if pairs.is_empty()
-            && let Some(timer) = &*self.timer.borrow()
-        {
-            timer.start::<Connection>(RELEASE_INTERVAL);
+        if pairs.is_empty() {
+            self.start_timer();
         }
         pairs.push((id, count));
+    }
+
+    fn push_items(&self, number: u32) {
+        let mut items = self.items.borrow_mut();
+        if items.is_empty() {
+            self.start_timer();
+        }
+        items.push(number);
+    }
+
+    fn start_timer(&self) {
+        if let Some(timer) = &*self.timer.borrow() {
+            timer.start::<Connection>(RELEASE_INTERVAL);
+        }
     }
 }
 
@@ -125,6 +158,10 @@ impl Connection {
             adopted: Rc::new(Adopted::of(Home::Elsewhere(Rc::clone(&released)))),
             timer: Rc::clone(&released.timer),
             released,
+            descriptors: RefCell::default(),
+            items: RefCell::default(),
+            starts: RefCell::default(),
+            pieces: RefCell::default(),
             delayed: RefCell::default(),
             on_frame: Cell::new(js::reference(env, on_frame)),
             on_end: Cell::new(js::reference(env, on_end)),
@@ -167,7 +204,7 @@ impl Connection {
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(env, &raw mut object) };
         let this = ptr::from_ref(self).cast_mut().cast::<c_void>();
-        let functions: [(&str, Callback); 8] = [
+        let functions: [(&str, Callback); 11] = [
             ("send", send),
             ("wait", wait),
             ("hold", hold),
@@ -175,6 +212,9 @@ impl Connection {
             ("adopt", adopt),
             ("find", find),
             ("release", release),
+            ("sendMemory", send_memory),
+            ("memory", memory),
+            ("hasStarted", has_started),
             ("close", close),
         ];
         for (name, callback) in functions {
@@ -212,6 +252,7 @@ impl Connection {
             delayed.extend_from_slice(payload);
         } else {
             self.add_released();
+            self.add_returned();
             let delayed = self.delayed.take();
             self.write([&delayed, &header, payload]);
         }
@@ -233,8 +274,21 @@ impl Connection {
         }
     }
 
+    /// Puts the pieces that are not used any more among the delayed frames.
+    fn add_returned(&self) {
+        let items = self.released.items.take();
+        if let Some(header) = frame_header(FrameKind::ReturnItems, 0, 0, 4 * items.len())
+            && !items.is_empty()
+        {
+            let mut delayed = self.delayed.borrow_mut();
+            delayed.extend_from_slice(&header);
+            delayed.extend(items.into_iter().flat_map(u32::to_le_bytes));
+        }
+    }
+
     fn send_delayed(&self) {
         self.add_released();
+        self.add_returned();
         let delayed = self.delayed.take();
         if !delayed.is_empty() {
             self.write([&delayed, &[], &[]]);
@@ -247,19 +301,15 @@ impl Connection {
             return;
         }
         let mut unsent = self.unsent.borrow_mut();
-        let is_behind = unsent.sent < unsent.bytes.len();
-        let mut written = if is_behind { 0 } else { self.write_parts(&parts) };
-        if !is_behind {
-            unsent.bytes.clear();
-            unsent.sent = 0;
-        }
+        let mut written = if unsent.is_empty() { self.write_parts(&parts) } else { 0 };
         for part in parts {
-            unsent.bytes.extend_from_slice(&part[written.min(part.len())..]);
+            unsent.push(&part[written.min(part.len())..]);
             written = written.saturating_sub(part.len());
         }
-        let begins = !is_behind && !unsent.bytes.is_empty();
+        // Memory may wait for this, or the socket may take more by now; a broken one is seen when it is read.
+        let is_all = unsent.send(&self.socket).unwrap_or(true);
         drop(unsent);
-        if begins {
+        if !is_all {
             self.watch();
         }
     }
@@ -278,26 +328,86 @@ impl Connection {
 
     /// Writes what was left over.
     fn write_on(&self) {
-        let mut unsent = self.unsent.borrow_mut();
-        let Unsent { bytes, sent } = &mut *unsent;
-        while *sent < bytes.len() {
-            match (&self.socket).write(&bytes[*sent..]) {
-                Ok(count) => *sent += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
-        }
-        *bytes = Vec::new();
-        *sent = 0;
-        drop(unsent);
+        // A broken socket is seen when it is read.
+        let _is_all = self.unsent.borrow_mut().send(&self.socket);
         self.watch();
+    }
+
+    /// Puts a copy of bytes into memory that Python gets as the block of the number that this gives. Nothing if the system has none.
+    fn send_memory(&self, bytes: &[u8]) -> Option<u32> {
+        let length = u32::try_from(bytes.len()).ok()?;
+        let Piece { number, pointer, file } = self.pieces.borrow_mut().take(bytes.len()).ok()?;
+        // SAFETY: two memories of at least that length, the second of which the other process does not use now.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), pointer.as_ptr(), bytes.len()) };
+        let header = frame_header(FrameKind::Memory, number, length, 0)?;
+        let mut unsent = self.unsent.borrow_mut();
+        if let Some(file) = file {
+            unsent.attach(file);
+        }
+        // It goes with the request that names it.
+        unsent.push(&header);
+        Some(number)
+    }
+
+    /// So many bytes of a piece of Python's memory, as an `ArrayBuffer`: the piece goes back when that is collected.
+    fn buffer_over(&self, number: u32, bytes: usize) -> Result<Value, BridgeError> {
+        let memory = self.items.borrow().get(&number).map(Rc::clone);
+        let memory = memory.filter(|memory| bytes <= memory.bytes()).ok_or_else(|| {
+            let message = format!("expected {bytes} bytes of memory that came, got the number {number}");
+            BridgeError::new(ErrorCode::Protocol, message)
+        })?;
+        let pointer = memory.pointer();
+        let use_of = Box::into_raw(Box::new(UseOfItems {
+            _memory: memory,
+            number,
+            released: Rc::clone(&self.released),
+        }));
+        let mut buffer = ptr::null_mut();
+        // SAFETY: mapped for as long as the box lives, which the finalizer frees.
+        let status = unsafe {
+            sys::napi_create_external_arraybuffer(
+                self.env,
+                pointer.as_ptr().cast(),
+                bytes,
+                Some(items_given_up),
+                use_of.cast(),
+                &raw mut buffer,
+            )
+        };
+        if status == sys::Status::napi_ok {
+            return Ok(buffer);
+        }
+        // SAFETY: not registered, so the box is still ours.
+        let use_of = unsafe { Box::from_raw(use_of) };
+        let copied = js::array_buffer(self.env, bytes);
+        if let Some((_, data)) = copied {
+            // SAFETY: two memories of that length.
+            unsafe { ptr::copy_nonoverlapping(pointer.as_ptr(), data, bytes) };
+        }
+        use_of.end();
+        copied
+            .map(|(buffer, _)| buffer)
+            .ok_or_else(|| BridgeError::new(ErrorCode::Conversion, format!("there is no memory for {bytes} bytes")))
+    }
+
+    /// Whether a request has begun; so does one of which nothing is known.
+    fn has_started(&self, request: u32) -> bool {
+        let starts = self.starts.borrow();
+        let Some(memory) = &*starts else { return true };
+        let count = memory.bytes() / size_of::<AtomicU32>();
+        // SAFETY: within the memory.
+        let place = unsafe { memory.pointer().cast::<AtomicU32>().add(request as usize % count) };
+        // SAFETY: aligned, since the memory is to a page; both processes use atomics there.
+        let last = unsafe { place.as_ref() }.load(Ordering::Acquire);
+        // A later one of the same place hides whether this one had begun.
+        last >= request
     }
 
     /// Watches for what is to be waited for now.
     fn watch(&self) {
         let is_behind = {
             let unsent = self.unsent.borrow();
-            unsent.sent < unsent.bytes.len()
+            !unsent.is_empty()
         };
         if let Some(poll) = &*self.poll.borrow() {
             poll.watch::<Self>(if is_behind { READABLE | WRITABLE } else { READABLE });
@@ -310,7 +420,9 @@ impl Connection {
         let mut incoming = self.incoming.take();
         let mut total = 0;
         while total < MOST_READ && !self.ended.get() {
-            match (&self.socket).read(incoming.space()) {
+            // Not borrowed any more when a frame takes its descriptor.
+            let received = receive(&self.socket, incoming.space(), &mut self.descriptors.borrow_mut());
+            match received {
                 Ok(0) => {
                     self.end();
                     break;
@@ -341,6 +453,35 @@ impl Connection {
 
     fn tell(&self, frame: &Frame<'_>) {
         let env = self.env;
+        let kind = FrameKind::of(frame.kind);
+        match kind {
+            Some(FrameKind::ReturnMemory) => {
+                for number in self.pieces.borrow_mut().give_back(frame.first) {
+                    if let Some(header) = frame_header(FrameKind::ForgetMemory, number, 0, 0) {
+                        self.delayed.borrow_mut().extend_from_slice(&header);
+                    }
+                }
+                return;
+            }
+            Some(FrameKind::ForgetItems) => {
+                self.items.borrow_mut().remove(&frame.first);
+                return;
+            }
+            _ => {}
+        }
+        if matches!(kind, Some(FrameKind::Items | FrameKind::Starts)) {
+            let file = self.descriptors.borrow_mut().pop_front();
+            let Some(memory) = file.and_then(|file| SharedMemory::map(&file).ok()) else {
+                self.end();
+                return;
+            };
+            if kind == Some(FrameKind::Items) {
+                self.items.borrow_mut().insert(frame.first, Rc::new(memory));
+            } else {
+                self.starts.replace(Some(memory));
+            }
+            return;
+        }
         let Some(payload) = self.copy_of(frame.payload) else {
             // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
             self.end();
@@ -430,7 +571,7 @@ impl Connection {
         while !self.ended.get() {
             let is_behind = {
                 let unsent = self.unsent.borrow();
-                unsent.sent < unsent.bytes.len()
+                !unsent.is_empty()
             };
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timeout = left.map_or(-1, |left| i32::try_from(left.as_millis()).unwrap_or(i32::MAX));
@@ -475,6 +616,10 @@ impl Events for Connection {
 
     fn timed_out(&self) {
         self.send_delayed();
+    }
+
+    fn panicked(&self) {
+        self.end();
     }
 
     fn closed(&self) {
@@ -613,6 +758,35 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
     plain::<1>(env, info, |connection, arguments| {
         connection.adopted.release(arguments.u32(0));
         Ok(UNDEFINED)
+    })
+}
+
+/// `sendMemory(bytes)`: the number of a block with a copy; 0 if the system has no memory for it.
+unsafe extern "C" fn send_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        let (pointer, length) = js::bytes_of(env, arguments.values[0])
+            .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array"))?;
+        // SAFETY: the memory of a live array, which nobody changes while this thread is here.
+        let bytes = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
+        Ok(js::number(env, connection.send_memory(bytes).unwrap_or_default()))
+    })
+}
+
+/// `memory(number, bytes)`: the `ArrayBuffer` over a piece that a message names.
+unsafe extern "C" fn memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |connection, arguments| {
+        connection.buffer_over(arguments.u32(0), arguments.size(1))
+    })
+}
+
+unsafe extern "C" fn items_given_up(_env: sys::napi_env, _data: *mut c_void, use_of: *mut c_void) {
+    // SAFETY: the box of `buffer_over`; this runs once, on the thread of the environment.
+    unsafe { Box::from_raw(use_of.cast::<UseOfItems>()) }.end();
+}
+
+unsafe extern "C" fn has_started(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        Ok(js::boolean(env, connection.has_started(arguments.u32(0))))
     })
 }
 

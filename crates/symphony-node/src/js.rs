@@ -315,14 +315,6 @@ pub(crate) fn scope(env: sys::napi_env, body: impl FnOnce()) {
     unsafe { sys::napi_close_handle_scope(env, scope) };
 }
 
-/// A reference that does not keep its value.
-pub(crate) fn weak_reference(env: sys::napi_env, value: Value) -> sys::napi_ref {
-    let mut reference = ptr::null_mut();
-    // SAFETY: an object or function of this environment.
-    unsafe { sys::napi_create_reference(env, value, 0, &raw mut reference) };
-    reference
-}
-
 /// Whether the memory of an `ArrayBuffer` was transferred. That of a `SharedArrayBuffer` cannot be.
 pub(crate) fn is_detached(env: sys::napi_env, buffer: Value) -> bool {
     let mut detached = false;
@@ -351,6 +343,26 @@ pub(crate) fn bytes_of(env: sys::napi_env, array: Value) -> Option<(NonNull<u8>,
     // One without bytes may have no address.
     let data = NonNull::new(data.cast::<u8>()).or((length == 0).then_some(NonNull::dangling()))?;
     (status == sys::Status::napi_ok && kind == sys::TypedarrayType::uint8_array).then_some((data, length))
+}
+
+/// Where the memory begins of the buffer that a typed array is a view of; nothing for anything else, and for memory without an address.
+pub(crate) fn start_of_buffer(env: sys::napi_env, array: Value) -> Option<NonNull<u8>> {
+    let mut offset = 0;
+    let mut data = ptr::null_mut();
+    // SAFETY: writes the results only; fails for anything but a typed array.
+    let status = unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            array,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut data,
+            ptr::null_mut(),
+            &raw mut offset,
+        )
+    };
+    let start = NonNull::new(data.cast::<u8>().wrapping_sub(offset))?;
+    (status == sys::Status::napi_ok).then_some(start)
 }
 
 /// The buffer of a typed array; null for anything else.

@@ -6,11 +6,13 @@
 
 mod adopted;
 mod arguments;
+mod array_functions;
 mod array_memory;
 mod backing_store;
 mod conductor;
 mod connection;
 mod exports;
+mod external_buffer;
 mod js;
 mod mailbox;
 mod outbox;

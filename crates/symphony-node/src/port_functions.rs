@@ -6,10 +6,9 @@ use std::ptr;
 use napi::sys;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyModule};
+use pyo3::types::PyModule;
 use symphony_python_bridge::async_support::{self, Cancellation, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
-use symphony_python_bridge::memory::Block;
 use symphony_python_bridge::method::Method;
 use symphony_python_bridge::operation::{self, Header};
 use symphony_python_bridge::shares::{self, Adopted};
@@ -21,12 +20,11 @@ use crate::arguments::{CallArguments, MOST_ARGUMENTS, NotConverted, no_handle};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::mailbox::Kind;
 use crate::port::Port;
-use crate::shared_memory::SharedMemory;
-use crate::{adopted, backing_store, results};
+use crate::{adopted, array_functions, results};
 
 /// Defines the functions on a port object.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 48] = [
+    let functions: [(&str, Callback); 38] = [
         ("callNumbers", call_numbers),
         ("call", call),
         ("callMethodNumbers", call_method_numbers),
@@ -38,16 +36,6 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
         ("find", find),
         ("release", release),
         ("cross", cross),
-        ("memoryOf", memory_of),
-        ("allocate", allocate),
-        ("bufferOf", buffer_of),
-        ("copyIn", copy_in),
-        ("lend", lend),
-        ("borrow", borrow),
-        ("endBlock", end_block),
-        ("giveBack", give_back),
-        ("copyOut", copy_out),
-        ("bytesObject", bytes_object),
         ("share", share),
         ("takeShare", take_share),
         ("keepAlive", keep_alive),
@@ -79,8 +67,7 @@ pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
     for (name, callback) in functions {
         js::define(env, object, name, callback, port.as_data());
     }
-    let shares_memory = js::boolean(env, SharedMemory::is_allowed(env));
-    js::set(env, object, "sharesMemory", shares_memory);
+    array_functions::define(env, object, port);
 }
 
 #[inline]
@@ -90,7 +77,7 @@ fn port(data: *mut c_void) -> &'static Port {
 }
 
 /// A callback that needs only its arguments and the port.
-fn plain<const N: usize>(
+pub(crate) fn plain<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     body: impl FnOnce(&'static Port, &Arguments<N>) -> Result<Value, BridgeError>,
@@ -422,128 +409,6 @@ unsafe extern "C" fn cross(env: sys::napi_env, info: sys::napi_callback_info) ->
         // The worker may be terminated before it adopts the state.
         port.adopted().expect(id);
         Ok(UNDEFINED)
-    })
-}
-
-unsafe extern "C" fn memory_of(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<4>(env, info, |port, arguments| {
-        let id = arguments.u32(0);
-        port.adopted().arrived(id | handles::OF_MEMORY);
-        let (address, bytes) = (arguments.size(1), arguments.size(2));
-        if arguments.boolean(3) {
-            return SharedMemory::copy_of_object(arguments.env, id, address, bytes);
-        }
-        port.shared_memory().of_object(arguments.env, id, address, bytes)
-    })
-}
-
-unsafe extern "C" fn allocate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        let bytes = arguments.size(0);
-        let block = Block::zeroed(bytes).ok_or_else(|| {
-            let message = format!("there is no memory for {bytes} bytes");
-            BridgeError::new(ErrorCode::InvalidArgument, message)
-        })?;
-        Ok(js::number(arguments.env, port.channel().blocks().enter(block)))
-    })
-}
-
-unsafe extern "C" fn buffer_of(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        port.shared_memory()
-            .of_block(arguments.env, port.channel(), arguments.u32(0))
-    })
-}
-
-unsafe extern "C" fn copy_in(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        let number = SharedMemory::copy_in(arguments.env, port.channel(), arguments.values[0])?;
-        Ok(js::number(arguments.env, number))
-    })
-}
-
-/// 0 where nothing can be lent.
-unsafe extern "C" fn lend(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<2>(env, info, |port, arguments| {
-        if !backing_store::can_be_kept() {
-            return Ok(js::number(arguments.env, 0));
-        }
-        let [buffer, bytes] = arguments.values;
-        let number = port
-            .shared_memory()
-            .lend(arguments.env, port.channel(), buffer, bytes)?;
-        Ok(js::number(arguments.env, number))
-    })
-}
-
-/// 0 where nothing can be borrowed.
-unsafe extern "C" fn borrow(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        if !backing_store::can_be_kept() {
-            return Ok(js::number(arguments.env, 0));
-        }
-        let number = port
-            .shared_memory()
-            .borrow(arguments.env, port.channel(), arguments.values[0])?;
-        Ok(js::number(arguments.env, number))
-    })
-}
-
-/// Gives back what `bytesObject` gave. At once, so that the memory serves the next one; waits for the GIL.
-unsafe extern "C" fn give_back(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        let id = arguments.u32(0);
-        port.adopted().arrived(id);
-        match port.attach() {
-            Ok(in_call) => handles::release(in_call.python(), id, 1),
-            Err(_) => releases::crossings(id, 1),
-        }
-        Ok(UNDEFINED)
-    })
-}
-
-/// Copies the memory of a `bytes`, of which the message brings one crossing, to a `Uint8Array` of that length.
-unsafe extern "C" fn copy_out(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<3>(env, info, |port, arguments| {
-        let id = arguments.u32(0);
-        port.adopted().arrived(id);
-        SharedMemory::copy_out(arguments.env, id, arguments.size(1), arguments.values[2])?;
-        Ok(UNDEFINED)
-    })
-}
-
-/// Copies a `Uint8Array` to a new `bytes`; gives its handle id, of which the caller has one crossing. Waits for the GIL.
-unsafe extern "C" fn bytes_object(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        let in_call = port.attach()?;
-        let py = in_call.python();
-        let (pointer, length) = js::bytes_of(arguments.env, arguments.values[0])
-            .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array"))?;
-        // SAFETY: the memory of a live array, which nobody changes while this thread is here.
-        let data = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
-        let bytes = PyBytes::new_with(py, length, |copy| {
-            copy.copy_from_slice(data);
-            Ok(())
-        })
-        .map_err(|error| BridgeError::new(ErrorCode::Conversion, error.to_string()))?;
-        let (id, _) = handles::export(bytes.as_any());
-        // Given back by the environment's end, if JavaScript does not come to it.
-        port.adopted().expect(id);
-        Ok(js::number(arguments.env, id))
-    })
-}
-
-/// Forgets the number of a block that was copied, lent or (second argument) borrowed; whether Python kept what was borrowed.
-unsafe extern "C" fn end_block(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<2>(env, info, |port, arguments| {
-        let number = arguments.u32(0);
-        let kept = if arguments.boolean(1) {
-            port.shared_memory().end_borrow(arguments.env, port.channel(), number)
-        } else {
-            drop(port.channel().blocks().take(number));
-            false
-        };
-        Ok(js::boolean(arguments.env, kept))
     })
 }
 

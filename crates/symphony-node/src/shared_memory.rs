@@ -3,30 +3,31 @@
 //! There is one for an address in an environment: whoever looks at the same memory finds the same buffer, as long as it is alive.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ffi::c_void;
-use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use symphony_python_bridge::async_support::Channel;
 use symphony_python_bridge::errors::BridgeError;
 use symphony_python_bridge::memory::{Block, Lender};
 use symphony_python_bridge::releases;
 use symphony_wire::ErrorCode;
 
-use crate::backing_store;
 use crate::js::{self, Value};
+use crate::{backing_store, external_buffer};
 
 /// One environment's. Touched by its own thread only, but for what lenders say.
 #[derive(Default)]
 pub(crate) struct SharedMemory {
-    by_address: RefCell<HashMap<usize, Known>>,
+    by_address: RefCell<FxHashMap<usize, Known>>,
     /// The addresses of what JavaScript lent, by the number of the block.
-    lent: RefCell<HashMap<u32, usize>>,
-    given_back: Arc<Mutex<Vec<u32>>>,
+    lent: RefCell<FxHashMap<u32, usize>>,
+    given_back: Arc<GivenBack>,
     /// What is borrowed, by the number of the block: the arrays, as strong references.
-    borrowed: RefCell<HashMap<u32, Borrowed>>,
+    borrowed: RefCell<FxHashMap<u32, Borrowed>>,
 }
 
 /// A buffer that may be alive.
@@ -47,28 +48,33 @@ struct Borrowed {
     block: Arc<Block>,
 }
 
-/// What a buffer of ours holds until its memory is given up.
-struct Hold {
-    memory: *const SharedMemory,
-    address: usize,
-    reference: Cell<sys::napi_ref>,
-    of: Held,
-}
-
+/// What keeps the memory of a buffer. Dropped on any thread, when nobody uses the memory any more.
 enum Held {
     /// A crossing of the handle with that memory.
     Object(u32),
-    /// A number among the blocks of the environment.
-    Block(Arc<Channel>, u32),
+    /// A number among the blocks of the environment, and the block, which outlives the environment where the memory does.
+    Block(
+        Arc<Channel>,
+        u32,
+        #[expect(dead_code, reason = "keeps the memory")] Arc<Block>,
+    ),
 }
 
-impl Held {
-    fn let_go(&self) {
+impl Drop for Held {
+    fn drop(&mut self) {
         match self {
             Self::Object(id) => releases::memory(*id),
-            Self::Block(channel, number) => drop(channel.blocks().take(*number)),
+            Self::Block(channel, number, _) => drop(channel.blocks().take(*number)),
         }
     }
+}
+
+/// A buffer that was made, for its finalizer.
+struct Made {
+    memory: *const SharedMemory,
+    address: usize,
+    /// Weak.
+    reference: Cell<sys::napi_ref>,
 }
 
 impl SharedMemory {
@@ -145,7 +151,7 @@ impl SharedMemory {
     ) -> Result<Value, BridgeError> {
         let block = channel.blocks().get(number).ok_or_else(|| no_block(number))?;
         let (address, bytes) = (block.pointer().as_ptr() as usize, block.bytes());
-        self.make(env, address, bytes, Held::Block(Arc::clone(channel), number))
+        self.make(env, address, bytes, Held::Block(Arc::clone(channel), number, block))
     }
 
     fn find(&self, env: sys::napi_env, address: usize, bytes: usize) -> Option<Value> {
@@ -158,33 +164,34 @@ impl SharedMemory {
     }
 
     fn make(&self, env: sys::napi_env, address: usize, bytes: usize, of: Held) -> Result<Value, BridgeError> {
-        let hold = Box::into_raw(Box::new(Hold {
+        let memory = NonNull::new(address as *mut u8).ok_or_else(|| not_shared(bytes))?;
+        // SAFETY: the memory has so many bytes, and stays until what holds it is dropped.
+        let buffer = unsafe { external_buffer::over(env, memory, bytes, of) }.ok_or_else(|| not_shared(bytes))?;
+        let made = Box::into_raw(Box::new(Made {
             memory: ptr::from_ref(self),
             address,
             reference: Cell::new(ptr::null_mut()),
-            of,
         }));
-        let mut buffer = ptr::null_mut();
-        // SAFETY: the memory has so many bytes and stays until the finalizer lets go of it.
+        let mut reference = ptr::null_mut();
+        // SAFETY: an object of this environment; the box lives until the finalizer frees it.
         let status = unsafe {
-            sys::napi_create_external_arraybuffer(
+            sys::napi_add_finalizer(
                 env,
-                address as *mut c_void,
-                bytes,
-                Some(memory_given_up),
-                hold.cast(),
-                &raw mut buffer,
+                buffer,
+                made.cast(),
+                Some(collected),
+                ptr::null_mut(),
+                &raw mut reference,
             )
         };
         if status != sys::Status::napi_ok {
-            // SAFETY: not registered, so it is still ours.
-            let hold = unsafe { Box::from_raw(hold) };
-            hold.of.let_go();
-            return Err(not_shared(bytes));
+            // Only that nobody finds the buffer again.
+            // SAFETY: no finalizer was registered, so the box is still ours.
+            drop(unsafe { Box::from_raw(made) });
+            return Ok(buffer);
         }
-        let reference = js::weak_reference(env, buffer);
-        // SAFETY: freed by the finalizer only, which runs in a later turn of the event loop.
-        unsafe { &*hold }.reference.set(reference);
+        // SAFETY: freed only by the finalizer, which cannot run while the buffer is on the stack.
+        unsafe { &*made }.reference.set(reference);
         let known = Known {
             reference,
             bytes,
@@ -194,27 +201,27 @@ impl SharedMemory {
         Ok(buffer)
     }
 
-    /// Lends memory of JavaScript's to Python for as long as that wants it: `bytes` is a view of all of `buffer`, which cannot be
-    /// transferred. Gives the number of the block.
+    /// Lends memory of JavaScript's to Python for as long as that wants it: all of `buffer`, which has so many bytes, cannot be transferred, and
+    /// of which `array` is a view. Gives the number of the block.
     pub(crate) fn lend(
         &self,
         env: sys::napi_env,
         channel: &Arc<Channel>,
         buffer: Value,
-        bytes: Value,
+        array: Value,
+        bytes: usize,
     ) -> Result<u32, BridgeError> {
         self.take_back(env);
-        let (pointer, length) = js::bytes_of(env, bytes).ok_or_else(not_bytes)?;
-        let told = Arc::new(Mutex::new(0));
-        let lender = Returning {
-            given_back: Arc::clone(&self.given_back),
-            number: Arc::clone(&told),
-            channel: Arc::clone(channel),
-        };
-        // SAFETY: the reference below keeps the memory, which is never transferred, until the lender is told.
-        let block = unsafe { Block::lent(pointer, length, Box::new(lender)) };
-        let number = channel.blocks().enter(block);
-        *told.lock().unwrap_or_else(PoisonError::into_inner) = number;
+        let pointer = js::start_of_buffer(env, array).ok_or_else(not_a_typed_array)?;
+        let number = channel.blocks().enter_with(|number| {
+            let lender = Returning {
+                given_back: Arc::clone(&self.given_back),
+                number,
+                channel: Arc::clone(channel),
+            };
+            // SAFETY: the reference below keeps the memory, which is never transferred, until the lender is told.
+            unsafe { Block::lent(pointer, bytes, Box::new(lender)) }
+        });
         let address = pointer.as_ptr() as usize;
         self.lent.borrow_mut().insert(number, address);
         let mut by_address = self.by_address.borrow_mut();
@@ -222,12 +229,12 @@ impl SharedMemory {
             // Two at one address are one, or two faces of the same memory.
             Some(known) if known.lent > 0 => {
                 known.lent += 1;
-                known.bytes = known.bytes.max(length);
+                known.bytes = known.bytes.max(bytes);
             }
             _ => {
                 let known = Known {
                     reference: js::reference(env, buffer),
-                    bytes: length,
+                    bytes,
                     lent: 1,
                 };
                 by_address.insert(address, known);
@@ -236,9 +243,25 @@ impl SharedMemory {
         Ok(number)
     }
 
+    /// Forgets the number of a block, which then is Python's alone, if that has it.
+    pub(crate) fn end_block(&self, env: sys::napi_env, channel: &Arc<Channel>, number: u32) {
+        if !self.lent.borrow().contains_key(&number) {
+            drop(channel.blocks().take(number));
+            return;
+        }
+        // Most often Python has let go of it by now, and nobody else has to be told.
+        self.given_back.lock().is_looked_at = true;
+        drop(channel.blocks().take(number));
+        self.take_back(env);
+    }
+
     /// Lets JavaScript have what Python gave back.
     pub(crate) fn take_back(&self, env: sys::napi_env) {
-        let numbers = std::mem::take(&mut *self.given_back.lock().unwrap_or_else(PoisonError::into_inner));
+        let numbers = {
+            let mut given_back = self.given_back.lock();
+            given_back.is_looked_at = false;
+            std::mem::take(&mut given_back.numbers)
+        };
         let mut by_address = self.by_address.borrow_mut();
         for number in numbers {
             let Some(address) = self.lent.borrow_mut().remove(&number) else {
@@ -326,33 +349,51 @@ unsafe extern "C" fn probe_given_up(_env: sys::napi_env, probe: *mut c_void, _hi
     drop(unsafe { Box::from_raw(probe.cast::<[u8; 8]>()) });
 }
 
-unsafe extern "C" fn memory_given_up(env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
+unsafe extern "C" fn collected(env: sys::napi_env, made: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the box that `make` made; this runs once.
-    let hold = unsafe { Box::from_raw(hold.cast::<Hold>()) };
+    let made = unsafe { Box::from_raw(made.cast::<Made>()) };
     // SAFETY: a part of a port, and ports are never freed.
-    let memory = unsafe { &*hold.memory };
-    let reference = hold.reference.get();
-    memory.forget(hold.address, reference);
-    // SAFETY: the reference made in `make`, deleted once.
+    let memory = unsafe { &*made.memory };
+    let reference = made.reference.get();
+    memory.forget(made.address, reference);
+    // SAFETY: the reference made in `make`, deleted once; allowed while collecting.
     unsafe { sys::napi_delete_reference(env, reference) };
-    hold.of.let_go();
+}
+
+/// The numbers of lent blocks that nobody has any more. Told by any thread.
+#[derive(Default)]
+struct GivenBack(Mutex<Returned>);
+
+#[derive(Default)]
+struct Returned {
+    numbers: SmallVec<[u32; 4]>,
+    /// The environment's own thread is about to look.
+    is_looked_at: bool,
+}
+
+impl GivenBack {
+    fn lock(&self) -> MutexGuard<'_, Returned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Says in the environment that its memory is not needed any more.
 struct Returning {
-    given_back: Arc<Mutex<Vec<u32>>>,
-    number: Arc<Mutex<u32>>,
+    given_back: Arc<GivenBack>,
+    number: u32,
     channel: Arc<Channel>,
 }
 
 impl Lender for Returning {
     fn given_back(&self) {
-        let number = *self.number.lock().unwrap_or_else(PoisonError::into_inner);
-        self.given_back
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(number);
-        self.channel.wake();
+        let is_looked_at = {
+            let mut given_back = self.given_back.lock();
+            given_back.numbers.push(self.number);
+            given_back.is_looked_at
+        };
+        if !is_looked_at {
+            self.channel.wake();
+        }
     }
 }
 
@@ -362,6 +403,10 @@ fn no_block(number: u32) -> BridgeError {
 
 fn not_bytes() -> BridgeError {
     BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array")
+}
+
+fn not_a_typed_array() -> BridgeError {
+    BridgeError::new(ErrorCode::Protocol, "expected a typed array")
 }
 
 fn not_shared(bytes: usize) -> BridgeError {

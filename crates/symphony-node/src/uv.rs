@@ -3,6 +3,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ffi::{CStr, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
@@ -87,6 +88,8 @@ pub(crate) trait Events {
     fn polled(&self, events: c_int, failed: bool);
     /// The timer's time is up.
     fn timed_out(&self);
+    /// One of the functions above panicked.
+    fn panicked(&self);
     /// One of the handles is closed for good. Nothing of the handle is used after this.
     fn closed(&self);
 }
@@ -207,17 +210,24 @@ unsafe fn owner_of<'a, E>(handle: Handle) -> Option<&'a E> {
     unsafe { data.cast::<E>().as_ref() }
 }
 
+/// A panic ends with the owner, and not in libuv's code.
+fn guarded<E: Events>(owner: &E, body: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(body)).is_err() {
+        let _panicked_again = catch_unwind(AssertUnwindSafe(|| owner.panicked()));
+    }
+}
+
 unsafe extern "C" fn polled<E: Events>(handle: Handle, status: c_int, events: c_int) {
     // SAFETY: the loop calls it for handles that are open, and owners live until those are closed.
     if let Some(owner) = unsafe { owner_of::<E>(handle) } {
-        owner.polled(events, status < 0);
+        guarded(owner, || owner.polled(events, status < 0));
     }
 }
 
 unsafe extern "C" fn timed_out<E: Events>(handle: Handle) {
     // SAFETY: as above.
     if let Some(owner) = unsafe { owner_of::<E>(handle) } {
-        owner.timed_out();
+        guarded(owner, || owner.timed_out());
     }
 }
 
@@ -229,6 +239,7 @@ unsafe extern "C" fn closed<E: Events>(handle: Handle) {
         unsafe { free(handle) };
     }
     if let Some(owner) = owner {
-        owner.closed();
+        // It may free the owner, so there is nobody to tell of a panic.
+        let _panicked = catch_unwind(AssertUnwindSafe(|| owner.closed()));
     }
 }

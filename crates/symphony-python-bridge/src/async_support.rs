@@ -31,11 +31,13 @@ mod tasks;
 mod undelivered;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use smallvec::SmallVec;
 use symphony_wire::{ErrorCode, JsObject, Writer};
 
 pub(crate) use awaiting::close as close_event_loop;
@@ -59,7 +61,7 @@ use crate::errors::{self, BridgeError, Failure};
 use crate::gil::Held;
 use crate::handles;
 use crate::javascript;
-use crate::memory::Block;
+use crate::memory::Blocks;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
 use crate::symbols::symbols;
 use crate::types::References;
@@ -149,7 +151,11 @@ impl Job {
 
     /// Whether the caller is the one to run it; `false` if it was cancelled.
     fn take(&mut self) -> bool {
-        self.owned |= !self.batch.taken[self.index].swap(true, Ordering::AcqRel);
+        let begins = !self.batch.taken[self.index].swap(true, Ordering::AcqRel);
+        self.owned |= begins;
+        if begins {
+            self.channel().started(self.header.request);
+        }
         self.owned
     }
 
@@ -380,9 +386,11 @@ fn too_long() -> BridgeError {
 /// The crossings of a message under construction. For results, which name no references of their own.
 #[derive(Default)]
 pub struct Crossings<'a> {
-    handles: Vec<u32>,
+    handles: SmallVec<[u32; 4]>,
     /// Of JavaScript objects.
     js_objects: Vec<u32>,
+    /// The memory that it names.
+    items: Vec<u32>,
     /// The environment of the message, whose own objects go back as what they are.
     channel: Option<&'a Arc<Channel>>,
     /// An exception is being described: those among its arguments are handles, since they may contain each other.
@@ -399,7 +407,7 @@ impl<'a> Crossings<'a> {
     }
     /// The numbers of the handles that cross; whoever takes them gives them back if the message does not arrive.
     pub(crate) fn into_handles(self) -> Vec<u32> {
-        self.handles
+        self.handles.into_vec()
     }
 
     /// Gives everything back: the message will not be sent.
@@ -425,6 +433,7 @@ impl<'a> Crossings<'a> {
         Count {
             handles: self.handles.len(),
             js_objects: self.js_objects.len(),
+            items: self.items.len(),
         }
     }
 
@@ -445,6 +454,10 @@ impl<'a> Crossings<'a> {
         for id in self.js_objects.drain(from..) {
             channel.objects().arrived(id);
         }
+        for number in self.items.drain(count.items.min(self.items.len())..) {
+            // What is forgotten here the environment forgets with the connection.
+            channel.take_back_items(number);
+        }
     }
 }
 
@@ -453,6 +466,7 @@ impl<'a> Crossings<'a> {
 pub struct Count {
     handles: usize,
     js_objects: usize,
+    items: usize,
 }
 
 impl References for Crossings<'_> {
@@ -475,6 +489,12 @@ impl References for Crossings<'_> {
         self.channel.is_none_or(|channel| !channel.is_remote())
     }
 
+    fn new_items(&mut self, bytes: usize) -> Option<(u32, NonNull<u8>)> {
+        let (number, pointer) = self.channel?.new_items(bytes)?;
+        self.items.push(number);
+        Some((number, pointer))
+    }
+
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>> {
         match self.channel {
             Some(channel) => channel.named(py, id),
@@ -486,8 +506,8 @@ impl References for Crossings<'_> {
         None
     }
 
-    fn block(&self, number: u32) -> Option<Arc<Block>> {
-        self.channel?.blocks().get(number)
+    fn blocks(&self) -> Option<&Blocks> {
+        Some(self.channel?.blocks())
     }
 
     fn write_exception(&mut self, exception: &Bound<'_, PyAny>, writer: &mut Writer) -> bool {
@@ -531,8 +551,8 @@ impl References for JobReferences<'_> {
         }
     }
 
-    fn block(&self, number: u32) -> Option<Arc<Block>> {
-        self.channel.blocks().get(number)
+    fn blocks(&self) -> Option<&Blocks> {
+        Some(self.channel.blocks())
     }
 
     fn import_js_object<'py>(&self, py: Python<'py>, object: JsObject<'_>) -> Option<PyResult<Bound<'py, PyAny>>> {

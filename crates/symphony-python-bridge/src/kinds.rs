@@ -123,6 +123,10 @@ pub fn description(key: u32) -> Option<Arc<str>> {
 /// The key for an object's description, made if need be; counts one handle.
 pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
     let py = object.py();
+    if let Some(key) = acquire_known(py, (object.get_type_ptr() as usize, false)) {
+        // Instances of one type describe themselves all or not at all.
+        return key;
+    }
     let own = describes_itself(object);
     let subject = if own {
         object.clone()
@@ -130,12 +134,7 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
         object.get_type().into_any()
     };
     let address = (subject.as_ptr() as usize, own);
-    let known = with_kinds(py, |kinds| {
-        let key = *kinds.by_subject.get(&address)?;
-        kinds.by_key.get_mut(&key)?.handles += 1;
-        Some(key)
-    });
-    if let Some(key) = known {
+    if let Some(key) = acquire_known(py, address) {
         return key;
     }
     let is_coroutine = !own && subject.as_ptr().cast() == symbols().coroutine_type;
@@ -173,6 +172,14 @@ pub(crate) fn acquire(object: &Bound<'_, PyAny>) -> u32 {
         unsafe { ffi::Py_DecRef(pointer.as_ptr()) };
     }
     key
+}
+
+fn acquire_known(py: Python<'_>, address: (usize, bool)) -> Option<u32> {
+    with_kinds(py, |kinds| {
+        let key = *kinds.by_subject.get(&address)?;
+        kinds.by_key.get_mut(&key)?.handles += 1;
+        Some(key)
+    })
 }
 
 /// One handle fewer uses the description.

@@ -35,11 +35,17 @@ struct Queue {
     /// Handles that get one crossing more.
     added: Vec<u32>,
     released: Vec<Release>,
+    /// The memory of a list that was done before, for the next one.
+    spare: Vec<Release>,
 }
+
+/// A list that takes more than this is not kept.
+const LARGEST_SPARE: usize = 1 << 14;
 
 static QUEUE: Mutex<Queue> = Mutex::new(Queue {
     added: Vec::new(),
     released: Vec::new(),
+    spare: Vec::new(),
 });
 static QUEUED: AtomicBool = AtomicBool::new(false);
 
@@ -94,16 +100,20 @@ pub(crate) fn any() -> bool {
 /// Does what was queued. Runs destructors, so it may run Python code.
 pub(crate) fn drain(py: Python<'_>) {
     while any() {
-        let batch = {
+        let (added, mut released) = {
             let mut queue = queue();
             QUEUED.store(false, Ordering::Relaxed);
-            std::mem::take(&mut *queue)
+            let spare = std::mem::take(&mut queue.spare);
+            (
+                std::mem::take(&mut queue.added),
+                std::mem::replace(&mut queue.released, spare),
+            )
         };
         // Runs no Python code, so that nobody else gets the GIL and gives back what comes later.
-        for id in batch.added {
+        for id in added {
             handles::add_crossing(py, id);
         }
-        for release in batch.released {
+        for release in released.drain(..) {
             match release {
                 Release::Crossings(id, count) => handles::release(py, id, count),
                 Release::Memory(id) => handles::release_memory(py, id),
@@ -112,6 +122,9 @@ pub(crate) fn drain(py: Python<'_>) {
                     drop(unsafe { Bound::from_owned_ptr(py, pointer.as_ptr()) });
                 }
             }
+        }
+        if released.capacity() <= LARGEST_SPARE {
+            queue().spare = released;
         }
     }
 }

@@ -27,13 +27,13 @@ mod text;
 mod time_zones;
 mod value_classes;
 
-use std::sync::Arc;
+use std::ptr::NonNull;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_wire::{JsObject, Writer};
 
-use crate::memory::Block;
+use crate::memory::Blocks;
 
 pub use arrays::is_array;
 pub use conversion_error::ConversionError;
@@ -67,14 +67,19 @@ pub trait References {
         true
     }
 
+    /// Memory for the items of a large array, where that is what arrays travel in; and its number.
+    fn new_items(&mut self, _bytes: usize) -> Option<(u32, NonNull<u8>)> {
+        None
+    }
+
     /// The object of a handle id, if there is one.
     fn import<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
 
     /// The outcome of a request, if it has one.
     fn request<'py>(&self, py: Python<'py>, id: u32) -> Option<Bound<'py, PyAny>>;
 
-    /// The block of memory of that number, if there is one.
-    fn block(&self, _number: u32) -> Option<Arc<Block>> {
+    /// The blocks of memory that JavaScript's message may name.
+    fn blocks(&self) -> Option<&Blocks> {
         None
     }
 

@@ -368,8 +368,10 @@ pub struct InlineArray<'a> {
     pub element: Element,
     /// Whether the Python array has its numbers most significant byte first. The items here never have.
     pub big_endian: bool,
-    /// The items.
+    /// The items, unless they are in memory.
     pub bytes: &'a [u8],
+    /// The number of the memory that they are in, which came before the message; or 0.
+    pub memory: u32,
     shape: &'a [[u8; 8]],
 }
 
@@ -385,6 +387,7 @@ impl<'a> InlineArray<'a> {
             element,
             big_endian: false,
             bytes,
+            memory: 0,
             shape: &[],
         }
     }
@@ -398,6 +401,7 @@ impl<'a> InlineArray<'a> {
         let (head, rest) = payload.split_at_checked(INLINE_HEAD)?;
         let (shape, bytes) = rest.split_at_checked(8 * usize::from(head[11]))?;
         let (shape, _) = shape.as_chunks::<8>();
+        let in_memory = head[10] & 2 != 0;
         let array = Self {
             id: half_word(head),
             type_key: half_word(&head[4..]),
@@ -405,18 +409,21 @@ impl<'a> InlineArray<'a> {
                 0 => ArrayView::Typed,
                 1 => ArrayView::Shaped,
                 2 => ArrayView::Bytes,
+                3 => ArrayView::Copy,
                 _ => return None,
             },
             element: Element::of(head[9])?,
-            big_endian: match head[10] {
-                0 => false,
-                1 => true,
-                _ => return None,
-            },
-            bytes,
+            big_endian: head[10] & 1 != 0,
+            bytes: if in_memory { &[] } else { bytes },
+            memory: if in_memory { half_word(bytes) } else { 0 },
             shape,
         };
-        is_of_shape(array.shape(), array.element, bytes.len()).then_some(array)
+        let fits = if in_memory {
+            bytes.len() == 4 && array.memory != 0
+        } else {
+            is_of_shape(array.shape(), array.element, bytes.len())
+        };
+        (fits && head[10] <= 3).then_some(array)
     }
 
     pub(crate) fn head(&self, dimensions: u8) -> [u8; INLINE_HEAD] {
@@ -426,10 +433,11 @@ impl<'a> InlineArray<'a> {
         head[8] = match self.view {
             ArrayView::Typed => 0,
             ArrayView::Shaped => 1,
-            ArrayView::Bytes | ArrayView::Copy => 2,
+            ArrayView::Bytes => 2,
+            ArrayView::Copy => 3,
         };
         head[9] = self.element.code();
-        head[10] = self.big_endian.into();
+        head[10] = u8::from(self.big_endian) | (u8::from(self.memory != 0) << 1);
         head[11] = dimensions;
         head
     }

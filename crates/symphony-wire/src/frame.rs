@@ -54,6 +54,15 @@ pub enum FrameKind {
     Hello = 16,
     /// To Python: what became of a question that nobody waits for.
     SettleQuestion = 17,
+    /// To Python: so many bytes of a piece of the host's memory are the block of that number. If the piece is new, its descriptor comes with
+    /// the first byte.
+    Memory = 18,
+    /// To Python: the number of a block is not needed any more.
+    EndBlock = 19,
+    /// To Python: a piece of the host's memory is gone.
+    ForgetMemory = 20,
+    /// To Python: pieces of its memory are not used any more.
+    ReturnItems = 21,
     /// From Python: completions, back to back.
     Completions = 64,
     /// From Python: a question.
@@ -70,10 +79,18 @@ pub enum FrameKind {
     Cancelled = 70,
     /// From Python, first of all: versions, as JSON.
     Welcome = 71,
+    /// From Python: a new piece of its memory, for items of arrays, whose descriptor comes with the first byte.
+    Items = 72,
+    /// From Python: memory in which it says which requests have begun, whose descriptor comes with the first byte.
+    Starts = 73,
+    /// From Python: pieces of its memory are gone.
+    ForgetItems = 74,
+    /// From Python: a piece of the host's memory is not used any more.
+    ReturnMemory = 75,
 }
 
 impl FrameKind {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 33] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -91,6 +108,10 @@ impl FrameKind {
         Self::Listen,
         Self::Hello,
         Self::SettleQuestion,
+        Self::Memory,
+        Self::EndBlock,
+        Self::ForgetMemory,
+        Self::ReturnItems,
         Self::Completions,
         Self::Question,
         Self::Forgotten,
@@ -99,6 +120,10 @@ impl FrameKind {
         Self::Type,
         Self::Cancelled,
         Self::Welcome,
+        Self::Items,
+        Self::Starts,
+        Self::ForgetItems,
+        Self::ReturnMemory,
     ];
 
     /// The kind of a number.

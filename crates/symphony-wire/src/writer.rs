@@ -403,13 +403,15 @@ impl Writer {
             offset: self.bytes.len(),
         })?;
         let head = array.head(count);
-        self.extension_header(extension::ARRAY, 1 + head.len() + 8 * shape.len() + array.bytes.len())?;
+        let number = array.memory.to_le_bytes();
+        let items = if array.memory == 0 { array.bytes } else { &number };
+        self.extension_header(extension::ARRAY, 1 + head.len() + 8 * shape.len() + items.len())?;
         self.bytes.push(2);
         self.bytes.extend_from_slice(&head);
         for length in shape {
             self.bytes.extend_from_slice(&length.to_le_bytes());
         }
-        self.bytes.extend_from_slice(array.bytes);
+        self.bytes.extend_from_slice(items);
         Ok(())
     }
 

@@ -16,6 +16,8 @@ pub struct RecyclingRule {
     pub max_rss: Option<u64>,
     /// Age at which a process is replaced. Default: no limit.
     pub max_age: Option<Duration>,
+    /// How long a process that is replaced may take to finish what it has begun; nobody waits for it. Default: as for a stop.
+    pub drain: Option<Duration>,
 }
 
 /// Readings above the memory limit before the process is asked to collect its garbage.
@@ -123,6 +125,7 @@ mod tests {
         let rule = RecyclingRule {
             max_tasks: Some(1000),
             max_age: Some(Duration::from_secs(1000)),
+            drain: None,
             max_rss: None,
         };
         let mut random = Seeded::new(3);

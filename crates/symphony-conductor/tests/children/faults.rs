@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use symphony_conductor::{ConductorPort, Demand, EventKind, ExitReason, ExitReport, StartError, State};
 
-use crate::fixture::{Fixture, Orders, await_end, exists, spec};
+use crate::fixture::{Fixture, Orders, await_end, await_state, exists, spec};
 
 /// What ends a process: the misbehaviour, its exit code and signal, and the reason if nobody asked for it.
 const ENDS: [(&str, Option<i32>, Option<i32>, ExitReason); 8] = [
@@ -156,6 +156,10 @@ fn a_process_that_is_killed_for_a_timeout_says_so_and_is_started_again() {
         let mut fixture = Fixture::start(spec("busy", what));
         let worker = fixture.worker();
         Orders::to(&worker).give(b'!');
+        if what == "stop" {
+            // A stop that comes after SIGCONT would hold SIGABRT up.
+            await_state(worker.pid(), 'T');
+        }
         worker.kill(demand);
         check(&fixture.await_death(), (what, None, Some(signal), reason));
         fixture.await_restart();

@@ -167,8 +167,21 @@ pub(crate) fn await_end(pid: u32) {
 
 /// Whether it has ended and waits for a parent that is not ours (an orphan's).
 fn is_zombie(pid: u32) -> bool {
+    is_in_state(pid, 'Z')
+}
+
+fn is_in_state(pid: u32, state: char) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(state))
+}
+
+/// Waits until the kernel has it in this state.
+pub(crate) fn await_state(pid: u32, state: char) {
+    let deadline = Instant::now() + LONG;
+    while !is_in_state(pid, state) {
+        assert!(Instant::now() < deadline, "process {pid} is not `{state}`");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The children of this process, zombies included.

@@ -8,6 +8,7 @@
     reason = "what the children of these tests do"
 )]
 
+mod begin;
 mod faults;
 mod fixture;
 mod leaks;
@@ -16,6 +17,8 @@ mod misbehaviour;
 mod orphans;
 mod python;
 mod rules;
+mod soak;
+mod strays;
 
 /// The program of all children. Without a Conductor, it finds none.
 #[test]

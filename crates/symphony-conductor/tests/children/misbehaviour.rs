@@ -131,7 +131,10 @@ fn misbehave(child: &Child, what: &str) {
             println!("\ngrandchild {}", spawned.id());
             std::mem::forget(spawned);
         }
-        "stop" => drop(raise(libc::SIGSTOP)),
+        "stop" => {
+            raise(libc::SIGSTOP);
+            std::thread::sleep(Duration::from_secs(3600));
+        }
         other => panic!("`{other}` is no misbehaviour"),
     }
     if what.ends_with("+exit1") {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use symphony_conductor::policy::{HealthLevel, Intensity, RecycleReason};
-use symphony_conductor::{ConductorPort, Demand, EventKind, ExitReason, State};
+use symphony_conductor::policy::{HealthLevel, Intensity, RecycleReason, RestartPolicy};
+use symphony_conductor::{Conductor, ConductorPort, Demand, Environment, EventKind, ExitReason, StartError, State};
 
-use crate::fixture::{Fixture, LONG, Orders, spec};
+use crate::fixture::{Fixture, LONG, Orders, await_state, spec};
 
 #[test]
 fn a_worker_that_dies_too_often_is_given_up_until_it_is_reset() {
@@ -86,10 +86,10 @@ fn a_worker_that_grows_is_asked_to_collect_and_then_replaced() {
     spec.recycling.max_rss = Some(32 << 20);
     spec.health.interval = Duration::from_millis(20);
     let mut fixture = Fixture::start(spec);
-    assert!(Orders::to(&fixture.worker()).done(b'm'));
+    Orders::to(&fixture.worker()).give(b'm');
     let exit = fixture.await_stop();
     assert!(exit.stderr_tail.contains("collected"), "{exit:?}");
-    assert!(exit.max_rss > 64 << 20, "{exit:?}");
+    assert!(exit.max_rss > 32 << 20, "{exit:?}");
     fixture.stop();
 }
 
@@ -224,4 +224,64 @@ fn a_callback_that_waits_for_its_own_thread_gets_an_error() {
             .contains("`stop` waits for the supervisor's thread")
     );
     fixture.stop();
+}
+
+#[test]
+fn a_worker_that_takes_no_connections_makes_nobody_wait() {
+    let fixture = Fixture::start(spec("idle", "stop"));
+    let worker = fixture.worker();
+    Orders::to(&worker).give(b'!');
+    await_state(worker.pid(), 'T');
+    let mut kept = Vec::new();
+    let error = loop {
+        match worker.connect() {
+            Ok(socket) => kept.push(socket),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        error.kind(),
+        std::io::ErrorKind::WouldBlock,
+        "{error} after {}",
+        kept.len()
+    );
+    fixture.stop();
+}
+
+#[test]
+fn a_child_that_floods_its_parent_is_read_like_others() {
+    // Not ours to write with, which is why it is done with a shell: a packet is whatever one `write` has.
+    let mut flooding = spec("", "");
+    flooding.executable = "sh".into();
+    flooding.args = vec!["-c".into(), "while echo x >&3; do :; done".into()];
+    flooding.startup_timeout = LONG;
+    let (sender, ended) = std::sync::mpsc::channel();
+    let flood = Conductor::launch(flooding, Environment::default(), move |result| {
+        let _nobody_waits = sender.send(result);
+    });
+    let flood = flood.unwrap();
+    let fixture = Fixture::start(spec("never", ""));
+    assert!(Orders::to(&fixture.worker()).done(b'x'));
+    fixture.stop();
+    flood.stop().unwrap();
+    assert!(matches!(ended.recv_timeout(LONG), Ok(Err(StartError::Stopped))));
+}
+
+#[test]
+fn a_lost_connection_can_be_told_how_its_process_ended() {
+    let mut spec = spec("idle", "exit70");
+    spec.restart = RestartPolicy::Temporary;
+    let fixture = Fixture::start(spec);
+    let worker = fixture.worker();
+    let (sender, reports) = std::sync::mpsc::channel();
+    let early = sender.clone();
+    worker.ended_then(move |exit| early.send(exit.code).unwrap());
+    assert_eq!(worker.exit(), None);
+    assert!(!Orders::to(&worker).done(b'!'));
+    assert_eq!(reports.recv_timeout(LONG).unwrap(), Some(70));
+    assert_eq!(worker.exit().map(|exit| exit.code), Some(Some(70)));
+    // Also when the Conductor is gone, and everything else with it.
+    drop(fixture);
+    worker.ended_then(move |exit| sender.send(exit.code).unwrap());
+    assert_eq!(reports.recv_timeout(LONG).unwrap(), Some(70));
 }

@@ -86,7 +86,7 @@ class _Arrays:
         if isinstance(kind, pa.BaseExtensionType):
             return pa.ExtensionArray.from_storage(kind, self._array(kind.storage_type, node))
         length, own, children, dictionary = node
-        if length == 0 and not pa.types.is_dictionary(kind):
+        if length == 0 and (dictionary < 0 or not pa.types.is_dictionary(kind)):
             # JavaScript may have left out what is inside of it.
             return pa.nulls(0, kind)
         if pa.types.is_null(kind):
@@ -104,9 +104,13 @@ class _Arrays:
         if len(fields) != len(children):
             raise ValueError(f"expected {len(fields)} children, got {len(children)}")
         inner = [self._array(field.type, child) for field, child in zip(fields, children)]
+        if pa.types.is_map(kind):
+            _check_entries(inner[0])
         return pa.Array.from_buffers(kind, length, buffers, -1, 0, inner)
 
     def _dictionary(self, number: int, kind: Any) -> Any:
+        if not 0 <= number < len(self._dictionary_nodes):
+            raise ValueError("expected a dictionary, got none")
         key = (number, kind)
         made = self._dictionaries.get(key)
         if made is None:
@@ -119,3 +123,10 @@ class _Arrays:
                 made = self._pa.concat_arrays(chunks) if chunks else self._pa.array([], kind)
             self._dictionaries[key] = made
         return made
+
+
+def _check_entries(entries: Any) -> None:
+    """Refuses the entries of a map that pyarrow would end the process for, before it validates them."""
+    entries.validate()
+    if entries.null_count or entries.field(0).null_count:
+        raise ValueError("expected a map whose entries and keys are not null, got one that has nulls there")

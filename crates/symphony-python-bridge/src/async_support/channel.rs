@@ -1,5 +1,7 @@
 //! One environment's side of asynchronous calls: what became of its requests, and what it is still to be told.
 
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -11,7 +13,7 @@ use super::coroutine_calls::CoroutineCalls;
 use super::event_loop::{self, Work};
 use super::logs::Logs;
 use super::output::Waiting;
-use super::remote::Remote;
+use super::remote::{Items, Remote};
 use super::streams::Control;
 use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
@@ -203,6 +205,37 @@ impl Channel {
             .as_ref()
             .map(Remote::take_unannounced_kinds)
             .unwrap_or_default()
+    }
+
+    /// Memory for the items of an array that an environment in another process gets; its number.
+    pub(crate) fn new_items(&self, bytes: usize) -> Option<(u32, NonNull<u8>)> {
+        self.remote.as_ref()?.new_items(bytes)
+    }
+
+    /// That memory is not used any more; gives the numbers that the environment may forget.
+    pub(crate) fn take_back_items(&self, number: u32) -> Vec<u32> {
+        self.remote
+            .as_ref()
+            .map(|remote| remote.take_back_items(number))
+            .unwrap_or_default()
+    }
+
+    /// The memory that it is to get before anything else.
+    pub(crate) fn take_items(&self) -> Vec<Items> {
+        self.remote.as_ref().map(Remote::take_items).unwrap_or_default()
+    }
+
+    /// Memory in which it sees which of its requests have begun.
+    pub(crate) fn announce_starts(&self) -> Option<OwnedFd> {
+        self.remote.as_ref()?.announce_starts()
+    }
+
+    /// A request begins.
+    #[inline]
+    pub(super) fn started(&self, request: u32) {
+        if let Some(remote) = &self.remote {
+            remote.started(request);
+        }
     }
 
     /// Gives back crossings of a message that will not arrive.

@@ -1,15 +1,32 @@
-//! What is to be known of an environment in another process: which types it has heard of, and which crossings it has to give back. If it goes
-//! without doing that, they are given back for it.
+//! What is to be known of an environment in another process: which types it has heard of, which crossings it has to give back, and the memory
+//! that is on its way there. If it goes without giving back, that is done for it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use symphony_conductor::transport::{Piece, Pieces, SharedMemory};
 
 use crate::releases;
 
+/// So many numbers of requests are told apart in the memory that says which have begun.
+const STARTS: usize = 4096;
+
 /// An environment at the other end of a connection.
 #[derive(Default)]
-pub(super) struct Remote(Mutex<State>);
+pub(super) struct Remote {
+    state: Mutex<State>,
+    /// For each request the place of its number, modulo [`STARTS`]: the last one of them that has begun.
+    starts: OnceLock<SharedMemory>,
+}
+
+/// Memory for the environment, and its number.
+pub(crate) struct Items {
+    pub(crate) number: u32,
+    pub(crate) file: OwnedFd,
+}
 
 #[derive(Default)]
 struct State {
@@ -18,6 +35,9 @@ struct State {
     unannounced: Vec<u32>,
     /// Crossings of handles that it has not given back.
     crossings: FxHashMap<u32, u32>,
+    /// Memory that it is to get before the messages that name it.
+    items: Vec<Items>,
+    pieces: Pieces,
 }
 
 impl Remote {
@@ -49,6 +69,44 @@ impl Remote {
         std::mem::take(&mut self.lock().unannounced)
     }
 
+    /// Memory for the items of an array, and the number by which a message names it; nothing where there is none.
+    pub(super) fn new_items(&self, bytes: usize) -> Option<(u32, NonNull<u8>)> {
+        let mut state = self.lock();
+        let Piece { number, pointer, file } = state.pieces.take(bytes).ok()?;
+        if let Some(file) = file {
+            state.items.push(Items { number, file });
+        }
+        Some((number, pointer))
+    }
+
+    /// Memory is not used any more; gives the numbers that the environment may forget.
+    pub(super) fn take_back_items(&self, number: u32) -> Vec<u32> {
+        self.lock().pieces.give_back(number)
+    }
+
+    /// The memory that it is to get now.
+    pub(super) fn take_items(&self) -> Vec<Items> {
+        std::mem::take(&mut self.lock().items)
+    }
+
+    /// Makes the memory in which it sees which requests have begun; nothing where there is none.
+    pub(super) fn announce_starts(&self) -> Option<OwnedFd> {
+        let (memory, file) = SharedMemory::create(STARTS * size_of::<AtomicU32>()).ok()?;
+        self.starts.set(memory).ok()?;
+        Some(file)
+    }
+
+    /// A request begins.
+    pub(super) fn started(&self, request: u32) {
+        let Some(memory) = self.starts.get() else { return };
+        let place = request as usize % STARTS;
+        // SAFETY: within the memory.
+        let place = unsafe { memory.pointer().cast::<AtomicU32>().add(place) };
+        // SAFETY: aligned, since the memory is to a page; both processes use atomics there.
+        let place = unsafe { place.as_ref() };
+        place.store(request, Ordering::Release);
+    }
+
     /// It is gone.
     pub(super) fn end(&self) {
         let crossings = std::mem::take(&mut self.lock().crossings);
@@ -58,6 +116,6 @@ impl Remote {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,11 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
+
+use super::exporter::Part;
+use crate::gil::Held;
 
 /// Whose memory a block is, if it is not its own. Told when nobody needs the memory any more, from any thread.
 pub trait Lender: Send + Sync {
@@ -163,32 +167,105 @@ pub struct Blocks(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    by_number: FxHashMap<u32, Arc<Block>>,
+    by_number: FxHashMap<u32, Entered>,
     last: u32,
+}
+
+struct Entered {
+    block: Arc<Block>,
+    array: Option<ArrayOfBlock>,
+}
+
+/// The Python array that stands for a block, and what it was made as. It lives as long as JavaScript can name the block, so that Python
+/// gets the same one each time.
+struct ArrayOfBlock {
+    array: Held,
+    part: Part,
+    shape: Box<[u64]>,
 }
 
 impl Blocks {
     /// Enters a block; gives its number.
     pub fn enter(&self, block: Arc<Block>) -> u32 {
+        self.enter_with(|_| block)
+    }
+
+    /// Enters the block that `make` gives for its number, under the lock.
+    pub fn enter_with(&self, make: impl FnOnce(u32) -> Arc<Block>) -> u32 {
         let mut state = self.lock();
         loop {
             state.last = state.last.wrapping_add(1).max(1);
             let number = state.last;
             if let Entry::Vacant(free) = state.by_number.entry(number) {
-                free.insert(block);
+                free.insert(Entered {
+                    block: make(number),
+                    array: None,
+                });
                 return number;
             }
         }
     }
 
-    /// The block of a number.
-    pub fn get(&self, number: u32) -> Option<Arc<Block>> {
-        self.lock().by_number.get(&number).cloned()
+    /// Gives a block the number that the environment chose.
+    pub(crate) fn enter_as(&self, number: u32, block: Arc<Block>) {
+        let entered = Entered { block, array: None };
+        let former = self.lock().by_number.insert(number, entered);
+        // Outside of the lock, since a lender may be anybody.
+        drop(former);
     }
 
-    /// Forgets a number. The block lives on where anybody else has it.
+    /// The block of a number.
+    pub fn get(&self, number: u32) -> Option<Arc<Block>> {
+        self.lock()
+            .by_number
+            .get(&number)
+            .map(|entered| Arc::clone(&entered.block))
+    }
+
+    /// Forgets a number, and the array that stands for the block. The block lives on where anybody else has it.
     pub fn take(&self, number: u32) -> Option<Arc<Block>> {
-        self.lock().by_number.remove(&number)
+        // The array is given up outside of the lock.
+        let entered = self.lock().by_number.remove(&number);
+        entered.map(|entered| entered.block)
+    }
+
+    /// The array that stands for that part of a block, if one was made with this shape.
+    pub(crate) fn array<'py>(
+        &self,
+        py: Python<'py>,
+        number: u32,
+        part: Part,
+        shape: impl Iterator<Item = u64>,
+    ) -> Option<Bound<'py, PyAny>> {
+        let state = self.lock();
+        let made = state.by_number.get(&number)?.array.as_ref()?;
+        (made.part == part && made.shape.iter().copied().eq(shape)).then(|| made.array.bind(py))
+    }
+
+    /// Has the array stand for that part of a block from now on. Gives the one that does: another thread may have made one meanwhile.
+    pub(crate) fn keep_array<'py>(
+        &self,
+        number: u32,
+        part: Part,
+        shape: Box<[u64]>,
+        array: Bound<'py, PyAny>,
+    ) -> Bound<'py, PyAny> {
+        let py = array.py();
+        if let Some(other) = self.array(py, number, part, shape.iter().copied()) {
+            return other;
+        }
+        let made = ArrayOfBlock {
+            array: Held::new(array.clone()),
+            part,
+            shape,
+        };
+        let former = match self.lock().by_number.get_mut(&number) {
+            Some(entered) => entered.array.replace(made),
+            None => Some(made),
+        };
+        // Given up outside of the lock.
+        drop(former);
+        array
     }
 
     /// Forgets all of them: the environment has ended.

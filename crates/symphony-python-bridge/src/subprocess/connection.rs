@@ -4,8 +4,9 @@
 //! has to be woken comes later than most calls take; then the reader is free, and the other thread takes it once a call has been going on
 //! for a [`TICK`]. Whoever comes back and finds the reader taken waits in the other one's place.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use serde_json::json;
+use symphony_conductor::transport::{SharedMemory, receive};
 use symphony_wire::{Frame, FrameKind, Incoming};
 
 use super::outgoing::{Outgoing, Waker, forgotten};
@@ -20,6 +22,7 @@ use crate::async_support::{self, Channel};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::javascript::Answer;
+use crate::memory::{Block, Lender};
 use crate::{releases, shares};
 
 /// How long the reader may be free while a call is under way, at least.
@@ -50,6 +53,8 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             outgoing,
             channel,
             sessions: FxHashMap::default(),
+            descriptors: VecDeque::new(),
+            pieces: FxHashMap::default(),
         }),
         calls: AtomicU64::new(0),
         ended: AtomicBool::new(false),
@@ -86,6 +91,23 @@ struct Reader {
     channel: Arc<Channel>,
     /// The sessions that the host opened: its numbers, and those of the executor.
     sessions: FxHashMap<u32, u32>,
+    /// Those that came and whose frames did not.
+    descriptors: VecDeque<OwnedFd>,
+    /// Memory of the host's, by the numbers of its pieces.
+    pieces: FxHashMap<u32, Arc<SharedMemory>>,
+}
+
+/// A piece of the host's memory that Python uses.
+struct OfHost {
+    _memory: Arc<SharedMemory>,
+    outgoing: Arc<Outgoing>,
+    number: u32,
+}
+
+impl Lender for OfHost {
+    fn given_back(&self) {
+        self.outgoing.send(FrameKind::ReturnMemory, self.number, 0, &[]);
+    }
 }
 
 /// Why reading stopped.
@@ -184,7 +206,7 @@ impl Reader {
             if self.wait().is_err() {
                 return Stop::End;
             }
-            match self.stream.read(incoming.space()) {
+            match receive(&self.stream, incoming.space(), &mut self.descriptors) {
                 Ok(0) => return Stop::End,
                 Ok(count) => incoming.received(count),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
@@ -242,7 +264,7 @@ impl Reader {
         let Some(kind) = FrameKind::of(frame.kind) else {
             return Err(Fault);
         };
-        let channel = &self.channel;
+        let channel = &Arc::clone(&self.channel);
         let (first, second, payload) = (frame.first, frame.second, frame.payload);
         match kind {
             FrameKind::Submit => {
@@ -296,6 +318,19 @@ impl Reader {
             FrameKind::RefuseQuestions => channel.refuse_questions(),
             FrameKind::Listen => async_support::listen_to_output(channel),
             FrameKind::Hello => self.welcome(),
+            FrameKind::Memory => {
+                let block = self.block_over(first, second as usize).ok_or(Fault)?;
+                channel.blocks().enter_as(first, block);
+            }
+            FrameKind::ForgetMemory => drop(self.pieces.remove(&first)),
+            FrameKind::ReturnItems => {
+                for number in frame.numbers() {
+                    for forgotten in channel.take_back_items(number) {
+                        self.outgoing.send(FrameKind::ForgetItems, forgotten, 0, &[]);
+                    }
+                }
+            }
+            FrameKind::EndBlock => drop(channel.blocks().take(first)),
             // Those that only this side sends.
             FrameKind::Completions
             | FrameKind::Question
@@ -304,9 +339,35 @@ impl Reader {
             | FrameKind::Logged
             | FrameKind::Type
             | FrameKind::Cancelled
-            | FrameKind::Welcome => return Err(Fault),
+            | FrameKind::Welcome
+            | FrameKind::Items
+            | FrameKind::Starts
+            | FrameKind::ForgetItems
+            | FrameKind::ReturnMemory => return Err(Fault),
         }
         Ok(false)
+    }
+
+    /// A block over so many bytes of a piece of the host's memory, whose descriptor has come if it is new.
+    fn block_over(&mut self, number: u32, bytes: usize) -> Option<Arc<Block>> {
+        let memory = if let Some(memory) = self.pieces.get(&number) {
+            Arc::clone(memory)
+        } else {
+            let memory = Arc::new(SharedMemory::map(&self.descriptors.pop_front()?).ok()?);
+            self.pieces.insert(number, Arc::clone(&memory));
+            memory
+        };
+        if bytes > memory.bytes() {
+            return None;
+        }
+        let pointer = memory.pointer();
+        let lender = Box::new(OfHost {
+            _memory: memory,
+            outgoing: Arc::clone(&self.outgoing),
+            number,
+        });
+        // SAFETY: mapped for as long as the lender lives, which is as long as the block.
+        Some(unsafe { Block::lent(pointer, bytes, lender) })
     }
 
     /// What became of a promise, or of a question; `pin` is the number under which the host keeps what the value names, or 0.
@@ -327,6 +388,9 @@ impl Reader {
             "prefix": info.map(|info| &info.prefix),
             "pid": std::process::id(),
         });
+        if let Some(starts) = self.channel.announce_starts() {
+            self.outgoing.send_with(FrameKind::Starts, 0, starts);
+        }
         self.outgoing
             .send(FrameKind::Welcome, 0, 0, answer.to_string().as_bytes());
     }

@@ -3,12 +3,14 @@
 //! No thread waits for the host here, since it may hold the GIL: what the socket does not take is written by the connection's own thread.
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use rustc_hash::FxHashMap;
+use symphony_conductor::transport::Unsent;
 use symphony_wire::{FrameKind, frame_header};
 
 use crate::async_support::{self, Channel, Wake};
@@ -36,11 +38,9 @@ pub(super) struct Outgoing {
 #[derive(Default)]
 struct State {
     /// What the socket has not taken.
-    unsent: Vec<u8>,
-    sent: usize,
-    /// The buffer of completions, and that of frames.
+    unsent: Unsent,
+    /// The buffer of completions.
     completions: Vec<u8>,
-    frames: Vec<u8>,
     /// Questions that the host was asked and has not answered.
     questions: FxHashMap<u32, Arc<Question>>,
     /// The host is gone.
@@ -86,9 +86,16 @@ impl Outgoing {
     /// Sends one frame after what was said before.
     pub(super) fn send(&self, kind: FrameKind, first: u32, second: u32, payload: &[u8]) {
         let mut state = self.lock();
-        let mut frames = std::mem::take(&mut state.frames);
-        append(&mut frames, kind, first, second, payload);
-        self.write(&mut state, frames);
+        append(&mut state.unsent, kind, first, second, payload);
+        self.write(&mut state);
+    }
+
+    /// Sends one frame with a descriptor.
+    pub(super) fn send_with(&self, kind: FrameKind, first: u32, descriptor: OwnedFd) {
+        let mut state = self.lock();
+        state.unsent.attach(descriptor);
+        append(&mut state.unsent, kind, first, 0, &[]);
+        self.write(&mut state);
     }
 
     /// Hands over everything that there is to tell: descriptions of types before what names them, text before the completion of what
@@ -101,7 +108,6 @@ impl Outgoing {
         // Held until it is written, so that nothing overtakes it. Nobody waits in here.
         let mut state = self.lock();
         let mut completions = std::mem::take(&mut state.completions);
-        let mut frames = std::mem::take(&mut state.frames);
         completions.clear();
         channel.take_completions(&mut completions);
         let logs = channel.take_logs();
@@ -115,19 +121,29 @@ impl Outgoing {
                 questions.push(question);
             }
         }
+        // Split, because the questions go elsewhere than the frames.
+        let State {
+            unsent,
+            questions: asked,
+            ..
+        } = &mut *state;
+        for items in channel.take_items() {
+            unsent.attach(items.file);
+            append(unsent, FrameKind::Items, items.number, 0, &[]);
+        }
         for key in channel.take_unannounced_kinds() {
             // Gone if no handle is left that the host could ask about.
             if let Some(description) = kinds::description(key) {
-                append(&mut frames, FrameKind::Type, key, 0, description.as_bytes());
+                append(unsent, FrameKind::Type, key, 0, description.as_bytes());
             }
         }
         if !logs.is_empty() {
-            append(&mut frames, FrameKind::Logged, 0, 0, &logs);
+            append(unsent, FrameKind::Logged, 0, 0, &logs);
         }
         for printed in printed {
             let stream = printed.stream.into();
             append(
-                &mut frames,
+                unsent,
                 FrameKind::Output,
                 stream,
                 printed.request,
@@ -135,11 +151,11 @@ impl Outgoing {
             );
         }
         if !completions.is_empty() {
-            append(&mut frames, FrameKind::Completions, 0, 0, &completions);
+            append(unsent, FrameKind::Completions, 0, 0, &completions);
         }
         for question in questions {
-            append(&mut frames, FrameKind::Question, question.number(), 0, question.bytes());
-            state.questions.insert(question.number(), question);
+            append(unsent, FrameKind::Question, question.number(), 0, question.bytes());
+            asked.insert(question.number(), question);
         }
         // What was abandoned was dropped as well, and has to be there still.
         for (kind, numbers) in [
@@ -148,21 +164,21 @@ impl Outgoing {
             (forgotten::READ, read),
         ] {
             if !numbers.is_empty() {
-                append(&mut frames, FrameKind::Forgotten, kind, 0, &bytes_of(&numbers));
+                append(unsent, FrameKind::Forgotten, kind, 0, &bytes_of(&numbers));
             }
         }
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.
         if completions.capacity() <= 1 << 20 {
             state.completions = completions;
         }
-        self.write(&mut state, frames);
+        self.write(&mut state);
     }
 
     /// Writes on, for the connection's thread; whether there is more that the socket does not take now.
     pub(super) fn write_on(&self) -> bool {
         let mut state = self.lock();
-        self.write(&mut state, Vec::new());
-        state.sent < state.unsent.len()
+        self.write(&mut state);
+        !state.unsent.is_empty()
     }
 
     /// Whether completions are kept back.
@@ -180,8 +196,7 @@ impl Outgoing {
         let questions = {
             let mut state = self.lock();
             state.broken = true;
-            state.unsent = Vec::new();
-            state.sent = 0;
+            state.unsent.clear();
             std::mem::take(&mut state.questions)
         };
         for question in questions.into_values() {
@@ -189,39 +204,20 @@ impl Outgoing {
         }
     }
 
-    fn write(&self, state: &mut State, mut frames: Vec<u8>) {
+    /// Sends what there is, as far as the socket takes it.
+    fn write(&self, state: &mut State) {
         if state.broken {
+            state.unsent.clear();
             return;
         }
-        if state.sent == state.unsent.len() && !frames.is_empty() {
-            std::mem::swap(&mut state.unsent, &mut frames);
-            state.sent = 0;
-        } else {
-            state.unsent.extend_from_slice(&frames);
-        }
-        while state.sent < state.unsent.len() {
-            match (&self.socket).write(&state.unsent[state.sent..]) {
-                Ok(count) => state.sent += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.call();
-                    return;
-                }
-                // The thread that reads finds out that the host is gone.
-                Err(_) => {
-                    state.broken = true;
-                    break;
-                }
+        match state.unsent.send(&self.socket) {
+            Ok(true) => {}
+            Ok(false) => self.call(),
+            // The thread that reads finds out that the host is gone.
+            Err(_) => {
+                state.broken = true;
+                state.unsent.clear();
             }
-        }
-        state.unsent.clear();
-        state.sent = 0;
-        if frames.capacity() > state.frames.capacity() {
-            frames.clear();
-            state.frames = frames;
-        }
-        if state.unsent.capacity() > 1 << 20 {
-            state.unsent = Vec::new();
         }
     }
 
@@ -253,13 +249,13 @@ impl Wake for Waker {
     }
 }
 
-fn append(frames: &mut Vec<u8>, kind: FrameKind, first: u32, second: u32, payload: &[u8]) {
+fn append(unsent: &mut Unsent, kind: FrameKind, first: u32, second: u32, payload: &[u8]) {
     // No message is longer than what a frame holds: values are bounded by the same number.
     let Some(header) = frame_header(kind, first, second, payload.len()) else {
         return;
     };
-    frames.extend_from_slice(&header);
-    frames.extend_from_slice(payload);
+    unsent.push(&header);
+    unsent.push(payload);
 }
 
 fn bytes_of(numbers: &[u32]) -> Vec<u8> {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
-use rustc_hash::FxHashMap;
+use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
+use smallvec::{SmallVec, smallvec};
 use symphony_wire::{
     ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, InlineArray, MemorySource, MessageArray, SharedArray,
     Writer,
@@ -19,9 +19,8 @@ use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
 use super::value_classes::{self, Imported};
 use super::{References, build};
-use crate::gil::GilCell;
 use crate::handles;
-use crate::memory::{Block, Flags, Layout, Part, View, exporter_of, part_of};
+use crate::memory::{Block, Blocks, Flags, Layout, Part, View, exporter_of, part_of};
 use crate::runtime::{self, Function};
 
 /// Which kind of array an object is.
@@ -64,8 +63,6 @@ pub(super) fn write(
         None => Ok(false),
         Some(Kind::Bytes) => {
             let wrapped = object.getattr(intern!(object.py(), "object"))?;
-            // Raises what the object says, since nobody wants a handle of it.
-            View::take(&wrapped, Flags::Bytes)?.release(object.py());
             write_as(&wrapped, Kind::Bytes, writer, references)
         }
         Some(kind) => write_as(object, kind, writer, references),
@@ -92,9 +89,12 @@ fn write_as(
 ) -> Result<bool, Failure> {
     let py = object.py();
     let flags = if kind == Kind::Bytes { Flags::Bytes } else { Flags::Any };
-    // Some arrays have none: those of dates, and views that were released.
-    let Ok(view) = View::take(object, flags) else {
-        return Ok(false);
+    let view = match View::take(object, flags) {
+        Ok(view) => view,
+        // Nobody wants a handle of it.
+        Err(error) if kind == Kind::Bytes => return Err(error.into()),
+        // Some arrays have none: those of dates, and views that were released.
+        Err(_) => return Ok(false),
     };
     let layout = if kind == Kind::Bytes {
         Some(BYTES)
@@ -121,6 +121,8 @@ const BYTES: Layout = Layout {
 
 /// From here on it costs less to copy bytes out of Python's memory than to copy them from message to message.
 pub(super) const LARGE: usize = 32 * 1024;
+/// From here on items travel to another process in memory of their own: below, the socket costs less.
+const HUGE: usize = 128 * 1024;
 
 /// Writes where the bytes are, of which JavaScript makes its copy. They do not change meanwhile.
 pub(super) fn write_large_bytes(
@@ -130,13 +132,33 @@ pub(super) fn write_large_bytes(
 ) -> Result<(), Failure> {
     let data = bytes.as_bytes();
     if !references.reaches_memory() {
-        return Ok(writer.bytes(data)?);
+        return write_bytes_elsewhere(bytes, writer, references);
     }
     let (id, type_key) = references.export(bytes.as_any());
     let mut array = SharedArray::new(id, type_key, ArrayView::Copy, Element::Uint8);
     array.address = data.as_ptr() as u64;
     array.bytes = data.len() as u64;
     Ok(writer.shared_array(&array, std::iter::once((array.bytes, 1)))?)
+}
+
+/// For a process that does not reach them here.
+fn write_bytes_elsewhere(
+    bytes: &Bound<'_, PyBytes>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let data = bytes.as_bytes();
+    if data.len() >= HUGE
+        && let Some((number, memory)) = references.new_items(data.len())
+    {
+        // SAFETY: two memories of that length, the second of which nobody else uses now.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), memory.as_ptr(), data.len()) };
+        let (id, type_key) = references.export(bytes.as_any());
+        let mut array = InlineArray::new(id, type_key, ArrayView::Copy, Element::Uint8, &[]);
+        array.memory = number;
+        return Ok(writer.inline_array(&array, std::iter::once(data.len() as u64))?);
+    }
+    Ok(writer.bytes(data)?)
 }
 
 /// The bytes of a view that may not be written, as `bytes`.
@@ -158,7 +180,7 @@ fn write_view(
 ) -> Result<(), Failure> {
     let py = object.py();
     let one_dimension = view.dimensions().len() == 1;
-    let is_plain = view.is_contiguous() && !layout.big_endian;
+    let is_plain = view.is_contiguous() && !layout.big_endian && is_aligned(view.pointer() as usize, layout);
     let shape = match kind {
         Kind::Bytes => ArrayView::Bytes,
         Kind::Array | Kind::MemoryView if one_dimension && is_plain => ArrayView::Typed,
@@ -167,21 +189,21 @@ fn write_view(
     let (id, type_key) = references.export(object);
     let mut array = SharedArray::new(id, type_key, shape, layout.element);
     array.big_endian = layout.big_endian;
-    let dimensions: Vec<(u64, i64)> = if kind == Kind::Bytes {
-        vec![(view.bytes() as u64, 1)]
+    let dimensions: SmallVec<[(u64, i64); 4]> = if kind == Kind::Bytes {
+        smallvec![(view.bytes() as u64, 1)]
     } else {
         let dimensions = view.dimensions();
         dimensions
-            .map(|(length, stride)| (length as u64, stride as i64))
+            .map(|(length, stride)| (length as u64, stride_in_items(length, stride, layout)))
             .collect()
     };
     if !references.reaches_memory() {
-        let items = items_of(py, &view, layout);
-        view.release(py);
-        let items = items?;
-        let mut inline = InlineArray::new(id, type_key, shape, layout.element, &items);
+        let mut inline = InlineArray::new(id, type_key, shape, layout.element, &[]);
         inline.big_endian = layout.big_endian;
-        return Ok(writer.inline_array(&inline, dimensions.iter().map(|(length, _)| *length))?);
+        let lengths = dimensions.iter().map(|(length, _)| *length);
+        let written = write_items(py, &view, layout, inline, lengths, writer, references);
+        view.release(py);
+        return written;
     }
     if view.bytes() == 0 {
         view.release(py);
@@ -190,7 +212,7 @@ fn write_view(
     }
     let is_shared = is_plain && (!view.is_read_only() || kind == Kind::Bytes);
     if is_shared {
-        share(object, view, &mut array, references);
+        share(object, view, layout, &mut array, references);
         Ok(writer.shared_array(&array, dimensions.into_iter())?)
     } else {
         let copied = copy(object, &view, layout, &mut array, references);
@@ -201,18 +223,55 @@ fn write_view(
     }
 }
 
-/// The items of an array in the order of a copy, least significant byte first.
-fn items_of(py: Python<'_>, view: &View, layout: Layout) -> Result<Vec<u8>, PyErr> {
-    let mut bytes = vec![0_u8; view.bytes()];
-    if let Some(first) = std::ptr::NonNull::new(bytes.as_mut_ptr()) {
+/// Writes an array with its items, which are in the order of a copy and least significant byte first: in the message, or in memory of their own.
+fn write_items(
+    py: Python<'_>,
+    view: &View,
+    layout: Layout,
+    mut array: InlineArray<'_>,
+    lengths: impl ExactSizeIterator<Item = u64>,
+    writer: &mut Writer,
+    references: &mut dyn References,
+) -> Result<(), Failure> {
+    let reverse = |items: &mut [u8]| {
+        if layout.big_endian {
+            items
+                .chunks_exact_mut(layout.element.number_size())
+                .for_each(<[u8]>::reverse);
+        }
+    };
+    if view.bytes() >= HUGE
+        && let Some((number, memory)) = references.new_items(view.bytes())
+    {
+        view.copy_to(py, memory)?;
+        // SAFETY: as many bytes as were asked for, which the other process does not use now.
+        reverse(unsafe { std::slice::from_raw_parts_mut(memory.as_ptr(), view.bytes()) });
+        array.memory = number;
+        return Ok(writer.inline_array(&array, lengths)?);
+    }
+    let mut items = vec![0_u8; view.bytes()];
+    if let Some(first) = std::ptr::NonNull::new(items.as_mut_ptr()) {
         view.copy_to(py, first)?;
     }
-    if layout.big_endian {
-        bytes
-            .chunks_exact_mut(layout.element.number_size())
-            .for_each(<[u8]>::reverse);
+    reverse(&mut items);
+    let mut inline = InlineArray::new(array.id, array.type_key, array.view, array.element, &items);
+    inline.big_endian = array.big_endian;
+    Ok(writer.inline_array(&inline, lengths)?)
+}
+
+/// The stride, unless nothing lies at it and it is no whole number of items, as in a field of one record.
+fn stride_in_items(length: usize, stride: isize, layout: Layout) -> i64 {
+    let item = layout.element.number_size().cast_signed();
+    if length <= 1 && stride % item != 0 {
+        item as i64
+    } else {
+        stride as i64
     }
-    Ok(bytes)
+}
+
+/// Whether typed arrays can begin so far from the beginning of memory.
+fn is_aligned(distance: usize, layout: Layout) -> bool {
+    distance.is_multiple_of(layout.element.number_size())
 }
 
 /// The strides of a copy, in which the last dimension is the inner one.
@@ -232,11 +291,17 @@ fn gapless_strides(dimensions: &[(u64, i64)], layout: Layout) -> Vec<i64> {
 }
 
 /// The memory that an array is a part of: one `ArrayBuffer` in JavaScript serves everything that looks at it.
-fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, references: &mut dyn References) {
+fn share(
+    object: &Bound<'_, PyAny>,
+    view: View,
+    layout: Layout,
+    array: &mut SharedArray<'_>,
+    references: &mut dyn References,
+) {
     let py = object.py();
     let start = view.pointer() as usize;
     let end = start + view.bytes();
-    if let Some((owner, whole)) = owner(object, start, end) {
+    if let Some((owner, whole)) = owner(object, start, end, layout) {
         let first = whole.pointer() as usize;
         let (memory, _) = references.export(&owner);
         array.memory = memory;
@@ -255,8 +320,13 @@ fn share(object: &Bound<'_, PyAny>, view: View, array: &mut SharedArray<'_>, ref
     }
 }
 
-/// The innermost object that an array or view says it looks at, if that has all of its memory.
-fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(Bound<'py, PyAny>, View)> {
+/// The innermost object that an array or view says it looks at, if that has all of its memory, from a place on that suits the array.
+fn owner<'py>(
+    object: &Bound<'py, PyAny>,
+    start: usize,
+    end: usize,
+    layout: Layout,
+) -> Option<(Bound<'py, PyAny>, View)> {
     let py = object.py();
     let mut found: Option<(Bound<'py, PyAny>, View)> = None;
     let mut current = object.clone();
@@ -278,7 +348,8 @@ fn owner<'py>(object: &Bound<'py, PyAny>, start: usize, end: usize) -> Option<(B
             break;
         };
         let first = view.pointer() as usize;
-        if view.is_read_only() || first > start || first + view.bytes() < end {
+        let has_all = first <= start && first + view.bytes() >= end;
+        if view.is_read_only() || !has_all || !is_aligned(start - first, layout) {
             view.release(py);
             break;
         }
@@ -345,10 +416,12 @@ pub(super) fn read<'py>(
             over_object(&object, array)
         }
         MemorySource::Block => {
-            let block = references.block(id).ok_or_else(|| {
+            let blocks = references.blocks();
+            let block = blocks.and_then(|blocks| Some((blocks, blocks.get(id)?)));
+            let (blocks, block) = block.ok_or_else(|| {
                 DecodeFailure::Protocol(format!("expected a block of memory, got the unknown number {id}"))
             })?;
-            over_block(py, block, array)
+            over_block(py, blocks, block, array)
         }
     }
 }
@@ -365,6 +438,7 @@ fn over_object<'py>(
 
 fn over_block<'py>(
     py: Python<'py>,
+    blocks: &Blocks,
     block: Arc<Block>,
     array: &ArrayReference<'_>,
 ) -> Result<Bound<'py, PyAny>, DecodeFailure> {
@@ -376,12 +450,8 @@ fn over_block<'py>(
         bytes: usize::try_from(array.bytes).unwrap_or(usize::MAX),
         element: array.element,
     };
-    let key = (array.target == ArrayTarget::NdArray).then(|| Key {
-        block: Arc::as_ptr(&block) as usize,
-        part,
-        shape: array.shape().collect(),
-    });
-    if let Some(known) = key.as_ref().and_then(|key| key.find(py)) {
+    let is_array = array.target == ArrayTarget::NdArray;
+    if is_array && let Some(known) = blocks.array(py, array.id, part, array.shape()) {
         return Ok(known);
     }
     let whole = block.bytes();
@@ -391,77 +461,17 @@ fn over_block<'py>(
             array.bytes, array.offset
         ))
     })?;
-    let Some(key) = key else { return view_of(&exporter) };
-    let shape = PyTuple::new(py, &key.shape)?;
-    let arguments = (&exporter, array.element.format(), shape);
+    if !is_array {
+        return view_of(&exporter);
+    }
+    let shape: Box<[u64]> = array.shape().collect();
+    let arguments = (&exporter, array.element.format(), PyTuple::new(py, &shape)?);
     let made = runtime::function(py, Function::ArrayOver)?.call1(arguments)?;
-    key.remember(&made);
-    Ok(made)
+    Ok(blocks.keep_array(array.id, part, shape, made))
 }
 
 fn view_of<'py>(exporter: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, DecodeFailure> {
     Ok(PyMemoryView::from(exporter)?.into_any())
-}
-
-/// An array that JavaScript made: the same one each time that it comes, as long as Python has it.
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    /// The address, which no other block has as long as the array lives.
-    block: usize,
-    part: Part,
-    shape: Vec<u64>,
-}
-
-/// The arrays that were made, as weak references.
-static MADE: GilCell<Option<Made>> = GilCell::new(None);
-
-#[derive(Default)]
-struct Made {
-    arrays: FxHashMap<Key, Py<PyWeakrefReference>>,
-    /// When to look for those that are gone.
-    limit: usize,
-}
-
-impl Key {
-    fn find<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let reference = MADE.with(py, |made| made.as_ref()?.arrays.get(self).map(|one| one.clone_ref(py)))?;
-        reference.bind(py).upgrade()
-    }
-
-    /// Not of an object that takes no weak references.
-    fn remember(self, array: &Bound<'_, PyAny>) {
-        let py = array.py();
-        let Ok(reference) = PyWeakrefReference::new(array) else {
-            return;
-        };
-        let former = MADE.with(py, |made| {
-            made.get_or_insert_default().arrays.insert(self, reference.unbind())
-        });
-        drop(former);
-        let is_full = MADE.with(py, |made| {
-            made.as_ref().is_some_and(|made| made.arrays.len() > made.limit)
-        });
-        if is_full {
-            Made::sweep(py);
-        }
-    }
-}
-
-impl Made {
-    /// Forgets the arrays that are gone.
-    fn sweep(py: Python<'_>) {
-        let all = MADE.with(py, |made| std::mem::take(&mut made.get_or_insert_default().arrays));
-        // Outside of the cell, for letting go of a reference may run code.
-        let alive: FxHashMap<_, _> = all
-            .into_iter()
-            .filter(|(_, reference)| reference.bind(py).upgrade().is_some())
-            .collect();
-        MADE.with(py, |made| {
-            let made = made.get_or_insert_default();
-            made.limit = 64.max(2 * alive.len());
-            made.arrays.extend(alive);
-        });
-    }
 }
 
 fn bytes_of<'py>(

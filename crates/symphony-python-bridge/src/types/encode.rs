@@ -183,11 +183,11 @@ impl<'py, 'a> Encoder<'py, 'a> {
             if let Written::Slice(parts) = written {
                 self.enter(object, parts.len(), Items::Slice(parts))?;
             }
+        } else if arrays::write(object, self.writer, self.references)? {
+            // Written as a whole.
         } else if let Some(id) = self.references.export_js_object(object) {
             self.writer.js_object_reference(id);
         } else if super::is_exception(object) && self.references.write_exception(object, self.writer) {
-            // Written as a whole.
-        } else if arrays::write(object, self.writer, self.references)? {
             // So is this.
         } else if let Some(plain) = numpy_scalar::plain(object) {
             // An exact built-in type, so this goes no deeper than one level.

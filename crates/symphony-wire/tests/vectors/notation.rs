@@ -150,7 +150,7 @@ fn write_array(kind: &str, content: &Value, writer: &mut Writer) {
         }
         "inlineArray" => {
             let bytes = hex(content[6].as_str().unwrap());
-            let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes][number(2)];
+            let view = [ArrayView::Typed, ArrayView::Shaped, ArrayView::Bytes, ArrayView::Copy][number(2)];
             let mut array = InlineArray::new(id(&content[0]), id(&content[1]), view, Element::ALL[number(3)], &bytes);
             array.big_endian = content[4].as_bool().unwrap();
             let shape: Vec<_> = content[5]
