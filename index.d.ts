@@ -1352,7 +1352,7 @@ export declare class NdArray<A extends TypedArray = TypedArray> {
   readonly strides: readonly number[]
   /** The element type as NumPy calls it, such as `float64`; `>f8` and the like if Python has the most significant byte first. */
   readonly dtype: string
-  /** Whether `data` is a copy, because Python's array is read-only, has gaps, or has the most significant byte first, or because this runtime forbids shared memory. */
+  /** Whether `data` is a copy, because Python's array is read-only, has gaps, has the most significant byte first or an odd address, or because this runtime forbids shared memory. */
   readonly copied: boolean
   /** Not for programs: `python.ndarray` makes arrays. Throws `ERR_INVALID_ARGUMENT`. */
   private constructor()
