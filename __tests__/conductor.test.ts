@@ -275,6 +275,7 @@ describe('its process', () => {
 
   test('has a spare that takes its place at once', async () => {
     const conductor = await agents({ standby: 1 })
+    // It may be ready a little later.
     await eventually(() => conductor.status().workers.some(({ state }) => state === 'standby'), true)
     const pids = conductor.status().workers.map(({ pid }) => pid)
     expect(pids).toHaveLength(2)

@@ -1,11 +1,10 @@
 /* Which worker gets the next call. */
 import { CallLengths, leastLoaded, type Load } from '../ts/conductor/load'
 
-const worker = (inFlight: number, sessions = 0, concurrency = 1, mayBeAhead = true): Load => ({
+const worker = (inFlight: number, sessions = 0, concurrency = 1): Load => ({
   inFlight,
   sessions,
   concurrency,
-  mayBeAhead,
 })
 const unlimited = (): number => Infinity
 
@@ -32,7 +31,6 @@ test('none, where all have as much as they may', () => {
 test('workers get calls ahead only while calls are short', () => {
   const lengths = new CallLengths()
   expect(lengths.windowOf(worker(0, 0, 3))).toBe(6)
-  expect(lengths.windowOf(worker(0, 0, 3, false))).toBe(3)
   for (let call = 0; call < 100; call++) lengths.add(1000)
   expect(lengths.windowOf(worker(0, 0, 3))).toBe(3)
   for (let call = 0; call < 100; call++) lengths.add(1)

@@ -33,6 +33,7 @@ export class Supervisor implements NativeConductor {
   readonly #byPid = new Map<number, Process>()
   readonly #current = new Map<number, Process>()
   #lastPid = 1000
+  #state = 'running'
   /** Why the next connections fail. */
   readonly refusals: string[] = []
   /** What was asked of it, in order. */
@@ -98,6 +99,7 @@ export class Supervisor implements NativeConductor {
   }
 
   happened(event: Happened): void {
+    if (event.type === 'changed') this.#state = event.to
     this.#onEvent(JSON.stringify({ at: Date.now(), ...event }))
   }
 
@@ -120,7 +122,7 @@ export class Supervisor implements NativeConductor {
       task: null,
       lastExit: null,
     }))
-    return JSON.stringify({ state: 'running', workers })
+    return JSON.stringify({ state: this.#state, workers })
   }
 
   dump(worker: number, done: (problem: string | null, text: string) => void): void {

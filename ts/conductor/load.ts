@@ -8,8 +8,6 @@ export interface Load {
   readonly sessions: number
   /** How many calls run in it at the same time. */
   readonly concurrency: number
-  /** Whether it may have more than that. */
-  readonly mayBeAhead: boolean
 }
 
 /** Calls that take no longer than this are sent ahead; milliseconds. */
@@ -30,8 +28,8 @@ export class CallLengths {
   }
 
   /** How many calls a worker may have. */
-  windowOf({ concurrency, mayBeAhead }: Load): number {
-    return mayBeAhead && this.#mean <= short ? 2 * concurrency : concurrency
+  windowOf({ concurrency }: Load): number {
+    return this.#mean <= short ? 2 * concurrency : concurrency
   }
 }
 

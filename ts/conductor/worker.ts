@@ -91,11 +91,6 @@ export class Worker implements Load {
     return this.identity.concurrency
   }
 
-  /** Whether it may have more calls than run at the same time: not where those that have not begun are not told apart from the others. */
-  get mayBeAhead(): boolean {
-    return this.#port.hasStarted !== undefined
-  }
-
   /** How it ended, once that is known. */
   get exit(): ExitReport | undefined {
     return this.#exit
@@ -150,7 +145,7 @@ export class Worker implements Load {
     const port = this.#port
     connection.close(makeError)
     connection.requests.failAll((call) => {
-      const started = call.status === 'submitted' && port.hasStarted?.(call.id) !== false
+      const started = call.status === 'submitted' && port.hasStarted(call.id)
       this.#losses.set(call, started)
       const exit = this.#exit
       return exit === undefined ? makeError : () => workerLost(this.identity.name, exit, started)

@@ -18,6 +18,9 @@ import { Worker } from './worker'
 /** How long after a connection that failed another one is tried; milliseconds. */
 const reconnectPause = 1_000
 
+/** How soon the states are looked at again that did not fit each other; milliseconds. */
+const statePause = 5
+
 /** Whoever waits for a worker that is ready. */
 interface Waiter {
   resolve(worker: Worker): void
@@ -108,7 +111,7 @@ export class Workers implements Staff {
   }
 
   status(): ConductorStatus {
-    const { state, workers } = JSON.parse(this.#native.status()) as NativeConductorStatus
+    const { state, workers } = this.#nativeStatus()
     const inFlight = new Map([...this.#byPid.values()].map((worker) => [worker.identity.pid, worker.inFlight]))
     return {
       state,
@@ -231,10 +234,19 @@ export class Workers implements Staff {
     this.#states.set(number, state)
     const worker = pid === null ? undefined : this.#byPid.get(pid)
     if (worker !== undefined && (state === 'draining' || state === 'stopping')) worker.isUsable = false
+    this.#checkStates()
+  }
+
+  /** Where no worker has a process, or ever gets one again, no call can be made. */
+  #checkStates(): void {
     if (this.isStopped) return
-    // Where no worker has a process, or ever gets one again, no call can be made.
     const states = [...this.#states.values()]
-    if (!states.every((one) => one === 'stopped' || one === 'crashLoop')) this.#obstacle = undefined
+    if (!states.every(isFinal)) {
+      this.#obstacle = undefined
+      return
+    }
+    // On its way from one state to the next a worker may be in one of these for a moment; what the supervisor says of all is later than its events, or soon will be.
+    if (!isFinal(this.#nativeStatus().state)) setTimeout(() => this.#checkStates(), statePause)
     else if (states.includes('crashLoop'))
       this.#down(() => inCrashLoop(this.name, this.#lastExits, this.#options.restart.intensity))
     else this.#down(() => allStopped(this.name, this.#options.restart.policy))
@@ -243,8 +255,11 @@ export class Workers implements Staff {
   /** Whether a worker waits to take the place of one that dies. */
   #isSpare(number: number): boolean {
     if (this.#options.standby === 0) return false
-    const { workers } = JSON.parse(this.#native.status()) as NativeConductorStatus
-    return workers.some(({ worker, spare }) => worker === number && spare)
+    return this.#nativeStatus().workers.some(({ worker, spare }) => worker === number && spare)
+  }
+
+  #nativeStatus(): NativeConductorStatus {
+    return JSON.parse(this.#native.status()) as NativeConductorStatus
   }
 
   #print(stream: 1 | 2, line: string): void {
@@ -327,4 +342,9 @@ export class Workers implements Staff {
     if (this.#reasonsToLive === 0 || (this.#reasonsToLive === 1 && change === 1))
       this.#native.keepAlive(this.#reasonsToLive > 0)
   }
+}
+
+/** Whether a worker in that state gets no other process by itself. */
+function isFinal(state: WorkerState): boolean {
+  return state === 'stopped' || state === 'crashLoop'
 }
