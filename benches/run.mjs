@@ -22,6 +22,7 @@ const subjects = [
   'errors',
   'callbacks',
   'startup',
+  'conductor',
   'event-loop-delay',
 ]
 const results = new URL('./results/', import.meta.url)
