@@ -48,6 +48,7 @@ pub(crate) use event_loop::{loop_closed, loop_descriptor, loop_serve, stop as st
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
 pub use forked::end_child;
+pub(crate) use interrupts::uninterrupted;
 pub(crate) use logs::{emit_log, has_plain_form};
 pub(crate) use output::CallOutput;
 pub use output::Printed;

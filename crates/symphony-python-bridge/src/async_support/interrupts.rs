@@ -26,6 +26,16 @@ struct Running {
     interrupted: bool,
     /// What it does now must come to its end.
     shielded: bool,
+    /// What it does now is not interrupted in the middle ([`uninterrupted`]).
+    postponing: Postponing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Postponing {
+    No,
+    Yes,
+    /// An interruption has come meanwhile.
+    Asked,
 }
 
 static RUNNING: GilCell<Vec<Running>> = GilCell::new(Vec::new());
@@ -44,6 +54,7 @@ impl Interruptible {
                 thread,
                 interrupted: false,
                 shielded: false,
+                postponing: Postponing::No,
             });
         });
         Self { thread }
@@ -123,6 +134,10 @@ fn raise_in(py: Python<'_>, key: Key) {
     };
     let thread = RUNNING.with(py, |running| {
         let job = running.iter_mut().find(|one| one.key == key && !one.shielded)?;
+        if job.postponing != Postponing::No {
+            job.postponing = Postponing::Asked;
+            return None;
+        }
         job.interrupted = true;
         Some(job.thread)
     });
@@ -131,4 +146,24 @@ fn raise_in(py: Python<'_>, key: Key) {
         unsafe { ffi::PyThreadState_SetAsyncExc(thread, class.as_ptr()) };
         javascript::wake_interrupted();
     }
+}
+
+/// Runs `body`; an interruption of the job of this thread that comes meanwhile is raised after it.
+///
+/// For what starts threads: until a new one runs, CPython knows it by the number of the thread that started it, so that the exception
+/// could reach the new thread, whose start then is waited for in vain.
+pub(crate) fn uninterrupted<R>(py: Python<'_>, body: impl FnOnce() -> R) -> R {
+    let thread = symbols::thread_ident().cast_signed();
+    let set = |postponing| {
+        RUNNING.with(py, |running| {
+            let job = running.iter_mut().find(|one| one.thread == thread)?;
+            Some((job.key, std::mem::replace(&mut job.postponing, postponing)))
+        })
+    };
+    set(Postponing::Yes);
+    let result = body();
+    if let Some((key, Postponing::Asked)) = set(Postponing::No) {
+        raise_in(py, key);
+    }
+    result
 }

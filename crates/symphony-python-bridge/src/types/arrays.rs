@@ -19,6 +19,7 @@ use super::decode::Failure as DecodeFailure;
 use super::encode_failure::Failure;
 use super::value_classes::{self, Imported};
 use super::{References, build};
+use crate::async_support;
 use crate::handles;
 use crate::memory::{Block, Blocks, Flags, Layout, Part, View, exporter_of, part_of};
 use crate::runtime::{self, Function};
@@ -468,7 +469,8 @@ fn over_block<'py>(
     }
     let shape: Box<[u64]> = array.shape().collect();
     let arguments = (&exporter, array.element.format(), PyTuple::new(py, &shape)?);
-    let made = runtime::function(py, Function::ArrayOver)?.call1(arguments)?;
+    // It may import NumPy, on a thread of its own. An import that is interrupted in the middle may leave a lock behind.
+    let made = async_support::uninterrupted(py, || runtime::function(py, Function::ArrayOver)?.call1(arguments))?;
     Ok(blocks.keep_array(array.id, part, shape, made))
 }
 
