@@ -1,5 +1,5 @@
 /* Python in a supervised process of its own. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -290,6 +290,19 @@ describe('its process', () => {
     await conductor.restart()
     expect(await conductor.call('pid')).not.toBe(pid)
     await eventually(() => isAlive(pid), false)
+  })
+
+  test.each(['finish', 'finish_async'])('ends what it has begun before it is replaced: %s', async (name) => {
+    const conductor = await agents()
+    const module = await conductor.import('agents')
+    const [begun, over] = [join(folder, `${name} begun`), join(folder, `${name} over`)]
+    const finished = module.$get(name).$call([begun, over])
+    await eventually(() => existsSync(begun), true)
+    const restarted = conductor.restart()
+    await eventually(() => conductor.status().workers.some(({ state }) => state === 'draining'), true)
+    writeFileSync(over, '')
+    expect(await finished).toBe(begun)
+    await restarted
   })
 
   test('is gone when it was stopped, and so is what it was asked', async () => {

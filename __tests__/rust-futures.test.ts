@@ -209,6 +209,9 @@ test('nothing is started before the first use', async () => {
     const ns = python.execSync(${JSON.stringify(code)})
     console.log(started())
     ns.sleeps(0)
+    // A thread gives itself its name.
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    for (let i = 0; i < 1000 && started().split(',').length < 3; i++) Atomics.wait(pause, 0, 0, 10)
     console.log(started())`)
   expect(end).toMatchObject({ stdout: '\npy-futures,py-tokio,py-tokio\n', stderr: '', code: 0 })
 })

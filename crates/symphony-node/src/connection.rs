@@ -33,7 +33,8 @@ const MOST_READ: usize = 1 << 20;
 /// Lives until its handles are closed and its JavaScript object was collected.
 pub(crate) struct Connection {
     env: sys::napi_env,
-    socket: UnixStream,
+    /// Until the handles are closed: nobody watches it then.
+    socket: RefCell<Option<UnixStream>>,
     incoming: RefCell<Incoming>,
     /// What the socket has not taken.
     unsent: RefCell<Unsent>,
@@ -151,7 +152,7 @@ impl Connection {
         let released = Rc::new(Released::default());
         let this = Box::into_raw(Box::new(Self {
             env,
-            socket,
+            socket: RefCell::new(Some(socket)),
             incoming: RefCell::default(),
             unsent: RefCell::default(),
             outbox: Outbox::new(env),
@@ -306,8 +307,8 @@ impl Connection {
             unsent.push(&part[written.min(part.len())..]);
             written = written.saturating_sub(part.len());
         }
-        // Memory may wait for this, or the socket may take more by now; a broken one is seen when it is read.
-        let is_all = unsent.send(&self.socket).unwrap_or(true);
+        // Memory may wait for this, or the socket may take more by now.
+        let is_all = self.send_unsent(&mut unsent);
         drop(unsent);
         if !is_all {
             self.watch();
@@ -316,8 +317,10 @@ impl Connection {
 
     /// Gives how many bytes the socket took.
     fn write_parts(&self, parts: &[&[u8]; 3]) -> usize {
+        let socket = self.socket.borrow();
+        let Some(socket) = &*socket else { return 0 };
         loop {
-            match (&self.socket).write_vectored(&parts.map(io::IoSlice::new)) {
+            match (&*socket).write_vectored(&parts.map(io::IoSlice::new)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(count) => return count,
                 // A broken one is seen when it is read.
@@ -326,10 +329,16 @@ impl Connection {
         }
     }
 
+    /// Whether that was all; a broken socket is seen when it is read.
+    fn send_unsent(&self, unsent: &mut Unsent) -> bool {
+        let socket = self.socket.borrow();
+        let Some(socket) = &*socket else { return true };
+        unsent.send(socket).unwrap_or(true)
+    }
+
     /// Writes what was left over.
     fn write_on(&self) {
-        // A broken socket is seen when it is read.
-        let _is_all = self.unsent.borrow_mut().send(&self.socket);
+        self.send_unsent(&mut self.unsent.borrow_mut());
         self.watch();
     }
 
@@ -421,7 +430,10 @@ impl Connection {
         let mut total = 0;
         while total < MOST_READ && !self.ended.get() {
             // Not borrowed any more when a frame takes its descriptor.
-            let received = receive(&self.socket, incoming.space(), &mut self.descriptors.borrow_mut());
+            let received = match &*self.socket.borrow() {
+                Some(socket) => receive(socket, incoming.space(), &mut self.descriptors.borrow_mut()),
+                None => Ok(0),
+            };
             match received {
                 Ok(0) => {
                     self.end();
@@ -546,11 +558,18 @@ impl Connection {
         if self.ended.replace(true) {
             return;
         }
-        let _gone_already = self.socket.shutdown(std::net::Shutdown::Both);
+        self.shut_down();
         self.close_handles();
         js::scope(self.env, || {
             js::call(self.env, js::referenced(self.env, self.on_end.get()), &[]);
         });
+    }
+
+    /// Tells the other side that nothing more will come.
+    fn shut_down(&self) {
+        if let Some(socket) = &*self.socket.borrow() {
+            let _gone_already = socket.shutdown(std::net::Shutdown::Both);
+        }
     }
 
     fn close_handles(&self) {
@@ -576,7 +595,7 @@ impl Connection {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timeout = left.map_or(-1, |left| i32::try_from(left.as_millis()).unwrap_or(i32::MAX));
             let mut descriptor = libc::pollfd {
-                fd: self.socket.as_raw_fd(),
+                fd: self.socket.borrow().as_ref().map_or(-1, AsRawFd::as_raw_fd),
                 events: if is_behind {
                     libc::POLLIN | libc::POLLOUT
                 } else {
@@ -633,6 +652,7 @@ impl Events for Connection {
             unsafe { sys::napi_delete_reference(self.env, reference.replace(ptr::null_mut())) };
         }
         self.outbox.end();
+        drop(self.socket.take());
         let context = self.context.replace(ptr::null_mut());
         if !context.is_null() {
             // SAFETY: made by `define`, destroyed once.
@@ -793,7 +813,7 @@ unsafe extern "C" fn has_started(env: sys::napi_env, info: sys::napi_callback_in
 unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |connection, _| {
         connection.send_delayed();
-        let _gone_already = connection.socket.shutdown(std::net::Shutdown::Both);
+        connection.shut_down();
         connection.close_handles();
         Ok(UNDEFINED)
     })

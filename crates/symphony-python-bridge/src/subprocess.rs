@@ -18,8 +18,8 @@ use symphony_conductor::child::{Child, GIL_BEAT};
 use symphony_conductor::{BootErrorKind, EXIT_BOOT, EXIT_SETUP};
 
 use crate::gil::ThreadState;
-use crate::interpreter;
 use crate::runtime::{self, Function};
+use crate::{async_support, interpreter};
 
 /// What the child runs, with the path of the core and the settings as its arguments.
 pub const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
@@ -59,7 +59,11 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
         // Without a thread for it the host sees the connection end.
         let _refused = connection::open(UnixStream::from(socket));
     });
-    child.on_drain(|| interpreter::shutdown(LONGEST_EXIT));
+    // The Conductor says how long that may take.
+    child.on_drain(|| {
+        async_support::wait_for_outcomes();
+        interpreter::shutdown(LONGEST_EXIT);
+    });
     beat(child.clone())?;
     child.ready()?;
     interpreter::serve_here();

@@ -13,7 +13,7 @@ use super::coroutine_calls::CoroutineCalls;
 use super::event_loop::{self, Work};
 use super::logs::Logs;
 use super::output::Waiting;
-use super::remote::{Items, Remote};
+use super::remote::{self, Items, Remote};
 use super::streams::Control;
 use super::{Batch, Job, Status, interrupts, undelivered};
 use crate::errors::Failure;
@@ -402,6 +402,7 @@ impl Channel {
                 (Vec::new(), Some((request.place(), request.stream.clone())))
             } else {
                 request.stage = Stage::Cancelled;
+                self.ended_one();
                 (std::mem::take(&mut request.waiting), None)
             }
         };
@@ -576,6 +577,7 @@ impl Channel {
         self.blocks.clear();
         if let Some(remote) = &self.remote {
             remote.end();
+            remote::changed();
         }
         for session in std::mem::take(&mut *lock(&self.sessions)) {
             super::queue::close_session(session);
@@ -627,6 +629,16 @@ impl Channel {
                 waiting: Vec::new(),
             };
             state.requests.insert(header.request, request);
+            if let Some(remote) = &self.remote {
+                remote.requested();
+            }
+        }
+    }
+
+    /// A request has its outcome.
+    fn ended_one(&self) {
+        if let Some(remote) = &self.remote {
+            remote.answered();
         }
     }
 
@@ -652,6 +664,7 @@ impl Channel {
             // Released while it ran: the outcome is dropped at the end of this function, without the lock.
             None => (outcome, Vec::new()),
         };
+        self.ended_one();
         let closed = self.closed.load(Ordering::Acquire);
         let wake = !closed && complete(&mut state.completions, id, status, value);
         drop(state);
@@ -674,6 +687,16 @@ impl Channel {
             None => Known::Unknown,
         }
     }
+}
+
+/// Waits until no environment in another process has a request without an outcome, those that come meanwhile included. Must not be called
+/// by an attached thread.
+pub(crate) fn wait_for_outcomes() {
+    remote::wait_until(|| {
+        let open: Vec<_> = lock(&OPEN).iter().filter_map(Weak::upgrade).collect();
+        let mut open = open.iter().filter(|channel| !channel.is_closed());
+        open.all(|channel| channel.remote.as_ref().is_none_or(Remote::is_idle))
+    });
 }
 
 /// The environments that have not ended.

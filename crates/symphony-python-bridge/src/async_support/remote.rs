@@ -3,8 +3,8 @@
 
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use symphony_conductor::transport::{Piece, Pieces, SharedMemory};
@@ -20,6 +20,31 @@ pub(super) struct Remote {
     state: Mutex<State>,
     /// For each request the place of its number, modulo [`STARTS`]: the last one of them that has begun.
     starts: OnceLock<SharedMemory>,
+    /// Its requests that have no outcome yet.
+    outstanding: AtomicUsize,
+}
+
+/// Whether somebody waits until no request is under way.
+static DRAINING: AtomicBool = AtomicBool::new(false);
+static DRAINED: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+
+/// Waits until that is so; it is looked at again whenever a request has its outcome, or an environment ends.
+pub(super) fn wait_until(is_so: impl Fn() -> bool) {
+    DRAINING.store(true, Ordering::SeqCst);
+    let mut guard = DRAINED.0.lock().unwrap_or_else(PoisonError::into_inner);
+    while !is_so() {
+        guard = DRAINED.1.wait(guard).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+/// Something happened for which somebody may wait.
+pub(super) fn changed() {
+    if DRAINING.load(Ordering::SeqCst) {
+        // Under the lock, so that who looks just now has begun to wait before this is told.
+        let guard = DRAINED.0.lock().unwrap_or_else(PoisonError::into_inner);
+        DRAINED.1.notify_all();
+        drop(guard);
+    }
 }
 
 /// Memory for the environment, and its number.
@@ -94,6 +119,22 @@ impl Remote {
         let (memory, file) = SharedMemory::create(STARTS * size_of::<AtomicU32>()).ok()?;
         self.starts.set(memory).ok()?;
         Some(file)
+    }
+
+    /// A request came.
+    pub(super) fn requested(&self) {
+        self.outstanding.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It has its outcome.
+    pub(super) fn answered(&self) {
+        self.outstanding.fetch_sub(1, Ordering::SeqCst);
+        changed();
+    }
+
+    /// Whether no request is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outstanding.load(Ordering::SeqCst) == 0
     }
 
     /// A request begins.

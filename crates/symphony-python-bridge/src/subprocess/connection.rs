@@ -23,7 +23,7 @@ use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::javascript::Answer;
 use crate::memory::{Block, Lender};
-use crate::{releases, shares};
+use crate::{gil, releases, shares};
 
 /// How long the reader may be free while a call is under way, at least.
 const TICK: Duration = Duration::from_millis(1);
@@ -67,7 +67,13 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             .name("py-connection".to_owned())
             // It runs Python code.
             .stack_size(STACK_BYTES)
-            .spawn(move || connection.serve())?;
+            .spawn(move || {
+                connection.serve();
+                // It may have called Python, and will not again.
+                if interpreter::is_running() {
+                    gil::end_current_thread();
+                }
+            })?;
     }
     Ok(())
 }
