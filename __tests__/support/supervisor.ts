@@ -4,7 +4,6 @@ import type { Supervised } from '../../ts/conductor/supervised'
 import type { NativeConductor, NativeConductorEvent, NativeProblem } from '../../ts/native/conductor'
 import type { NativeSide } from '../../ts/conductor/native-side'
 import { loadCore } from '../../ts/native/core'
-import type { AttachRemote } from '../../ts/native/remote-port'
 import type { ExitReport } from '../../ts/types/conductor'
 
 /** What happened, without its time. */
@@ -163,7 +162,7 @@ export class Supervisor implements NativeConductor {
     this.asked.push(keep ? 'keep alive' : 'let go')
   }
 
-  #attach: AttachRemote = (core, descriptor, events, mailbox, ...callbacks) => {
+  #attach: NativeSide['attachRemote'] = (core, descriptor, events, mailbox, ...callbacks) => {
     const attached = this.#byPid.get(descriptor)!
     const [onCompletions, ...others] = callbacks
     let isBroken = false

@@ -2,14 +2,14 @@
 import { childInterpreter, locateRequest } from '../host/locate-report'
 import { errorFromProblem } from '../errors/from-native'
 import { loadCore, type NativeCore } from '../native/core'
-import { attachRemote, type AttachRemote } from '../native/remote-port'
+import { attachRemote } from '../native/remote-port'
 import { loadLoader, locateAsync } from '../native/loader'
 import { stubPath } from '../native/platform'
 
 /** The core, how it connects to processes, and the interpreter for them. */
 export interface NativeSide {
   readonly core: NativeCore
-  readonly attachRemote: AttachRemote
+  readonly attachRemote: typeof attachRemote
   readonly executable: string
 }
 

@@ -116,8 +116,6 @@ export interface Port {
 export interface NativeConnection {
   /** Sends a frame: the payload is so many bytes of the outbox, or an array. With `delay` it may go with the next one. */
   send(kind: number, first: number, second: number, payload?: number | Uint8Array, delay?: boolean): void
-  /** Blocks until something came and was handed over; `false` after so many milliseconds (for ever if negative), or at the end. */
-  wait(milliseconds: number): boolean
   /** Whether it keeps the process alive. */
   hold(keep: boolean): void
   outbox(bytes: number): ArrayBuffer

@@ -76,15 +76,6 @@ export interface RemotePort extends Port {
   close(): void
 }
 
-/** What makes the port over a connected socket. */
-export type AttachRemote = (
-  core: NativeCore,
-  descriptor: number,
-  events: RemoteEvents,
-  mailbox: ArrayBuffer,
-  ...callbacks: PortCallbacks
-) => RemotePort
-
 /** Makes the port over a connected socket, whose descriptor it takes over. */
 export function attachRemote(
   core: NativeCore,

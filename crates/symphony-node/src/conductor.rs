@@ -19,6 +19,7 @@ use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::ErrorCode;
 
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
+use crate::thread_safe_function::ThreadSafeFunction;
 
 /// One Conductor of one environment. Never freed while the environment lives: its functions refer to it.
 struct Face {
@@ -46,32 +47,42 @@ struct Messages(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
-    function: Option<Function>,
+    function: Option<ThreadSafeFunction>,
     waiting: Vec<Message>,
+    /// The environment has ended.
+    ended: bool,
 }
-
-struct Function(sys::napi_threadsafe_function);
-
-// SAFETY: Node-API makes these functions to be called from any thread.
-unsafe impl Send for Function {}
 
 impl Messages {
     fn push(&self, message: Message) {
         let mut queue = self.lock();
-        let Queue { function, waiting } = &mut *queue;
-        // Nobody listens once the environment has ended.
-        let Some(function) = function else { return };
-        waiting.push(message);
-        if waiting.len() == 1 {
-            // SAFETY: a live function, since the lock is held; the call never blocks, as its queue is unbounded.
-            unsafe {
-                sys::napi_call_threadsafe_function(
-                    function.0,
-                    ptr::null_mut(),
-                    sys::ThreadsafeFunctionCallMode::nonblocking,
-                );
-            }
+        if queue.ended {
+            return;
         }
+        queue.waiting.push(message);
+        if queue.waiting.len() == 1
+            && let Some(function) = queue.function
+        {
+            // Live, since the lock is held.
+            function.call();
+        }
+    }
+
+    /// From now on the function has them delivered, those included that came before.
+    fn connect(&self, function: ThreadSafeFunction) {
+        let mut queue = self.lock();
+        queue.function = Some(function);
+        if !queue.waiting.is_empty() {
+            function.call();
+        }
+    }
+
+    /// Nobody listens any more; gives the function, which nobody calls from now on.
+    fn end(&self) -> Option<ThreadSafeFunction> {
+        let mut queue = self.lock();
+        queue.ended = true;
+        queue.waiting = Vec::new();
+        queue.function.take()
     }
 
     fn take(&self) -> Vec<Message> {
@@ -98,7 +109,6 @@ pub(crate) unsafe extern "C" fn start(env: sys::napi_env, info: sys::napi_callba
             }
         });
         let outcome = Arc::clone(&messages);
-        connect_messages(env, &messages)?;
         let conductor = Conductor::launch(spec, environment, move |started| {
             let event = match started {
                 Ok(()) => json!({ "type": "ready" }),
@@ -116,7 +126,7 @@ pub(crate) unsafe extern "C" fn start(env: sys::napi_env, info: sys::napi_callba
             waiting: RefCell::default(),
             last: Cell::new(0),
         }));
-        face.listen();
+        face.listen()?;
         Ok(face.define())
     })
 }
@@ -134,52 +144,18 @@ fn problem(error: &StartError) -> Json {
     json!({ "code": ErrorCode::PythonStart.as_str(), "message": error.to_string(), "exit": exit, "worker": worker })
 }
 
-fn connect_messages(env: sys::napi_env, messages: &Arc<Messages>) -> Result<(), BridgeError> {
-    let name = js::string(env, "symphony-python-bridge");
-    let mut function = ptr::null_mut();
-    // SAFETY: no JS function (the callback calls what it needs), an unbounded queue, one initial thread; the context is set with the face,
-    // before control goes back to the event loop.
-    let status = unsafe {
-        sys::napi_create_threadsafe_function(
-            env,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            name,
-            0,
-            1,
-            ptr::null_mut(),
-            None,
-            Box::into_raw(Box::new(Cell::new(ptr::null::<Face>()))).cast(),
-            Some(deliver),
-            &raw mut function,
-        )
-    };
-    if status != sys::Status::napi_ok {
-        let message = "this runtime gives no threads-safe function";
-        return Err(BridgeError::new(ErrorCode::PythonStart, message));
-    }
-    // SAFETY: the function made above, on its own thread.
-    unsafe { sys::napi_unref_threadsafe_function(env, function) };
-    messages.lock().function = Some(Function(function));
-    Ok(())
-}
-
 impl Face {
-    fn function(&self) -> Option<sys::napi_threadsafe_function> {
-        self.messages.lock().function.as_ref().map(|function| function.0)
-    }
-
     /// From now on what is queued comes here.
-    fn listen(&'static self) {
-        let Some(function) = self.function() else { return };
-        let mut context = ptr::null_mut();
-        // SAFETY: a live function; its context is the cell that `connect_messages` made.
-        unsafe { sys::napi_get_threadsafe_function_context(function, &raw mut context) };
-        // SAFETY: as above; only this thread touches it.
-        unsafe { &*context.cast::<Cell<*const Self>>() }.set(self);
+    fn listen(&'static self) -> Result<(), BridgeError> {
         let this = ptr::from_ref(self).cast_mut().cast();
+        let function = ThreadSafeFunction::new(self.env, this, deliver).ok_or_else(|| {
+            self.conductor.stop_then(Some(settings::at_once()), || {});
+            BridgeError::new(ErrorCode::PythonStart, "this runtime gives no thread-safe function")
+        })?;
+        self.messages.connect(function);
         // SAFETY: the face lives for ever.
         unsafe { sys::napi_add_env_cleanup_hook(self.env, Some(environment_ends), this) };
+        Ok(())
     }
 
     fn define(&'static self) -> Value {
@@ -254,30 +230,23 @@ impl Done {
     }
 }
 
-unsafe extern "C" fn deliver(env: sys::napi_env, _function: sys::napi_value, context: *mut c_void, _data: *mut c_void) {
+unsafe extern "C" fn deliver(env: sys::napi_env, _function: sys::napi_value, face: *mut c_void, _data: *mut c_void) {
     if env.is_null() {
         return;
     }
-    // SAFETY: the cell that `connect_messages` made, which is never freed.
-    let face = unsafe { &*context.cast::<Cell<*const Face>>() }.get();
-    // SAFETY: null, or a face that lives for ever.
-    if let Some(face) = unsafe { face.as_ref() } {
-        js::edge(env, || {
-            face.deliver();
-            Ok(UNDEFINED)
-        });
-    }
+    // SAFETY: the pointer given to `ThreadSafeFunction::new`: a face that lives for ever.
+    let face = unsafe { &*face.cast::<Face>() };
+    js::edge(env, || {
+        face.deliver();
+        Ok(UNDEFINED)
+    });
 }
 
 unsafe extern "C" fn environment_ends(face: *mut c_void) {
     // SAFETY: the pointer given to `napi_add_env_cleanup_hook`: a face that lives for ever.
     let face = unsafe { &*face.cast::<Face>() };
-    let function = face.messages.lock().function.take();
-    if let Some(function) = function {
-        // SAFETY: a live function that nobody calls any more, since the slot is empty now.
-        unsafe {
-            sys::napi_release_threadsafe_function(function.0, sys::ThreadsafeFunctionReleaseMode::abort);
-        }
+    if let Some(function) = face.messages.end() {
+        function.release();
     }
     // A worker thread ends, and nobody is left who could stop it in order.
     face.conductor.stop_then(Some(settings::at_once()), || {});
@@ -369,15 +338,9 @@ unsafe extern "C" fn stop(env: sys::napi_env, info: sys::napi_callback_info) -> 
 
 unsafe extern "C" fn keep_alive(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |face, arguments| {
-        let Some(function) = face.function() else {
-            return Ok(UNDEFINED);
-        };
-        if arguments.boolean(0) {
-            // SAFETY: a live function on its own thread.
-            unsafe { sys::napi_ref_threadsafe_function(env, function) };
-        } else {
-            // SAFETY: as above.
-            unsafe { sys::napi_unref_threadsafe_function(env, function) };
+        let function = face.messages.lock().function;
+        if let Some(function) = function {
+            function.hold(env, arguments.boolean(0));
         }
         Ok(UNDEFINED)
     })

@@ -13,7 +13,6 @@ use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use napi::sys;
 use symphony_conductor::transport::{Piece, Pieces, SharedMemory, Unsent, receive};
@@ -58,7 +57,6 @@ pub(crate) struct Connection {
     on_end: Cell<sys::napi_ref>,
     context: Cell<sys::napi_async_context>,
     poll: RefCell<Option<UvHandle>>,
-    timer: Rc<RefCell<Option<UvHandle>>>,
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
     /// Handles of the event loop that are not closed yet.
     open_handles: Cell<usize>,
@@ -89,7 +87,8 @@ pub(crate) struct Released {
     pairs: RefCell<Vec<(u32, u32)>>,
     /// Pieces of Python's memory.
     items: RefCell<Vec<u32>>,
-    timer: Rc<RefCell<Option<UvHandle>>>,
+    /// When they go, if nothing does before.
+    timer: RefCell<Option<UvHandle>>,
 }
 
 impl Released {
@@ -114,6 +113,16 @@ impl Released {
         if let Some(timer) = &*self.timer.borrow() {
             timer.start::<Connection>(RELEASE_INTERVAL);
         }
+    }
+}
+
+/// Adds a frame that consists of numbers, if there are any.
+fn append(frames: &mut Vec<u8>, kind: FrameKind, numbers: Vec<u32>) {
+    if let Some(header) = frame_header(kind, 0, 0, 4 * numbers.len())
+        && !numbers.is_empty()
+    {
+        frames.extend_from_slice(&header);
+        frames.extend(numbers.into_iter().flat_map(u32::to_le_bytes));
     }
 }
 
@@ -157,7 +166,6 @@ impl Connection {
             unsent: RefCell::default(),
             outbox: Outbox::new(env),
             adopted: Rc::new(Adopted::of(Home::Elsewhere(Rc::clone(&released)))),
-            timer: Rc::clone(&released.timer),
             released,
             descriptors: RefCell::default(),
             items: RefCell::default(),
@@ -186,9 +194,9 @@ impl Connection {
             poll.watch::<Self>(READABLE)
         });
         *connection.poll.borrow_mut() = poll;
-        *connection.timer.borrow_mut() = timer;
+        *connection.released.timer.borrow_mut() = timer;
         let object = connection.define();
-        if !watches || connection.timer.borrow().is_none() {
+        if !watches || connection.released.timer.borrow().is_none() {
             connection.close_handles();
             return Err(BridgeError::new(
                 ErrorCode::PythonStart,
@@ -205,9 +213,8 @@ impl Connection {
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(env, &raw mut object) };
         let this = ptr::from_ref(self).cast_mut().cast::<c_void>();
-        let functions: [(&str, Callback); 11] = [
+        let functions: [(&str, Callback); 10] = [
             ("send", send),
-            ("wait", wait),
             ("hold", hold),
             ("outbox", outbox),
             ("adopt", adopt),
@@ -244,53 +251,33 @@ impl Connection {
             .ok_or_else(|| BridgeError::new(ErrorCode::InvalidArgument, "a message of more than 4 GiB"))?;
         if delay {
             let mut delayed = self.delayed.borrow_mut();
-            if delayed.is_empty()
-                && let Some(timer) = &*self.timer.borrow()
-            {
-                timer.start::<Self>(RELEASE_INTERVAL);
+            if delayed.is_empty() {
+                self.released.start_timer();
             }
             delayed.extend_from_slice(&header);
             delayed.extend_from_slice(payload);
         } else {
-            self.add_released();
-            self.add_returned();
-            let delayed = self.delayed.take();
+            let delayed = self.take_delayed();
             self.write([&delayed, &header, payload]);
         }
         Ok(())
     }
 
-    /// Puts what was collected among the delayed frames.
-    fn add_released(&self) {
-        let pairs = self.released.pairs.take();
-        if let Some(header) = frame_header(FrameKind::ReleaseHandles, 0, 0, 8 * pairs.len())
-            && !pairs.is_empty()
-        {
-            let mut delayed = self.delayed.borrow_mut();
-            delayed.extend_from_slice(&header);
-            for (id, count) in pairs {
-                delayed.extend_from_slice(&id.to_le_bytes());
-                delayed.extend_from_slice(&count.to_le_bytes());
-            }
-        }
-    }
-
-    /// Puts the pieces that are not used any more among the delayed frames.
-    fn add_returned(&self) {
-        let items = self.released.items.take();
-        if let Some(header) = frame_header(FrameKind::ReturnItems, 0, 0, 4 * items.len())
-            && !items.is_empty()
-        {
-            let mut delayed = self.delayed.borrow_mut();
-            delayed.extend_from_slice(&header);
-            delayed.extend(items.into_iter().flat_map(u32::to_le_bytes));
-        }
+    /// The delayed frames, with what was collected among them.
+    fn take_delayed(&self) -> Vec<u8> {
+        let mut delayed = self.delayed.take();
+        let handles = self.released.pairs.take();
+        append(
+            &mut delayed,
+            FrameKind::ReleaseHandles,
+            handles.into_iter().flat_map(|(id, count)| [id, count]).collect(),
+        );
+        append(&mut delayed, FrameKind::ReturnItems, self.released.items.take());
+        delayed
     }
 
     fn send_delayed(&self) {
-        self.add_released();
-        self.add_returned();
-        let delayed = self.delayed.take();
+        let delayed = self.take_delayed();
         if !delayed.is_empty() {
             self.write([&delayed, &[], &[]]);
         }
@@ -465,13 +452,11 @@ impl Connection {
 
     fn tell(&self, frame: &Frame<'_>) {
         let env = self.env;
-        let kind = FrameKind::of(frame.kind);
-        match kind {
+        match FrameKind::of(frame.kind) {
             Some(FrameKind::ReturnMemory) => {
                 for number in self.pieces.borrow_mut().give_back(frame.first) {
-                    if let Some(header) = frame_header(FrameKind::ForgetMemory, number, 0, 0) {
-                        self.delayed.borrow_mut().extend_from_slice(&header);
-                    }
+                    // Without a payload it is not too long.
+                    let _fits = self.send(FrameKind::ForgetMemory, [number, 0], &[], true);
                 }
                 return;
             }
@@ -479,22 +464,24 @@ impl Connection {
                 self.items.borrow_mut().remove(&frame.first);
                 return;
             }
+            Some(FrameKind::Items) => {
+                if let Some(memory) = self.memory_that_came() {
+                    self.items.borrow_mut().insert(frame.first, Rc::new(memory));
+                }
+                return;
+            }
+            Some(FrameKind::Starts) => {
+                self.starts.replace(self.memory_that_came());
+                return;
+            }
             _ => {}
         }
-        if matches!(kind, Some(FrameKind::Items | FrameKind::Starts)) {
-            let file = self.descriptors.borrow_mut().pop_front();
-            let Some(memory) = file.and_then(|file| SharedMemory::map(&file).ok()) else {
-                self.end();
-                return;
-            };
-            if kind == Some(FrameKind::Items) {
-                self.items.borrow_mut().insert(frame.first, Rc::new(memory));
-            } else {
-                self.starts.replace(Some(memory));
-            }
-            return;
-        }
-        let Some(payload) = self.copy_of(frame.payload) else {
+        let payload = if frame.payload.is_empty() {
+            Some(js::undefined(env))
+        } else {
+            js::uint8_array(env, frame.payload)
+        };
+        let Some(payload) = payload else {
             // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
             self.end();
             return;
@@ -508,29 +495,14 @@ impl Connection {
         js::call(env, js::referenced(env, self.on_frame.get()), &arguments);
     }
 
-    /// A `Uint8Array` with these bytes, or `undefined` for none at all; nothing if there is no memory for it.
-    fn copy_of(&self, bytes: &[u8]) -> Option<Value> {
-        let mut value = ptr::null_mut();
-        if bytes.is_empty() {
-            // SAFETY: writes the result only.
-            unsafe { sys::napi_get_undefined(self.env, &raw mut value) };
-            return Some(value);
+    /// The memory whose descriptor comes with a frame; without it the connection ends.
+    fn memory_that_came(&self) -> Option<SharedMemory> {
+        let file = self.descriptors.borrow_mut().pop_front();
+        let memory = file.and_then(|file| SharedMemory::map(&file).ok());
+        if memory.is_none() {
+            self.end();
         }
-        let (buffer, data) = js::array_buffer(self.env, bytes.len())?;
-        // SAFETY: the new buffer has exactly that many bytes.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
-        // SAFETY: a view of the whole buffer just made.
-        unsafe {
-            sys::napi_create_typedarray(
-                self.env,
-                sys::TypedarrayType::uint8_array,
-                bytes.len(),
-                buffer,
-                0,
-                &raw mut value,
-            );
-        }
-        Some(value)
+        memory
     }
 
     /// Runs `body`, which may run JavaScript, as Node runs its own callbacks: with the ticks and microtasks that follow.
@@ -575,50 +547,13 @@ impl Connection {
     fn close_handles(&self) {
         self.ended.set(true);
         let poll = self.poll.take();
-        let timer = self.timer.take();
+        let timer = self.released.timer.take();
         if let Some(poll) = poll {
             poll.close::<Self>();
         }
         if let Some(timer) = timer {
             timer.close::<Self>();
         }
-    }
-
-    /// Waits until something came and was handed over; `false` after that time, or if nothing will come any more.
-    fn wait(&self, limit: Option<Duration>) -> bool {
-        let deadline = limit.map(|limit| Instant::now() + limit);
-        while !self.ended.get() {
-            let is_behind = {
-                let unsent = self.unsent.borrow();
-                !unsent.is_empty()
-            };
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout = left.map_or(-1, |left| i32::try_from(left.as_millis()).unwrap_or(i32::MAX));
-            let mut descriptor = libc::pollfd {
-                fd: self.socket.borrow().as_ref().map_or(-1, AsRawFd::as_raw_fd),
-                events: if is_behind {
-                    libc::POLLIN | libc::POLLOUT
-                } else {
-                    libc::POLLIN
-                },
-                revents: 0,
-            };
-            // SAFETY: one descriptor, open for as long as `self` lives.
-            let count = unsafe { libc::poll(&raw mut descriptor, 1, timeout) };
-            if count == 0 {
-                return false;
-            }
-            if descriptor.revents & libc::POLLOUT != 0 {
-                self.write_on();
-            }
-            if descriptor.revents & !libc::POLLOUT != 0 {
-                let was_busy = self.busy.replace(true);
-                self.read();
-                self.busy.set(was_busy);
-                return !self.ended.get();
-            }
-        }
-        false
     }
 }
 
@@ -728,17 +663,6 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
             connection.send(kind, numbers, payload, delay)?;
         }
         Ok(UNDEFINED)
-    })
-}
-
-/// `wait(milliseconds)`: blocks; a negative number waits for ever.
-unsafe extern "C" fn wait(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |connection, arguments| {
-        let mut milliseconds = -1.0;
-        // SAFETY: a value of the running callback; left alone if it is no number.
-        unsafe { sys::napi_get_value_double(env, arguments.values[0], &raw mut milliseconds) };
-        let limit = Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
-        Ok(js::boolean(env, connection.wait(limit)))
     })
 }
 

@@ -181,6 +181,13 @@ pub(crate) fn boolean(env: sys::napi_env, boolean: bool) -> Value {
     value
 }
 
+pub(crate) fn undefined(env: sys::napi_env) -> Value {
+    let mut value = ptr::null_mut();
+    // SAFETY: writes the result only.
+    unsafe { sys::napi_get_undefined(env, &raw mut value) };
+    value
+}
+
 pub(crate) fn null(env: sys::napi_env) -> Value {
     let mut value = ptr::null_mut();
     // SAFETY: writes the result only.
@@ -286,6 +293,26 @@ pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[
     // SAFETY: a value of this environment.
     let status = unsafe { sys::napi_get_value_double(env, result, &raw mut number) };
     (status == sys::Status::napi_ok).then_some(number)
+}
+
+/// A `Uint8Array` with a copy of these bytes; nothing if there is no memory for it.
+pub(crate) fn uint8_array(env: sys::napi_env, bytes: &[u8]) -> Option<Value> {
+    let (buffer, data) = array_buffer(env, bytes.len())?;
+    // SAFETY: the new buffer has exactly that many bytes.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len()) };
+    let mut view = ptr::null_mut();
+    // SAFETY: a view of the whole buffer just made.
+    unsafe {
+        sys::napi_create_typedarray(
+            env,
+            sys::TypedarrayType::uint8_array,
+            bytes.len(),
+            buffer,
+            0,
+            &raw mut view,
+        );
+    }
+    Some(view)
 }
 
 /// A strong or weak reference to a value.

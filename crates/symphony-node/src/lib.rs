@@ -20,6 +20,7 @@ mod port;
 mod port_functions;
 mod results;
 mod shared_memory;
+mod thread_safe_function;
 mod uv;
 mod waker;
 

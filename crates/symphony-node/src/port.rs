@@ -288,17 +288,10 @@ impl Port {
 
     /// Says which of its objects Python dropped, and which of its answers were read.
     pub(crate) fn deliver_forgotten(&self) {
-        const DROPPED: u32 = 0;
-        const READ: u32 = 1;
-        const ABANDONED: u32 = 2;
-        let (mut dropped, mut abandoned, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        self.channel.objects().take_dropped(&mut dropped, &mut abandoned);
-        self.channel.take_read_answers(&mut read);
-        // What was abandoned was dropped as well, and has to be there still.
-        for (kind, numbers) in [(ABANDONED, abandoned), (DROPPED, dropped), (READ, read)] {
+        for (kind, numbers) in self.channel.take_forgotten() {
             for number in numbers {
                 js::scope(self.env, || {
-                    let arguments = [js::number(self.env, kind), js::number(self.env, number)];
+                    let arguments = [js::number(self.env, kind as u32), js::number(self.env, number)];
                     js::call(self.env, js::referenced(self.env, self.listeners.forgotten), &arguments);
                 });
             }
@@ -426,23 +419,9 @@ impl Port {
 
     /// Whether there was memory for the bytes.
     fn call_with_bytes(&self, listener: sys::napi_ref, batch: &[u8]) -> bool {
-        let Some((buffer, data)) = js::array_buffer(self.env, batch.len()) else {
+        let Some(view) = js::uint8_array(self.env, batch) else {
             return false;
         };
-        // SAFETY: the new buffer has exactly that many bytes.
-        unsafe { ptr::copy_nonoverlapping(batch.as_ptr(), data, batch.len()) };
-        let mut view = ptr::null_mut();
-        // SAFETY: a view of the whole buffer just made.
-        unsafe {
-            sys::napi_create_typedarray(
-                self.env,
-                sys::TypedarrayType::uint8_array,
-                batch.len(),
-                buffer,
-                0,
-                &raw mut view,
-            );
-        }
         js::call(self.env, js::referenced(self.env, listener), &[view]);
         true
     }

@@ -42,7 +42,7 @@ use symphony_wire::{ErrorCode, JsObject, Writer};
 
 pub(crate) use awaiting::close as close_event_loop;
 pub(crate) use awaiting::{Awaiting, abandon_all as abandon_tasks, count as task_count};
-pub use channel::{Cancellation, Channel, Wake, emit_output, listen_to_output};
+pub use channel::{Cancellation, Channel, Forgotten, Wake, emit_output, listen_to_output};
 pub(crate) use channel::{Closed, others_are_in_python, wait_for_outcomes};
 pub(crate) use event_loop::{loop_closed, loop_descriptor, loop_serve, stop as stop_event_loop};
 #[cfg(target_os = "linux")]

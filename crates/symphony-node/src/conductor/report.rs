@@ -108,13 +108,7 @@ pub(super) fn status(status: &Status) -> Value {
             worker(one, last.map(AsRef::as_ref))
         })
         .collect();
-    let exits: Vec<Value> = status.last_exits.iter().map(|report| exit(report)).collect();
-    let metrics: Vec<Value> = status
-        .metrics
-        .iter()
-        .map(|metric| json!({ "name": metric.name, "unit": metric.unit, "value": format!("{:?}", metric.value) }))
-        .collect();
-    json!({ "state": state(status.state), "workers": workers, "lastExits": exits, "metrics": metrics })
+    json!({ "state": state(status.state), "workers": workers })
 }
 
 fn worker(worker: &WorkerStatus, last_exit: Option<&ExitReport>) -> Value {

@@ -108,6 +108,18 @@ pub enum Cancellation {
     OnThread = 3,
 }
 
+/// What Python does not need any more; as `onForgotten` numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Forgotten {
+    /// It dropped an object.
+    Dropped = 0,
+    /// It read an answer that named something.
+    Read = 1,
+    /// It dropped an iterator in the middle.
+    Abandoned = 2,
+}
+
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
@@ -336,9 +348,17 @@ impl Channel {
         self.questions.any()
     }
 
-    /// Moves the numbers of questions whose answers pinned something and were read into `numbers`, which must be empty.
-    pub fn take_read_answers(&self, numbers: &mut Vec<u32>) {
-        self.questions.take_read(numbers);
+    /// What the environment is to be told that Python does not need any more, in the order in which it is.
+    pub fn take_forgotten(&self) -> [(Forgotten, Vec<u32>); 3] {
+        let (mut dropped, mut abandoned, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        self.objects.take_dropped(&mut dropped, &mut abandoned);
+        self.questions.take_read(&mut read);
+        // What was abandoned was dropped as well, and has to be there still.
+        [
+            (Forgotten::Abandoned, abandoned),
+            (Forgotten::Dropped, dropped),
+            (Forgotten::Read, read),
+        ]
     }
 
     /// Whether the calling thread is the environment's own.

@@ -17,8 +17,8 @@ use serde_json::json;
 use symphony_conductor::transport::{SharedMemory, receive};
 use symphony_wire::{Frame, FrameKind, Incoming};
 
-use super::outgoing::{Outgoing, Waker, forgotten};
-use crate::async_support::{self, Channel};
+use super::outgoing::{Outgoing, Waker};
+use crate::async_support::{self, Channel, Forgotten};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::javascript::Answer;
@@ -318,7 +318,7 @@ impl Reader {
             FrameKind::AskHeld => {
                 if !channel.objects().holds(first) {
                     self.outgoing
-                        .send(FrameKind::Forgotten, forgotten::DROPPED, 0, &first.to_le_bytes());
+                        .send(FrameKind::Forgotten, Forgotten::Dropped as u32, 0, &first.to_le_bytes());
                 }
             }
             FrameKind::RefuseQuestions => channel.refuse_questions(),
@@ -381,7 +381,7 @@ impl Reader {
         let wanted = self.channel.settle_promise_as(is_question, id, answer, pin);
         if !wanted && pin != 0 {
             self.outgoing
-                .send(FrameKind::Forgotten, forgotten::READ, 0, &pin.to_le_bytes());
+                .send(FrameKind::Forgotten, Forgotten::Read as u32, 0, &pin.to_le_bytes());
         }
     }
 

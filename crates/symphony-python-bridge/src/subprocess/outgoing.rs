@@ -17,13 +17,6 @@ use crate::async_support::{self, Channel, Wake};
 use crate::javascript::Question;
 use crate::kinds;
 
-/// What is forgotten: the first number of such a frame.
-pub(super) mod forgotten {
-    pub(in super::super) const DROPPED: u32 = 0;
-    pub(in super::super) const READ: u32 = 1;
-    pub(in super::super) const ABANDONED: u32 = 2;
-}
-
 /// The writing half of a connection.
 pub(super) struct Outgoing {
     socket: UnixStream,
@@ -112,9 +105,7 @@ impl Outgoing {
         channel.take_completions(&mut completions);
         let logs = channel.take_logs();
         let printed = channel.take_output();
-        let (mut dropped, mut abandoned, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        channel.objects().take_dropped(&mut dropped, &mut abandoned);
-        channel.take_read_answers(&mut read);
+        let forgotten = channel.take_forgotten();
         let mut questions = Vec::new();
         while let Some(question) = channel.next_question() {
             if question.begin() {
@@ -157,14 +148,9 @@ impl Outgoing {
             append(unsent, FrameKind::Question, question.number(), 0, question.bytes());
             asked.insert(question.number(), question);
         }
-        // What was abandoned was dropped as well, and has to be there still.
-        for (kind, numbers) in [
-            (forgotten::ABANDONED, abandoned),
-            (forgotten::DROPPED, dropped),
-            (forgotten::READ, read),
-        ] {
+        for (kind, numbers) in forgotten {
             if !numbers.is_empty() {
-                append(unsent, FrameKind::Forgotten, kind, 0, &bytes_of(&numbers));
+                append(unsent, FrameKind::Forgotten, kind as u32, 0, &bytes_of(&numbers));
             }
         }
         // A batch of ordinary size is the buffer of the next ones; a huge one is not kept.

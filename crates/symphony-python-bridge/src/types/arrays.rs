@@ -236,19 +236,15 @@ fn write_items(
     writer: &mut Writer,
     references: &mut dyn References,
 ) -> Result<(), Failure> {
-    let reverse = |items: &mut [u8]| {
-        if layout.big_endian {
-            items
-                .chunks_exact_mut(layout.element.number_size())
-                .for_each(<[u8]>::reverse);
-        }
-    };
     if view.bytes() >= HUGE
         && let Some((number, memory)) = references.new_items(view.bytes())
     {
         view.copy_to(py, memory)?;
         // SAFETY: as many bytes as were asked for, which the other process does not use now.
-        reverse(unsafe { std::slice::from_raw_parts_mut(memory.as_ptr(), view.bytes()) });
+        order_bytes(
+            unsafe { std::slice::from_raw_parts_mut(memory.as_ptr(), view.bytes()) },
+            layout,
+        );
         array.memory = number;
         return Ok(writer.inline_array(&array, lengths)?);
     }
@@ -256,7 +252,7 @@ fn write_items(
     if let Some(first) = std::ptr::NonNull::new(items.as_mut_ptr()) {
         view.copy_to(py, first)?;
     }
-    reverse(&mut items);
+    order_bytes(&mut items, layout);
     let mut inline = InlineArray::new(array.id, array.type_key, array.view, array.element, &items);
     inline.big_endian = array.big_endian;
     Ok(writer.inline_array(&inline, lengths)?)
@@ -275,6 +271,15 @@ fn stride_in_items(length: usize, stride: isize, layout: Layout) -> i64 {
 /// Whether typed arrays can begin so far from the beginning of memory.
 fn is_aligned(distance: usize, layout: Layout) -> bool {
     distance.is_multiple_of(layout.element.number_size())
+}
+
+/// Puts the bytes of each number of a copy in the order that JavaScript has, least significant first.
+fn order_bytes(items: &mut [u8], layout: Layout) {
+    if layout.big_endian {
+        items
+            .chunks_exact_mut(layout.element.number_size())
+            .for_each(<[u8]>::reverse);
+    }
 }
 
 /// The strides of a copy, in which the last dimension is the inner one.
@@ -382,13 +387,9 @@ fn copy(
     let py = object.py();
     let block = Block::uninitialized(view.bytes()).ok_or_else(|| no_memory(view.bytes()))?;
     view.copy_to(py, block.pointer())?;
-    if layout.big_endian {
-        // SAFETY: the whole block, which was filled just now and which nobody else knows.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(block.pointer().as_ptr(), block.bytes()) };
-        bytes
-            .chunks_exact_mut(layout.element.number_size())
-            .for_each(<[u8]>::reverse);
-    }
+    // SAFETY: the whole block, which was filled just now and which nobody else knows.
+    let items = unsafe { std::slice::from_raw_parts_mut(block.pointer().as_ptr(), block.bytes()) };
+    order_bytes(items, layout);
     array.copied = true;
     array.address = block.pointer().as_ptr() as u64;
     array.bytes = block.bytes() as u64;
