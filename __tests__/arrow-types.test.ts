@@ -133,3 +133,22 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries([...(value as Iterable<[string, unknown]>)].map(([key, item]) => [key, plain(item)]))
 }
+
+test('tables with one schema have schemas of their own, and another one does not get it', () => {
+  const pyarrow = python.importSync('pyarrow')
+  const table = (name: string, metadata: Record<string, string>): arrow.Table =>
+    pyarrow
+      .table<SyncHandle>({ [name]: [1, 2] })
+      .replace_schema_metadata<SyncHandle>(metadata)
+      .$toArrow()
+  const first = table('n', { a: '1' })
+  first.schema.metadata.set('a', 'changed')
+  first.schema.fields[0]!.metadata.set('of', 'the field')
+  const second = table('n', { a: '1' })
+  expect([...second.schema.metadata]).toEqual([['a', '1']])
+  expect(second.schema.fields[0]!.metadata.size).toBe(0)
+  expect([...table('n', { a: '2' }).schema.metadata]).toEqual([['a', '2']])
+  expect(table('m', { a: '1' }).schema.names).toEqual(['m'])
+  for (let index = 0; index < 20; index++) expect(table(`n${index}`, {}).schema.names).toEqual([`n${index}`])
+  expect([...table('n', { a: '1' }).schema.metadata]).toEqual([['a', '1']])
+})

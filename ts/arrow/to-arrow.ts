@@ -6,6 +6,7 @@ import { described } from '../codec/unsupported'
 import type { ArrowData, ArrowModule, ToArrowOptions } from '../types/arrow'
 import { arrowModule, lackingTypes } from './arrow-module'
 import { alignedBits, bytesOfBits } from './bits'
+import { schemaOf } from './schemas'
 import { none, TableKind, type BatchFromPython, type NodeFromPython, type TableFromPython } from './message'
 
 /** A request for a table, and what makes one of the answer. */
@@ -52,7 +53,7 @@ class TableBuilder {
   table(): ArrowData {
     const arrow = this.#arrow
     const [kind, stream, batches] = this.#message
-    const { schema } = arrow.tableFromIPC(stream)
+    const schema = schemaOf(arrow, stream)
     if (kind === TableKind.vector) return this.#vector(schema.fields[0]!.type as DataType, batches)
     const made = batches.map((batch) => this.#batch(schema, batch))
     return kind === TableKind.table ? new arrow.Table(schema, made) : made[0]!
