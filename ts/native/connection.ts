@@ -103,7 +103,7 @@ export class Connection {
   loop!: CallScope
 
   #conversion = asTheyAre
-  /** Whether numbers and primitives may cross as they are, because nobody asked for another type. */
+  /** Whether numbers and primitives may cross as they are, through the registers: nobody asked for another type, and Python is in this process. */
   direct = true
   #core: NativeCore | undefined
   #closed = false
@@ -126,7 +126,7 @@ export class Connection {
 
   set conversion(conversion: Conversion) {
     this.#conversion = conversion
-    this.direct = conversion === asTheyAre
+    this.direct = conversion === asTheyAre && !this.isRemote
   }
 
   /** Whether requests can be submitted. */
@@ -169,6 +169,7 @@ export class Connection {
     this.port = { ...port }
     this.sharesMemory = port.sharesMemory
     this.isRemote = port.isRemote === true
+    this.direct &&= !this.isRemote
     this.#core = core
     this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }

@@ -333,13 +333,14 @@ pub(crate) fn referenced(env: sys::napi_env, reference: sys::napi_ref) -> Value 
 }
 
 /// Runs `body` in a handle scope of its own.
-pub(crate) fn scope(env: sys::napi_env, body: impl FnOnce()) {
+pub(crate) fn scope<R>(env: sys::napi_env, body: impl FnOnce() -> R) -> R {
     let mut scope = ptr::null_mut();
     // SAFETY: on the environment's thread.
     unsafe { sys::napi_open_handle_scope(env, &raw mut scope) };
-    body();
+    let result = body();
     // SAFETY: the scope opened above.
     unsafe { sys::napi_close_handle_scope(env, scope) };
+    result
 }
 
 /// Whether the memory of an `ArrayBuffer` was transferred. That of a `SharedArrayBuffer` cannot be.

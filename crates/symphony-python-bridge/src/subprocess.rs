@@ -7,6 +7,7 @@
 
 mod connection;
 mod outgoing;
+mod sync_calls;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;

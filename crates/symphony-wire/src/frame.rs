@@ -63,9 +63,15 @@ pub enum FrameKind {
     ForgetMemory = 20,
     /// To Python: pieces of its memory are not used any more.
     ReturnItems = 21,
+    /// To Python: a request that JavaScript waits for, and the handle whose methods need not come, or 0.
+    Operate = 22,
+    /// To Python, and JavaScript waits for the key: a handle and, as the payload, its type are to be adopted elsewhere.
+    Share = 23,
+    /// To Python, and JavaScript waits: the handle of that key.
+    TakeShare = 24,
     /// From Python: completions, back to back.
     Completions = 64,
-    /// From Python: a question.
+    /// From Python: a question, and the call for which JavaScript waits while it is asked, or 0.
     Question = 65,
     /// From Python: numbers of objects that it dropped, answers that it read, iterators that it abandoned.
     Forgotten = 66,
@@ -87,10 +93,12 @@ pub enum FrameKind {
     ForgetItems = 74,
     /// From Python: a piece of the host's memory is not used any more.
     ReturnMemory = 75,
+    /// From Python: what became of a request that JavaScript waits for.
+    Operated = 76,
 }
 
 impl FrameKind {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 37] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -112,6 +120,9 @@ impl FrameKind {
         Self::EndBlock,
         Self::ForgetMemory,
         Self::ReturnItems,
+        Self::Operate,
+        Self::Share,
+        Self::TakeShare,
         Self::Completions,
         Self::Question,
         Self::Forgotten,
@@ -124,6 +135,7 @@ impl FrameKind {
         Self::Starts,
         Self::ForgetItems,
         Self::ReturnMemory,
+        Self::Operated,
     ];
 
     /// The kind of a number.
@@ -225,6 +237,11 @@ impl Incoming {
             second: word(&header[12..]),
             payload,
         })
+    }
+
+    /// Whether a whole frame has come.
+    pub fn has_frame(&self) -> bool {
+        self.missing() == 0
     }
 
     /// How many bytes the frame that has begun still lacks.

@@ -15,9 +15,10 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use symphony_conductor::transport::{SharedMemory, receive};
-use symphony_wire::{Frame, FrameKind, Incoming};
+use symphony_wire::{Frame, FrameKind, Incoming, Writer};
 
 use super::outgoing::{Outgoing, Waker};
+use super::sync_calls::{Call, Status, SyncCalls};
 use crate::async_support::{self, Channel, Forgotten};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
@@ -43,7 +44,8 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     wake.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
     let outgoing = Outgoing::new(stream.try_clone()?, wake);
-    let channel = Channel::of_connection(Box::new(Waker(Arc::clone(&outgoing))));
+    let sync_calls = SyncCalls::new();
+    let channel = Channel::of_connection(Box::new(Waker::new(&outgoing, &sync_calls)));
     outgoing.serve(&channel);
     let connection = Arc::new(Connection {
         reader: Mutex::new(Reader {
@@ -52,6 +54,7 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             incoming: Incoming::default(),
             outgoing,
             channel,
+            sync_calls,
             sessions: FxHashMap::default(),
             descriptors: VecDeque::new(),
             pieces: FxHashMap::default(),
@@ -95,6 +98,7 @@ struct Reader {
     incoming: Incoming,
     outgoing: Arc<Outgoing>,
     channel: Arc<Channel>,
+    sync_calls: Arc<SyncCalls>,
     /// The sessions that the host opened: its numbers, and those of the executor.
     sessions: FxHashMap<u32, u32>,
     /// Those that came and whose frames did not.
@@ -304,11 +308,14 @@ impl Reader {
                 }
             }
             FrameKind::Answer => {
-                if let Some(question) = self.outgoing.take_question(first) {
-                    question.settle(Some(Answer {
-                        bytes: payload.to_vec(),
-                        pinned: second & PINS != 0,
-                    }));
+                let answer = Answer {
+                    bytes: payload.to_vec(),
+                    pinned: second & PINS != 0,
+                };
+                if let Err(answer) = self.sync_calls.answer(first, answer)
+                    && let Some(question) = self.outgoing.take_question(first)
+                {
+                    question.settle(Some(answer));
                 }
             }
             FrameKind::SettlePromise => self.settle(false, first, second, payload),
@@ -337,6 +344,7 @@ impl Reader {
                 }
             }
             FrameKind::EndBlock => drop(channel.blocks().take(first)),
+            FrameKind::Operate | FrameKind::Share | FrameKind::TakeShare => self.take_awaited(kind, frame)?,
             // Those that only this side sends.
             FrameKind::Completions
             | FrameKind::Question
@@ -349,7 +357,8 @@ impl Reader {
             | FrameKind::Items
             | FrameKind::Starts
             | FrameKind::ForgetItems
-            | FrameKind::ReturnMemory => return Err(Fault),
+            | FrameKind::ReturnMemory
+            | FrameKind::Operated => return Err(Fault),
         }
         Ok(false)
     }
@@ -374,6 +383,51 @@ impl Reader {
         });
         // SAFETY: mapped for as long as the lender lives, which is as long as the block.
         Some(unsafe { Block::lent(pointer, bytes, lender) })
+    }
+
+    /// Takes what JavaScript waits for.
+    fn take_awaited(&self, kind: FrameKind, frame: &Frame<'_>) -> Result<(), Fault> {
+        let (channel, outgoing) = (&self.channel, &self.outgoing);
+        let (number, second, payload) = (frame.first, frame.second, frame.payload);
+        match kind {
+            FrameKind::Share => {
+                let type_key = frame.numbers().next().ok_or(Fault)?;
+                let mut value = Writer::new();
+                value.raw(shares::share(channel, second, type_key).as_bytes());
+                outgoing.operated(channel, number, Status::Value, value);
+            }
+            FrameKind::TakeShare => {
+                let (status, value) = self.take_share(payload);
+                outgoing.operated(channel, number, status, value);
+            }
+            _ => {
+                let call = Call {
+                    number,
+                    owner: second,
+                    request: payload.to_vec(),
+                };
+                self.sync_calls.call(call, channel, outgoing).map_err(|_| Fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The handle of a share: its number and its type; nothing if there is none.
+    fn take_share(&self, key: &[u8]) -> (Status, Writer) {
+        let mut value = Writer::new();
+        match shares::adopt(&String::from_utf8_lossy(key)) {
+            Ok(Some(adopted)) => {
+                self.channel.crossed(adopted.handle, adopted.type_key);
+                value.raw(&adopted.handle.to_le_bytes());
+                value.raw(&adopted.type_key.to_le_bytes());
+            }
+            Ok(None) => {}
+            Err(error) => {
+                error.write(&mut value);
+                return (Status::Error, value);
+            }
+        }
+        (Status::Value, value)
     }
 
     /// What became of a promise, or of a question; `pin` is the number under which the host keeps what the value names, or 0.
@@ -427,6 +481,7 @@ impl Reader {
 
     fn end(&self) {
         self.outgoing.end();
+        self.sync_calls.end();
         if self.channel.close() {
             shares::end(&self.channel, Duration::ZERO);
         }
