@@ -22,6 +22,7 @@ import {
   checkSameReceivers,
   checkStartOptions,
   coreConfig,
+  wantedMode,
 } from './start-options'
 
 /** How long the end of the process, or `stop`, may wait for Python. */
@@ -76,14 +77,14 @@ class Interpreter {
   /** Resolves when Python runs, and starts it if nobody has. */
   ready(): Promise<void> {
     if (environment.attached) return Promise.resolve()
-    if (environment.closed) return Promise.reject(closedError())
+    if (environment.closed) return Promise.reject(environment.closedError())
     return (this.#starting ??= this.#start().finally(() => (this.#starting = undefined)))
   }
 
   /** Returns when Python runs, and starts it if nobody has. */
   readySync(): void {
     if (environment.attached) return
-    if (environment.closed) throw closedError()
+    if (environment.closed) throw environment.closedError()
     const running = runningPython()
     if (running !== undefined) {
       this.#join(running)
@@ -105,7 +106,7 @@ class Interpreter {
   }
 
   info(): Info {
-    if (environment.closed) throw closedError()
+    if (environment.closed) throw environment.closedError()
     if (!environment.attached) {
       throw new BridgeError(
         'ERR_PYTHON_NOT_STARTED',
@@ -161,7 +162,7 @@ class Interpreter {
 
   /** The core over the library of the interpreter; or over none, where it cannot or is not to run in this process. */
   #prepare(report: LocateReport): Prepared {
-    const { mode = 'auto' } = this.#options
+    const mode = wantedMode(this.#options)
     if (mode === 'worker') return this.#prepareWorker(report)
     if (mode === 'auto' && needsItsOwnProcess(report)) {
       const prepared = this.#prepareWorker(report)
@@ -184,7 +185,8 @@ class Interpreter {
     const chosen = childInterpreter(report)
     openStub()
     const { version, prefix } = chosen
-    const config = { ...coreConfig(this.#options, { ...chosen, libpython: null }), version, prefix }
+    const common = coreConfig(this.#options, { ...chosen, libpython: null })
+    const config: WorkerConfig = { ...common, libpython: null, drains: false, version, prefix }
     return { mode: 'worker', core: loadCore(), config: JSON.stringify(config) }
   }
 

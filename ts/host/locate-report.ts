@@ -25,10 +25,11 @@ export function needsItsOwnProcess(report: LocateReport): boolean {
   return !report.ok && report.chosen !== null && runsByItself(report)
 }
 
-/** Why nothing can be embedded, and how that could be changed. */
-export function embeddingProblem({ problem }: LocateReport): string {
+/** Why nothing can be embedded, and how that could be changed: whole sentences. */
+export function embeddingProblem({ problem, chosen, attempts }: LocateReport): string {
+  const reason = attempts.find(({ outcome, source }) => outcome === 'rejected' && source === chosen?.source)?.reason
   const fix = problem?.fix ? ` To embed it, run: ${problem.fix}` : ''
-  return `${problem?.message ?? ''}${fix}`
+  return `It ${reason ?? 'has no library for that'}.${fix}`
 }
 
 /** The interpreter for a process of its own, which needs no library; throws if there is none. */

@@ -41,6 +41,13 @@ export function checkStartOptions(options: StartOptions): void {
   }
 }
 
+/** How Python is to run: as the option says, else the variable `SYMPHONY_PYTHON_MODE`. */
+export function wantedMode({ mode }: StartOptions): 'auto' | 'embedded' | 'worker' {
+  const wanted = mode ?? process.env.SYMPHONY_PYTHON_MODE ?? 'auto'
+  if (wanted === 'auto' || wanted === 'embedded' || wanted === 'worker') return wanted
+  throw invalid('SYMPHONY_PYTHON_MODE', "'auto', 'embedded' or 'worker'", wanted)
+}
+
 const startOptionNames: ReadonlySet<string> = new Set([
   'mode',
   'python',

@@ -14,6 +14,8 @@ import { childInterpreter, embeddingProblem } from './locate-report'
 /** The configuration of the process, with what `python.info()` says of it. */
 export interface WorkerConfig extends Omit<CoreConfig, 'libpython'> {
   readonly libpython: null
+  /** Its end does not wait for calls, as that of an embedded Python does not. */
+  readonly drains: false
   readonly version: string
   readonly prefix: string
 }

@@ -107,6 +107,7 @@ export class Connection {
   direct = true
   #core: NativeCore | undefined
   #closed = false
+  #makeError: () => Error = () => new BridgeError('ERR_CLOSED', 'the connection is closed')
 
   /**
    * @param name how the program knows this Python
@@ -174,9 +175,16 @@ export class Connection {
     this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }
 
+  /** Why nothing works any more; after `close`. */
+  closedError(): Error {
+    return this.#makeError()
+  }
+
   /** From now on every use fails with what `makeError` gives. */
   close(makeError: () => Error): void {
+    if (this.#closed) return
     this.#closed = true
+    this.#makeError = makeError
     this.port = unusablePort(makeError, this.port.describeType)
   }
 

@@ -19,7 +19,7 @@ export interface StartOptions {
    * How Python runs: `'embedded'` in this process, where a call takes a tenth of a microsecond and arrays are shared; or as a `'worker'`, a process of
    * its own that the same program works with, its synchronous calls included. `'auto'` embeds it if that is possible; otherwise it is a worker, and a
    * warning says why.
-   * @default 'auto'
+   * @default the environment variable `SYMPHONY_PYTHON_MODE`; without it 'auto'
    */
   readonly mode?: 'auto' | 'embedded' | 'worker' | undefined
   /**

@@ -640,24 +640,42 @@ impl Connection {
     /// Deals with the next frame in the middle of a synchronous call; nothing if no whole one has come.
     fn next_while_waiting(&self, call: u32) -> Option<Waited> {
         js::scope(self.env, || {
-            let mut values = None;
+            let (mut values, mut question) = (None, None);
             let waited = self.next_frame(|frame| {
                 match FrameKind::of(frame.kind) {
                     Some(FrameKind::Operated) if frame.first == call => {
                         return Some(Waited::Outcome(frame.payload.to_vec()));
                     }
                     // Asked by the thread for which this one waits; descriptions run no code of the program's.
-                    Some(FrameKind::Question) if frame.second != 0 => values = self.values_of(frame),
+                    Some(FrameKind::Question) if frame.second != 0 => {
+                        values = self.values_of(frame);
+                        question = Some(frame.first);
+                    }
                     Some(FrameKind::Type) => values = self.values_of(frame),
                     _ => self.kept.borrow_mut().push_back(Kept::of(frame)),
                 }
                 Some(Waited::ToTell)
             });
-            if let Some(values) = &values {
-                self.tell(values);
+            match (&values, question) {
+                (Some(values), Some(question)) => self.have_answered(question, values),
+                (Some(values), None) => self.tell(values),
+                (None, _) => {}
             }
             waited
         })
+    }
+
+    /// Lets JavaScript answer in the middle of a synchronous call.
+    fn have_answered(&self, question: u32, values: &[Value; 4]) {
+        match js::try_call(self.env, js::referenced(self.env, self.on_frame.get()), values) {
+            Some(true) => {}
+            Some(false) => {
+                // Its stack is at its end. Python learns that from an answer without content, which is not too long.
+                let _fits = self.send(FrameKind::Answer, [question, 0], &[], false);
+            }
+            // The environment ends, and nobody waits for the call any more.
+            None => self.broken.set(true),
+        }
     }
 
     /// Waits until the socket can be read, or takes more of what is to be written; `false` if it is gone.

@@ -283,6 +283,11 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     }
 }
 
+/// Calls a function: whether it came to its end, or nothing if JavaScript cannot run any more. What it throws is dropped.
+pub(crate) fn try_call(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<bool> {
+    called(env, function, arguments).map(|result| result.is_ok())
+}
+
 /// Calls a function that gives a number; 0 if it threw, which what this is used for does only where the stack is at its end, and nothing
 /// if JavaScript cannot run any more.
 pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<f64> {

@@ -19,6 +19,7 @@ use symphony_conductor::child::{Child, GIL_BEAT};
 use symphony_conductor::{BootErrorKind, EXIT_BOOT, EXIT_SETUP};
 
 use crate::gil::ThreadState;
+use crate::interpreter::Settings;
 use crate::runtime::{self, Function};
 use crate::{async_support, interpreter};
 
@@ -40,7 +41,7 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
     let child = Child::from_env()
         .map_err(|error| PyOSError::new_err(error.to_string()))?
         .ok_or_else(|| PyRuntimeError::new_err("this process was not started by a Conductor"))?;
-    let target = interpreter::adopt(py, settings)?.target;
+    let Settings { target, drains, .. } = interpreter::adopt(py, settings)?;
     let faults = child.fault_file().as_raw_fd();
     runtime::function(py, Function::WriteFaultsTo)?.call1((faults,))?;
     child.dumps_ready();
@@ -61,8 +62,10 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
         let _refused = connection::open(UnixStream::from(socket));
     });
     // The Conductor says how long that may take.
-    child.on_drain(|| {
-        async_support::wait_for_outcomes();
+    child.on_drain(move || {
+        if drains {
+            async_support::wait_for_outcomes();
+        }
         interpreter::shutdown(LONGEST_EXIT);
     });
     beat(child.clone())?;

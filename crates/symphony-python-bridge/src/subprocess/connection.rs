@@ -315,7 +315,10 @@ impl Reader {
                 if let Err(answer) = self.sync_calls.answer(first, answer)
                     && let Some(question) = self.outgoing.take_question(first)
                 {
-                    question.settle(Some(answer));
+                    let is_kept = answer.pinned;
+                    if !question.settle(Some(answer)) && is_kept {
+                        self.was_read(first);
+                    }
                 }
             }
             FrameKind::SettlePromise => self.settle(false, first, second, payload),
@@ -434,9 +437,14 @@ impl Reader {
     fn settle(&self, is_question: bool, id: u32, pin: u32, answer: &[u8]) {
         let wanted = self.channel.settle_promise_as(is_question, id, answer, pin);
         if !wanted && pin != 0 {
-            self.outgoing
-                .send(FrameKind::Forgotten, Forgotten::Read as u32, 0, &pin.to_le_bytes());
+            self.was_read(pin);
         }
+    }
+
+    /// What the host keeps for an answer of that number is not needed.
+    fn was_read(&self, number: u32) {
+        self.outgoing
+            .send(FrameKind::Forgotten, Forgotten::Read as u32, 0, &number.to_le_bytes());
     }
 
     fn welcome(&self) {
@@ -483,7 +491,8 @@ impl Reader {
         self.outgoing.end();
         self.sync_calls.end();
         if self.channel.close() {
-            shares::end(&self.channel, Duration::ZERO);
+            // Nobody can tell whether the environment came to its end or was terminated.
+            shares::end(&self.channel, shares::GRACE);
         }
     }
 }

@@ -124,7 +124,7 @@ impl Outgoing {
         let forgotten = channel.take_forgotten();
         let mut questions = Vec::new();
         while let Some(question) = channel.next_question() {
-            if question.begin() {
+            if question.send() {
                 questions.push(question);
             }
         }
