@@ -258,13 +258,14 @@ class Interpreter {
   #exit(core: NativeCore, code: number): void {
     const begin = performance.now()
     // An `atexit` handler that calls JavaScript would wait for this thread.
-    environment.port.refuseQuestions()
+    const { port } = environment
+    port.refuseQuestions()
+    environment.close(closedError)
     if (core.isMainThread && this.#mode === 'worker') core.stopWorker(shutdownMilliseconds)
     else if (core.isMainThread) core.shutdown(shutdownMilliseconds)
-    environment.port.deliverOutput()
-    environment.port.detach()
+    port.deliverOutput()
+    port.detach()
     this.#endOutput()
-    environment.close(closedError)
     // Node waits for its workers, however long the Python calls take that they are in.
     const left = shutdownMilliseconds - (performance.now() - begin)
     if (core.isMainThread) core.exitWithin(Math.max(left, shortestWait), code)

@@ -133,7 +133,7 @@ export interface NativeConnection {
    * last byte. Throws `{ code, message }` if the other process ends.
    */
   ask(kind: number, second: number, payload: number | Uint8Array): Uint8Array
-  /** Hands over what has come, without a turn of the event loop. */
+  /** Hands over the text and records that have come, and forgets all else: for the end, when no event comes any more. */
   deliver(): void
   close(): void
 }

@@ -35,6 +35,7 @@ const Frame = {
   operate: 22,
   share: 23,
   takeShare: 24,
+  leave: 25,
   completions: 64,
   question: 65,
   forgotten: 66,
@@ -154,7 +155,10 @@ class Remote {
       isRemote: true,
       sharesMemory: false,
       close: () => native.close(),
-      detach: () => native.close(),
+      detach: () => {
+        native.send(Frame.leave, 0, 0)
+        native.close()
+      },
       // Values travel in requests only.
       callNumbers: indirect,
       call: indirect,

@@ -484,19 +484,19 @@ impl Connection {
     }
 
     /// Reads what is there, and hands it over.
-    fn read(&self) {
-        self.hand_over();
+    fn read(&self, turn: &dyn Fn(&dyn Fn())) {
+        self.hand_over(turn);
         let mut total = 0;
         while total < MOST_READ && !self.ended.get() {
             match self.receive() {
-                Ok(0) => self.end(),
+                Ok(0) => turn(&|| self.end()),
                 Ok(count) => {
                     total += count;
-                    self.hand_over();
+                    self.hand_over(turn);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => self.end(),
+                Err(_) => turn(&|| self.end()),
             }
         }
     }
@@ -511,23 +511,63 @@ impl Connection {
         Ok(count)
     }
 
-    /// Hands over all that came, what was kept back for this first. Each by itself, because what is called may wait on this connection.
-    fn hand_over(&self) {
+    /// Hands over all that came, what was kept back for this first, each by itself, because what is called may wait on this connection. A
+    /// question is the last thing in its turn: what a callback leaves to be done, such as the reactions of promises, is done before the next one.
+    fn hand_over(&self, turn: &dyn Fn(&dyn Fn())) {
+        let is_more = Cell::new(true);
+        while is_more.get() {
+            turn(&|| {
+                while let Some(kind) = self.hand_over_one() {
+                    if kind == FrameKind::Question as u8 {
+                        return;
+                    }
+                }
+                is_more.set(false);
+                self.end_if_broken();
+            });
+        }
+    }
+
+    /// Gives the kind of the frame.
+    fn hand_over_one(&self) -> Option<u8> {
+        js::scope(self.env, || {
+            let told = self.next(|frame| Some((frame.kind, self.values_of(frame)?)));
+            told.map(|(kind, values)| {
+                self.tell(&values);
+                kind
+            })
+        })
+    }
+
+    /// What `body` makes of the next frame that is for JavaScript, be it one that was kept back.
+    fn next<T>(&self, body: impl FnOnce(&Frame<'_>) -> Option<T>) -> Option<T> {
+        let kept = self.kept.borrow_mut().pop_front();
+        match kept {
+            Some(kept) => body(&kept.frame()),
+            None => self.next_frame(body),
+        }
+    }
+
+    /// Hands over the text and the records that came, and forgets what else did: nobody waits for it any more.
+    fn deliver_output(&self) {
         loop {
-            let is_more = js::scope(self.env, || {
-                let kept = self.kept.borrow_mut().pop_front();
-                let told = match kept {
-                    Some(kept) => self.values_of(&kept.frame()),
-                    None => self.next_frame(|frame| self.values_of(frame)),
-                };
-                if let Some(values) = &told {
+            while js::scope(self.env, || {
+                let next = self.next(|frame| {
+                    let is_output = matches!(
+                        FrameKind::of(frame.kind),
+                        Some(FrameKind::Output | FrameKind::Logged | FrameKind::Type)
+                    );
+                    Some(is_output.then(|| self.values_of(frame)).flatten())
+                });
+                if let Some(Some(values)) = &next {
                     self.tell(values);
                 }
-                told.is_some()
-            });
-            self.end_if_broken();
-            if !is_more {
-                return;
+                next.is_some()
+            }) {}
+            match self.receive() {
+                Ok(count) if count > 0 => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return,
             }
         }
     }
@@ -776,7 +816,7 @@ impl Events for Connection {
             self.write_on();
         }
         if failed || events & READABLE != 0 {
-            self.in_turn(|| self.read());
+            self.read(&|body| self.in_turn(body));
         }
         free_if_done(self);
     }
@@ -784,7 +824,7 @@ impl Events for Connection {
     fn timed_out(&self) {
         self.send_delayed();
         if !self.kept.borrow().is_empty() || self.incoming.borrow().has_frame() {
-            self.in_turn(|| self.hand_over());
+            self.hand_over(&|body| self.in_turn(body));
         }
         free_if_done(self);
     }
@@ -902,10 +942,10 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> V
     })
 }
 
-/// `deliver()`: hands over what came, without a turn of the event loop.
+/// `deliver()`: hands over the text and records that came, at the end of the process. What else came is forgotten.
 unsafe extern "C" fn deliver(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<0>(env, info, |connection, _| {
-        connection.read();
+        connection.deliver_output();
         Ok(UNDEFINED)
     })
 }

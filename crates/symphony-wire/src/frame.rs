@@ -69,6 +69,8 @@ pub enum FrameKind {
     Share = 23,
     /// To Python, and JavaScript waits: the handle of that key.
     TakeShare = 24,
+    /// To Python: the environment comes to its end in order.
+    Leave = 25,
     /// From Python: completions, back to back.
     Completions = 64,
     /// From Python: a question, and the call for which JavaScript waits while it is asked, or 0.
@@ -98,7 +100,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    const ALL: [Self; 37] = [
+    const ALL: [Self; 38] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -123,6 +125,7 @@ impl FrameKind {
         Self::Operate,
         Self::Share,
         Self::TakeShare,
+        Self::Leave,
         Self::Completions,
         Self::Question,
         Self::Forgotten,

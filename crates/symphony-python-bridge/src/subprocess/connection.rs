@@ -55,6 +55,7 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             outgoing,
             channel,
             sync_calls,
+            grace: Duration::ZERO,
             sessions: FxHashMap::default(),
             descriptors: VecDeque::new(),
             pieces: FxHashMap::default(),
@@ -99,6 +100,8 @@ struct Reader {
     outgoing: Arc<Outgoing>,
     channel: Arc<Channel>,
     sync_calls: Arc<SyncCalls>,
+    /// How long what the host has shared can be adopted after its end.
+    grace: Duration,
     /// The sessions that the host opened: its numbers, and those of the executor.
     sessions: FxHashMap<u32, u32>,
     /// Those that came and whose frames did not.
@@ -348,6 +351,7 @@ impl Reader {
             }
             FrameKind::EndBlock => drop(channel.blocks().take(first)),
             FrameKind::Operate | FrameKind::Share | FrameKind::TakeShare => self.take_awaited(kind, frame)?,
+            FrameKind::Leave => self.grace = shares::GRACE,
             // Those that only this side sends.
             FrameKind::Completions
             | FrameKind::Question
@@ -491,8 +495,7 @@ impl Reader {
         self.outgoing.end();
         self.sync_calls.end();
         if self.channel.close() {
-            // Nobody can tell whether the environment came to its end or was terminated.
-            shares::end(&self.channel, shares::GRACE);
+            shares::end(&self.channel, self.grace);
         }
     }
 }

@@ -16,7 +16,7 @@ use symphony_wire::{FrameKind, Writer, frame_header};
 use super::sync_calls::{Status, SyncCalls};
 use crate::async_support::{self, Channel, Wake};
 use crate::javascript::{Answer, Called, Question, Register};
-use crate::kinds;
+use crate::{interpreter, kinds};
 
 /// The writing half of a connection.
 pub(super) struct Outgoing {
@@ -199,7 +199,8 @@ impl Outgoing {
 
     /// Sends what there is, as far as the socket takes it.
     fn write(&self, state: &mut State) {
-        if state.broken {
+        // A forked copy of the process has the same socket, and nothing to say.
+        if state.broken || interpreter::is_forked_copy() {
             state.unsent.clear();
             return;
         }

@@ -204,12 +204,15 @@ fn perform(py: Python<'_>, process: u32, call: &Call, channel: &Arc<Channel>, wr
             .inspect_err(|_| crossings.give_back(py))?;
         Ok(Status::Value)
     });
-    done.unwrap_or_else(|failure: Failure| {
+    let status = done.as_ref().copied().unwrap_or_else(|failure: &Failure| {
         writer.clear();
         let mut crossings = Crossings::of(channel);
         failure.write(py, true, writer, &mut crossings);
         Status::Error
-    })
+    });
+    // The conversion runs code of the program's as well.
+    async_support::end_child(py, process, &done);
+    status
 }
 
 /// Whether JavaScript can look the outcome up again when it calls it.
