@@ -114,8 +114,12 @@ export class Worker implements Load {
     this.#end()
   }
 
-  /** Its Conductor or pool was stopped: what is still under way fails, whatever is known of the process. */
-  close(makeError: () => Error): void {
+  /**
+   * Its Conductor or pool was stopped, or its connection broke: what is still under way fails, whatever is known of the process.
+   *
+   * @param makeError gets whether the call had begun
+   */
+  close(makeError: (started?: boolean) => Error): void {
     this.#lose(makeError)
   }
 
@@ -136,7 +140,7 @@ export class Worker implements Load {
       }, mostBetweenEnds)
   }
 
-  #lose(makeError: () => Error): void {
+  #lose(makeError: (started?: boolean) => Error): void {
     if (this.#isLost) return
     this.#isLost = true
     clearTimeout(this.#timer)
@@ -148,7 +152,7 @@ export class Worker implements Load {
       const started = call.status === 'submitted' && port.hasStarted(call.id)
       this.#losses.set(call, started)
       const exit = this.#exit
-      return exit === undefined ? makeError : () => workerLost(this.identity.name, exit, started)
+      return () => (exit === undefined ? makeError(started) : workerLost(this.identity.name, exit, started))
     })
     connection.outputs.closeAll()
     port.detach()

@@ -133,6 +133,7 @@ struct Recycle {
 
 #[derive(Deserialize)]
 struct Stop {
+    drain: u64,
     terminate: u64,
     abort: u64,
 }
@@ -187,6 +188,8 @@ impl Settings {
         };
         spec.intensity.restarts = self.restart.intensity.restarts;
         spec.intensity.within = milliseconds(self.restart.intensity.within);
+        // What is replaced, or did not start, ends by the same steps as what is stopped.
+        spec.stop = self.stop_plan(self.stop.drain);
         spec.backoff.initial = milliseconds(self.restart.backoff.first);
         spec.backoff.cap = milliseconds(self.restart.backoff.cap);
         spec.backoff.reset_after = milliseconds(self.restart.backoff.reset);
