@@ -289,7 +289,7 @@ describe('calling off', () => {
     await beginning('w')
     controller.abort()
     supervisor.die(0, { exit: { signal: 'SIGKILL', reason: 'timeout' } })
-    await expect(call).rejects.toMatchObject({ code: 'ERR_CANCELLED', callState: 'cancelled' })
+    await expect(call).rejects.toMatchObject({ code: 'ERR_CANCELLED', callState: 'killed' })
     await tasks.release('w')
     await begun()
   })

@@ -119,6 +119,7 @@ export class Supervisor implements NativeConductor {
       health: 'healthy',
       rssMb: null,
       task: null,
+      done: 0,
       lastExit: null,
     }))
     return JSON.stringify({ state: this.#state, workers })
@@ -140,6 +141,11 @@ export class Supervisor implements NativeConductor {
       this.happened({ type: 'stopped', worker, pid: old.pid, exit })
     }
     done(null)
+  }
+
+  kill(worker: number, pid: number): void {
+    this.asked.push(`kill ${worker}`)
+    if (this.#current.get(worker)?.pid === pid) this.die(worker, { exit: { signal: 'SIGABRT', reason: 'timeout' } })
   }
 
   reset(): void {
@@ -198,6 +204,7 @@ export function reportOf(pid: number, exit: Partial<ExitReport> = {}): ExitRepor
     maxRssMb: null,
     userTime: 0,
     systemTime: 0,
+    lastTasks: [],
     stderrTail: '',
     stdoutTail: '',
     traceback: null,

@@ -72,7 +72,7 @@ export class Dispatcher {
     const { options } = request
     if (options.signal?.aborted) throw cancelled(options.signal, 'not started')
     const task = new Task(request)
-    const watch = CallWatch.start(options, (makeError) => this.#giveUp(task, makeError))
+    const watch = CallWatch.start(options, (makeError, isOverdue) => this.#giveUp(task, makeError, isOverdue))
     this.#running += 1
     try {
       const value = await this.#outcome(task)
@@ -143,9 +143,9 @@ export class Dispatcher {
   /** Throws unless the call is to be made again. */
   #judge(task: Task, call: Call, worker: Worker, error: unknown): void {
     const started = worker.lossOf(call)
-    // Its own failure; or whoever wanted it does not any more, and its process had to be killed for that.
+    // Its own failure; or whoever wanted it does not any more, and its process may have been killed for that.
     if (started === undefined) throw error
-    if (task.unwanted !== undefined) throw task.unwanted(started ? 'cancelled' : 'not started')
+    if (task.unwanted !== undefined) throw task.unwanted(started ? 'killed' : 'not started', worker.exit)
     if (started) task.deaths += 1
     const { idempotent, retries, name } = task.request
     switch (afterLoss(started, { idempotent, retries, deaths: task.deaths })) {
@@ -199,10 +199,10 @@ export class Dispatcher {
     })
   }
 
-  #giveUp(task: Task, makeError: MakeWatchError): void {
+  #giveUp(task: Task, makeError: MakeWatchError, isOverdue: boolean): void {
     task.unwanted = makeError
     if (!task.isWaiting) {
-      task.call?.giveUp(makeError)
+      task.call?.giveUp(makeError, isOverdue)
       return
     }
     this.#queue.remove(task.place!)

@@ -276,7 +276,7 @@ export class Workers implements Staff {
   }
 
   #connect(number: number, pid: number): void {
-    const { size, concurrency, convert } = this.#options
+    const { size, concurrency, convert, killAfter } = this.#options
     const name = size === 1 ? this.name : `worker ${number} of ${this.name}`
     let worker: Worker
     try {
@@ -289,8 +289,9 @@ export class Workers implements Staff {
           broken.close(() => disconnected(name))
           this.#connect(number, pid)
         },
+        overdue: () => this.#native.kill(number, pid),
       }
-      worker = new Worker({ number, pid, name, concurrency }, this.#side, descriptor, listener)
+      worker = new Worker({ number, pid, name, concurrency, killAfter }, this.#side, descriptor, listener)
     } catch (problem) {
       this.#notConnected(number, pid, problem instanceof BridgeError ? problem : errorFromProblem(problem))
       return

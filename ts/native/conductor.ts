@@ -65,6 +65,8 @@ export interface NativeConductor {
   dump(worker: number, done: (problem: string | null, text: string) => void): void
   /** Puts other processes in the place of all. `problem` is text. */
   restart(done: (problem: string | null) => void): void
+  /** Kills a process in which something takes too long, if it is still that of the worker: first so that it writes where it stands. */
+  kill(worker: number, pid: number): void
   /** Ends the crash loop: restarts are allowed again. */
   reset(): void
   /** Ends all processes by the steps of the specification, the first of which may take so long. Idempotent. */

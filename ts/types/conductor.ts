@@ -122,6 +122,12 @@ export interface ConductorOptions {
   readonly threads?: number | undefined
   /** How many calls run in a process at the same time; others wait. @default 64 for a Conductor, `threads` for a worker of a pool */
   readonly concurrency?: number | undefined
+  /**
+   * How long a call may go on that was interrupted, because its `timeout` is over or its `signal` aborted; then its process is killed and
+   * replaced. Milliseconds, or `Infinity` for never: then the call rejects a moment after it was interrupted, and goes on.
+   * @default 5_000
+   */
+  readonly killAfter?: number | undefined
   /** Processes that are ready to take the place of one that dies. @default 0 */
   readonly standby?: number | undefined
   /** Where what the processes print goes, apart from what the options of a call want. @default 'inherit' */
@@ -159,6 +165,11 @@ export interface RemoteCallOptions extends Omit<CallOptions, 'thread' | 'highWat
   readonly idempotent?: boolean | undefined
   /** How often; only with `idempotent`. After 3 processes that died with it a call is not made again, whatever this says. @default 2 */
   readonly retries?: number | undefined
+  /**
+   * How long the call may go on after it was interrupted, before its process is killed, with all that it has begun; milliseconds, or
+   * `Infinity`. @default that of the Conductor or pool
+   */
+  readonly killAfter?: number | undefined
   /** Which calls go first when several wait: -2 (least urgent) to 2. @default 0 */
   readonly priority?: number | undefined
 }
@@ -200,7 +211,17 @@ export interface RemoteSession extends AsyncDisposable {
 }
 
 /** Why a process ended. */
-export type ExitReason = 'clean' | 'crash' | 'oom-suspected' | 'killed' | 'timeout' | 'boot-error' | 'lifeline-lost'
+export type ExitReason =
+  | 'clean'
+  | 'crash'
+  /** Python code raised `ConductorFatal`. */
+  | 'fatal'
+  | 'oom-suspected'
+  | 'killed'
+  /** It was killed because something took too long: the start, a call, or a sign of life. */
+  | 'timeout'
+  | 'boot-error'
+  | 'lifeline-lost'
 
 /** How a process ended. */
 export interface ExitReport {
@@ -218,6 +239,8 @@ export interface ExitReport {
   /** The CPU time that it used, in milliseconds. */
   readonly userTime: number
   readonly systemTime: number
+  /** What it was doing, and what it did last: what ran at its end comes first, then the newest. */
+  readonly lastTasks: readonly LastTask[]
   /** The last lines of its `stderr`, at most 64 KiB; empty if it had that of this process. */
   readonly stderrTail: string
   readonly stdoutTail: string
@@ -234,8 +257,19 @@ export type WorkerState =
 /** How well a process is. `'loop-stuck'` and `'gil-held'` may be much work; `'unresponsive'` is one that is stopped, or starved. */
 export type WorkerHealth = 'healthy' | 'loop-stuck' | 'gil-held' | 'unresponsive'
 
+/** Something that a process had done when it ended, or was doing. */
+export interface LastTask {
+  /** As in `WorkerTask`. */
+  readonly name: string
+  /** How long it took, or had been running; milliseconds. */
+  readonly duration: number
+  /** Whether it was running. */
+  readonly running: boolean
+}
+
 /** What a process has been doing for the longest time. */
 export interface WorkerTask {
+  /** Such as `agents.planner:decide`; of names that are longer the first 88 bytes. */
   readonly name: string
   /** For how long, in milliseconds. */
   readonly since: number
@@ -258,7 +292,10 @@ export interface WorkerStatus {
   readonly health: WorkerHealth
   /** In MiB. */
   readonly rssMb: number | null
+  /** What it is busy with; `null` if nothing runs. */
   readonly task: WorkerTask | null
+  /** What it has done: calls, and everything else that it was asked for. */
+  readonly done: number
   readonly lastExit: ExitReport | null
 }
 

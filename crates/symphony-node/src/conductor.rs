@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
 use serde_json::{Value as Json, json};
-use symphony_conductor::{Conductor, Environment, StartError, WorkerId};
+use symphony_conductor::{Conductor, Demand, Environment, StartError, WorkerId};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::ErrorCode;
 
@@ -162,10 +162,11 @@ impl Face {
         let mut object = ptr::null_mut();
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(self.env, &raw mut object) };
-        let functions: [(&str, Callback); 7] = [
+        let functions: [(&str, Callback); 8] = [
             ("connect", connect),
             ("status", status),
             ("dump", dump),
+            ("kill", kill),
             ("restart", restart),
             ("reset", reset),
             ("stop", stop),
@@ -303,6 +304,17 @@ unsafe extern "C" fn dump(env: sys::napi_env, info: sys::napi_callback_info) -> 
                 Some(format!("worker {number} has no process")),
                 Some(String::new()),
             ]),
+        }
+        Ok(UNDEFINED)
+    })
+}
+
+/// `kill(worker, pid)`: something takes too long there.
+unsafe extern "C" fn kill(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |face, arguments| {
+        let worker = face.conductor.worker(WorkerId(arguments.u32(0)));
+        if let Some(worker) = worker.filter(|worker| worker.pid() == arguments.u32(1)) {
+            worker.kill(Demand::Timeout);
         }
         Ok(UNDEFINED)
     })

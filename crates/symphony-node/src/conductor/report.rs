@@ -3,7 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use symphony_conductor::{Event, EventKind, ExitReport, State, Status, Stream, WorkerStatus};
+use symphony_conductor::{Event, EventKind, ExitReport, State, Status, Stream, TaskRecord, WorkerStatus};
 
 /// An event; `None` for one that JavaScript has no use for.
 pub(super) fn event(event: &Event) -> Option<Value> {
@@ -77,6 +77,7 @@ pub(super) fn exit(report: &ExitReport) -> Value {
         "maxRssMb": report.max_rss >> 20,
         "userTime": milliseconds(report.user_time),
         "systemTime": milliseconds(report.system_time),
+        "lastTasks": report.last_tasks.iter().map(last_task).collect::<Vec<_>>(),
         "stderrTail": report.stderr_tail,
         "stdoutTail": report.stdout_tail,
         "traceback": report
@@ -85,6 +86,10 @@ pub(super) fn exit(report: &ExitReport) -> Value {
             .or_else(|| report.boot_error.as_ref().map(|error| error.text.as_str())),
         "summary": report.summary(),
     })
+}
+
+fn last_task(task: &TaskRecord) -> Value {
+    json!({ "name": task.name, "duration": milliseconds(task.duration), "running": task.running })
 }
 
 fn summary(report: &ExitReport) -> String {
@@ -125,7 +130,7 @@ fn worker(worker: &WorkerStatus, last_exit: Option<&ExitReport>) -> Value {
             .task
             .as_ref()
             .map(|task| json!({ "name": task.name, "since": milliseconds(task.duration) })),
-        "tasksEnded": worker.tasks_ended,
+        "done": worker.tasks_ended,
         "lastExit": last_exit.map(exit),
     })
 }

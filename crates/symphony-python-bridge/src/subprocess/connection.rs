@@ -9,16 +9,17 @@ use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use symphony_conductor::transport::{SharedMemory, receive};
 use symphony_wire::{Frame, FrameKind, Incoming};
 
+use super::fatal;
 use super::outgoing::{Outgoing, Waker};
-use crate::async_support::{self, Channel, Forgotten};
+use crate::async_support::{self, Channel, Forgotten, Interruption};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::javascript::Answer;
@@ -36,6 +37,9 @@ const LONGEST_DEFERRED: i32 = 1;
 /// The second number of answers: something is kept until they were read.
 const PINS: u32 = 1;
 
+/// The second number of cancellations: the time of the call is over.
+const TIMED_OUT: u32 = 1;
+
 /// Begins to serve a connection, until the host closes it.
 pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
@@ -45,6 +49,10 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     let outgoing = Outgoing::new(stream.try_clone()?, wake);
     let channel = Channel::of_connection(Box::new(Waker(Arc::clone(&outgoing))));
     outgoing.serve(&channel);
+    let mut open = lock(&OPEN);
+    open.retain(|outgoing| outgoing.strong_count() > 0);
+    open.push(Arc::downgrade(&outgoing));
+    drop(open);
     let connection = Arc::new(Connection {
         reader: Mutex::new(Reader {
             stream,
@@ -77,6 +85,22 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Says on all connections what there is to say, until `deadline`, and nothing any more from then on: neither will queued requests begin.
+pub(super) fn close_all(deadline: Instant) {
+    let open = std::mem::take(&mut *lock(&OPEN));
+    for outgoing in open.iter().filter_map(Weak::upgrade) {
+        outgoing.flush();
+        outgoing.finish(deadline);
+        outgoing.end();
+        if let Some(channel) = outgoing.channel() {
+            channel.close();
+        }
+    }
+}
+
+/// The connections.
+static OPEN: Mutex<Vec<Weak<Outgoing>>> = Mutex::new(Vec::new());
 
 struct Connection {
     reader: Mutex<Reader>,
@@ -273,13 +297,20 @@ impl Reader {
         let channel = &Arc::clone(&self.channel);
         let (first, second, payload) = (frame.first, frame.second, frame.payload);
         match kind {
+            // Nobody begins with it here, which the host sees.
+            FrameKind::Submit if fatal::is_ending() => {}
             FrameKind::Submit => {
                 let mut requests = payload.to_vec();
                 self.number_sessions(&mut requests)?;
                 return async_support::submit_from_outside(channel, &requests).map_err(|_| Fault);
             }
             FrameKind::Cancel => {
-                let place = channel.cancel(first) as u32;
+                let interruption = if second == TIMED_OUT {
+                    Interruption::TimedOut
+                } else {
+                    Interruption::Cancelled
+                };
+                let place = channel.interrupt(first, interruption) as u32;
                 self.outgoing.send(FrameKind::Cancelled, first, place, &[]);
             }
             FrameKind::ReleaseHandles => {
