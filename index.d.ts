@@ -1891,6 +1891,66 @@ export interface WorkerStatus {
   readonly lastExit: ExitReport | null
 }
 
+/**
+ * One measured quantity. The names are those of OpenTelemetry's semantic conventions where there are any (`process.*`), and
+ * `symphony.conductor.*` for the rest; `attributes` say which process, reason or outcome it is about. Times are in seconds.
+ */
+export type Metric = {
+  readonly name: string
+  /** As UCUM writes it: `s`, `By`, `{process}`. */
+  readonly unit: string
+  readonly attributes: Readonly<Record<string, string>>
+} & (
+  | {
+      /** Something that only grows, or something that is read. */
+      readonly kind: 'counter' | 'gauge'
+      readonly value: number
+    }
+  | {
+      readonly kind: 'histogram'
+      readonly count: number
+      readonly sum: number
+      /** The upper bounds of the buckets; one more bucket is for what is above all of them. */
+      readonly bounds: readonly number[]
+      /** How many lie in each bucket. */
+      readonly counts: readonly number[]
+    }
+)
+
+/** Why a worker has another state. */
+export type ChangeReason =
+  /** The Conductor or pool is started. */
+  | 'start'
+  /** Its process is ready. */
+  | 'ready'
+  /** The first connection to it was made. */
+  | 'use'
+  /** It takes the place of another one. */
+  | 'promotion'
+  /** Its last process has ended, and another one is started. */
+  | 'restart'
+  /** It is to replace another one. */
+  | 'replacement'
+  /** It is replaced: because of what it has done, the memory that it needs, its age, or because of `restart()`. */
+  | 'tasks'
+  | 'memory'
+  | 'age'
+  | 'asked'
+  /** It is not needed any more; something takes too long; somebody wanted it dead. */
+  | 'stop'
+  | 'timeout'
+  | 'kill'
+  /** It was to finish what it had, and has not in time. */
+  | 'overdue'
+  /** One that was started before it has died. */
+  | 'sibling'
+  /** Another one did not start. */
+  | 'start-failed'
+  /** `reset()`. */
+  | 'reset'
+  /** Its process has ended, for that reason. */
+  | ExitReason
+
 /** What `status()` gives. */
 export interface ConductorStatus {
   /** `'running'` as long as one worker is ready. */
@@ -1913,6 +1973,8 @@ export interface ConductorStatus {
     readonly lost: number
     readonly quarantined: number
   }
+  /** The same and more as numbers for a monitor. */
+  readonly metrics: readonly Metric[]
 }
 
 interface AnyEvent {
@@ -1929,13 +1991,13 @@ interface WorkerEvent extends AnyEvent {
  *
  * - `started`: one is ready for the first time
  * - `died`: one ended that should not have; without a report it could not even be started
- * - `restarted`: another one is ready in its place, or one was replaced
+ * - `restarted`: another one is ready in its place; `attempt` is 0 for one that replaces another, which ends then
  * - `restartFailed`: another one did not become ready
  * - `stopped`: one ended as it should
  * - `changed`: a worker has another state
  * - `crashLoop`: a worker died too often, and gets no other process any more
  * - `health`: one is better or worse than before
- * - `pressure`: the queue is full
+ * - `pressure`: the queue is full, and calls are refused; told again only after it was half empty
  */
 export type ConductorEvent =
   | (WorkerEvent & {
@@ -1963,7 +2025,7 @@ export type ConductorEvent =
       readonly type: 'changed'
       readonly from: WorkerState
       readonly to: WorkerState
-      readonly reason: string
+      readonly reason: ChangeReason
     })
   | (WorkerEvent & {
       readonly type: 'crashLoop'

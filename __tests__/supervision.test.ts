@@ -8,8 +8,10 @@ import {
   type BridgeError,
   type ConductorEvent,
   type ConductorOptions,
+  type Metric,
   type RemoteHandle,
 } from 'symphony-python-bridge'
+import { runProgram } from './support/child-process'
 import { eventually } from './support/eventually'
 
 const fixtures = join(__dirname, 'fixtures')
@@ -213,6 +215,90 @@ describe('what a process is doing', () => {
     await held
     await eventually(health, 'healthy')
   })
+})
+
+test('a process is replaced by one that is ready before it ends, and why is told', async () => {
+  const conductor = await conductorOf()
+  const told: string[] = []
+  const tell = (name: string, { worker }: { worker: number }): unknown => told.push(`${worker} ${name}`)
+  conductor.on('changed', (event) => tell(`${event.to} (${event.reason})`, event))
+  conductor.on('restarted', (event) => tell(`restarted ${event.attempt}`, event))
+  const [path, over] = [newFile(), newFile()]
+  const pid = await conductor.call('pid')
+  const busy = conductor.call('finish', [path, over])
+  await begun(path)
+  await conductor.restart()
+  expect(conductor.status().workers).toMatchObject([
+    { pid, state: 'draining', task: { name: 'supervision:finish' } },
+    { state: expect.stringMatching(/ready|running/) as string, task: null },
+  ])
+  expect(await conductor.call('pid')).not.toBe(pid)
+  writeFileSync(over, '')
+  expect(await busy).toBe(over)
+  await eventually(() => conductor.status().workers.length, 1)
+  await eventually(() => told.length >= 7, true)
+  expect(told).toEqual([
+    '0 running (use)',
+    '1 starting (replacement)',
+    '1 ready (ready)',
+    '1 restarted 0',
+    '0 draining (asked)',
+    '1 running (use)',
+    '0 stopped (clean)',
+  ])
+})
+
+test('figures for a monitor', async () => {
+  const conductor = await conductorOf()
+  const pid = await conductor.call<number>('pid')
+  process.kill(pid, 'SIGKILL')
+  await new Promise((resolve) => conductor.once('restarted', resolve))
+  await conductor.call('pid')
+  await failureOf(conductor.call('no_such'))
+  const { metrics } = conductor.status()
+  const valueOf = (wanted: string, attributes = {}): unknown =>
+    metrics.find(({ name, attributes: its }) => name === wanted && JSON.stringify(its) === JSON.stringify(attributes))
+  expect(valueOf('symphony.conductor.starts')).toMatchObject({ kind: 'counter', unit: '{process}', value: 2 })
+  expect(valueOf('symphony.conductor.restarts')).toMatchObject({ kind: 'counter', value: 1 })
+  expect(valueOf('symphony.conductor.calls', { outcome: 'completed' })).toMatchObject({ kind: 'counter', value: 2 })
+  expect(valueOf('symphony.conductor.calls', { outcome: 'failed' })).toMatchObject({ kind: 'counter', value: 1 })
+  expect(valueOf('symphony.conductor.queue.oldest')).toMatchObject({ kind: 'gauge', unit: 's', value: 0 })
+  expect(valueOf('process.memory.usage', { worker: '0' })).toMatchObject({ kind: 'gauge', unit: 'By' })
+  for (const name of ['recovery.duration', 'start.duration', 'call.duration']) {
+    const histogram = valueOf(`symphony.conductor.${name}`) as Metric & { kind: 'histogram' }
+    expect(histogram).toMatchObject({ kind: 'histogram', unit: 's' })
+    expect(histogram.counts).toHaveLength(histogram.bounds.length + 1)
+    expect(histogram.counts.reduce((sum, count) => sum + count)).toBe(histogram.count)
+    expect(histogram.count).toBe(name === 'recovery.duration' ? 1 : 2)
+  }
+})
+
+test('nothing is kept of a Conductor that was stopped', async () => {
+  const end = await runProgram(
+    `
+    const { Conductor } = require('symphony-python-bridge')
+    async function startAndStop() {
+      const conductor = await Conductor.start()
+      await conductor.call('os:getpid')
+      await conductor.stop()
+      return new WeakRef(conductor)
+    }
+    async function main() {
+      const stopped = []
+      for (let round = 0; round < 10; round++) stopped.push(await startAndStop())
+      // The connection of the last answer is kept until there is another one.
+      await require('symphony-python-bridge').python.eval('1')
+      while (stopped.some((one) => one.deref() !== undefined)) {
+        await new Promise((resolve) => setImmediate(resolve))
+        globalThis.gc()
+      }
+      console.log('gone')
+    }
+    main()
+    `,
+    { node: ['--expose-gc'] },
+  )
+  expect(end).toMatchObject({ stdout: 'gone\n', code: 0 })
 })
 
 test('a process is replaced after so many calls', async () => {

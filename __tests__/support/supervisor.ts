@@ -122,7 +122,7 @@ export class Supervisor implements NativeConductor {
       done: 0,
       lastExit: null,
     }))
-    return JSON.stringify({ state: this.#state, workers })
+    return JSON.stringify({ state: this.#state, workers, metrics: [] })
   }
 
   dump(worker: number, done: (problem: string | null, text: string) => void): void {
@@ -135,7 +135,7 @@ export class Supervisor implements NativeConductor {
       this.#current.delete(worker)
       const next = this.#lastPid - 990
       this.happened({ type: 'started', worker: next, pid: this.start(next) })
-      this.happened({ type: 'changed', worker, pid: old.pid, from: 'running', to: 'draining', reason: '' })
+      this.happened({ type: 'changed', worker, pid: old.pid, from: 'running', to: 'draining', reason: 'asked' })
       this.#end(old)
       const exit = reportOf(old.pid, { code: 0, signal: null, reason: 'clean' })
       this.happened({ type: 'stopped', worker, pid: old.pid, exit })
@@ -162,6 +162,10 @@ export class Supervisor implements NativeConductor {
       this.happened({ type: 'stopped', worker: one.worker, pid: one.pid, exit })
     }
     done()
+  }
+
+  close(): void {
+    this.asked.push('close')
   }
 
   keepAlive(keep: boolean): void {

@@ -111,12 +111,15 @@ export class Workers implements Staff {
   }
 
   status(): ConductorStatus {
-    const { state, workers } = this.#nativeStatus()
+    const { state, workers, metrics } = this.#nativeStatus()
+    const { queue, calls } = this.dispatcher
     const inFlight = new Map([...this.#byPid.values()].map((worker) => [worker.identity.pid, worker.inFlight]))
     return {
       state,
       workers: workers.map((worker) => ({ ...worker, inFlight: inFlight.get(worker.pid ?? -1) ?? 0 })),
-      ...this.dispatcher.status,
+      queue,
+      calls,
+      metrics: [...metrics, ...this.dispatcher.metrics],
     }
   }
 
@@ -166,6 +169,7 @@ export class Workers implements Staff {
     this.dispatcher.failWaiting(() => stopped(this.name))
     await new Promise<void>((resolve) => this.#native.stop(Math.max(0, Math.round(end - performance.now())), resolve))
     for (const worker of [...this.#byPid.values()]) worker.close(() => stopped(this.name))
+    this.#native.close()
   }
 
   #happened(event: NativeConductorEvent): void {

@@ -7,13 +7,14 @@
 
 mod connection;
 mod fatal;
+mod gate;
 mod outgoing;
 mod tasks;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -30,6 +31,9 @@ pub const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
 
 /// How long the program's own exit may take.
 const LONGEST_EXIT: Duration = Duration::from_secs(2);
+
+/// How long the host may take to read what it was told last.
+const LONGEST_WORD: Duration = Duration::from_secs(1);
 
 /// This process as the child of a Conductor, if it is one.
 static CHILD: OnceLock<Child> = OnceLock::new();
@@ -75,6 +79,10 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
     // The Conductor says how long that may take.
     child.on_drain(|| {
         async_support::wait_for_outcomes();
+        gate::shut();
+        // Of what came meanwhile.
+        async_support::wait_for_outcomes();
+        connection::close_all(Instant::now() + LONGEST_WORD);
         interpreter::shutdown(LONGEST_EXIT);
     });
     beat(child)?;

@@ -3,7 +3,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use symphony_conductor::{Event, EventKind, ExitReport, State, Status, Stream, TaskRecord, WorkerStatus};
+use symphony_conductor::{
+    BOUNDS, Event, EventKind, ExitReport, Histogram, Metric, MetricValue, State, Status, Stream, TaskRecord,
+    WorkerStatus,
+};
 
 /// An event; `None` for one that JavaScript has no use for.
 pub(super) fn event(event: &Event) -> Option<Value> {
@@ -40,8 +43,8 @@ pub(super) fn event(event: &Event) -> Option<Value> {
             let exits: Vec<Value> = last_exits.iter().map(|report| exit(report)).collect();
             json!({ "type": "crashLoop", "exits": exits })
         }
-        EventKind::State { from, to } => {
-            json!({ "type": "changed", "from": state(*from), "to": state(*to), "reason": "" })
+        EventKind::State { from, to, cause } => {
+            json!({ "type": "changed", "from": state(*from), "to": state(*to), "reason": cause.name() })
         }
         EventKind::Health { from, to, task } => json!({
             "type": "health",
@@ -113,7 +116,27 @@ pub(super) fn status(status: &Status) -> Value {
             worker(one, last.map(AsRef::as_ref))
         })
         .collect();
-    json!({ "state": state(status.state), "workers": workers })
+    let metrics: Vec<Value> = status.metrics.iter().map(metric).collect();
+    json!({ "state": state(status.state), "workers": workers, "metrics": metrics })
+}
+
+fn metric(metric: &Metric) -> Value {
+    let attributes: serde_json::Map<_, _> = metric
+        .attribute
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    let mut value = match &metric.value {
+        MetricValue::Counter(count) => json!({ "kind": "counter", "value": count }),
+        MetricValue::Gauge(reading) => json!({ "kind": "gauge", "value": reading }),
+        MetricValue::Histogram(Histogram { count, sum, buckets }) => {
+            json!({ "kind": "histogram", "count": count, "sum": sum, "bounds": BOUNDS, "counts": buckets })
+        }
+    };
+    value["name"] = json!(metric.name);
+    value["unit"] = json!(metric.unit);
+    value["attributes"] = Value::Object(attributes);
+    value
 }
 
 fn worker(worker: &WorkerStatus, last_exit: Option<&ExitReport>) -> Value {

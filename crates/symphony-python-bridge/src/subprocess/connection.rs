@@ -17,8 +17,8 @@ use serde_json::json;
 use symphony_conductor::transport::{SharedMemory, receive};
 use symphony_wire::{Frame, FrameKind, Incoming};
 
-use super::fatal;
 use super::outgoing::{Outgoing, Waker};
+use super::{fatal, gate};
 use crate::async_support::{self, Channel, Forgotten, Interruption};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
@@ -297,9 +297,12 @@ impl Reader {
         let channel = &Arc::clone(&self.channel);
         let (first, second, payload) = (frame.first, frame.second, frame.payload);
         match kind {
-            // Nobody begins with it here, which the host sees.
-            FrameKind::Submit if fatal::is_ending() => {}
             FrameKind::Submit => {
+                let inside = gate::enter();
+                if inside.is_none() || fatal::is_ending() {
+                    // Nobody begins with it here, which the host sees.
+                    return Ok(false);
+                }
                 let mut requests = payload.to_vec();
                 self.number_sessions(&mut requests)?;
                 return async_support::submit_from_outside(channel, &requests).map_err(|_| Fault);

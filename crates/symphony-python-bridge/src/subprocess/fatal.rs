@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use symphony_conductor::EXIT_FATAL;
 
-use super::{LONGEST_EXIT, child, connection};
+use super::{LONGEST_EXIT, LONGEST_WORD, child, connection, gate};
 use crate::errors::Failure;
 use crate::interpreter;
 use crate::runtime::{self, Function};
@@ -21,9 +21,6 @@ thread_local! {
 }
 /// Its end has begun.
 static ENDING: AtomicBool = AtomicBool::new(false);
-
-/// How long the host may take to read why.
-const LONGEST_WORD: Duration = Duration::from_secs(1);
 
 /// Looks at why a call failed, before that is told.
 pub(crate) fn look_at(py: Python<'_>, failure: &Failure) {
@@ -62,6 +59,7 @@ pub(super) fn exit_code() -> i32 {
 }
 
 fn end() {
+    gate::shut();
     // What was not begun is begun elsewhere, if nobody is told that it was refused here.
     connection::close_all(Instant::now() + LONGEST_WORD);
     interpreter::shutdown(LONGEST_EXIT);
