@@ -81,6 +81,10 @@ export class Connection {
   sharesMemory = true
   /** Whether this Python is another process. */
   isRemote = false
+  /** Kills this Python, if it is a process that may be killed because a call does not end; it is lost then. */
+  kill: (() => void) | undefined = undefined
+  /** How long such a call may go on after it was interrupted, in milliseconds, unless it says otherwise. */
+  killAfter = Infinity
   /** Attribute names as numbers. */
   readonly names = new AttributeNames(this)
 

@@ -94,7 +94,8 @@ export interface Port {
   takeLarge(): ArrayBuffer
   outbox(bytes: number): ArrayBuffer
   submit(length: number): void
-  cancel(id: number): number
+  /** @param isOverdue whether its time is over; that makes a difference in processes of Conductors only */
+  cancel(id: number, isOverdue?: boolean): number
   cancelledPlace(id: number): number
   grant(id: number, credits: number): void
   closeStream(id: number): void

@@ -198,8 +198,8 @@ class Remote {
       takeLarge: () => this.#takeLarge(),
       outbox: (bytes) => this.#newOutbox(bytes),
       submit: (length) => this.#submit(length),
-      cancel: (id) => {
-        native.send(Frame.cancel, id, 0)
+      cancel: (id, isOverdue) => {
+        native.send(Frame.cancel, id, isOverdue === true ? 1 : 0)
         return Cancellation.asked
       },
       cancelledPlace: (id) => this.#places.get(id) ?? Cancellation.tooLate,

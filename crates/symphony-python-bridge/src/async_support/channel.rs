@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::awaiting::Key;
 use super::coroutine_calls::CoroutineCalls;
 use super::event_loop::{self, Work};
+use super::interrupts::Interruption;
 use super::logs::Logs;
 use super::output::Waiting;
 use super::remote::{self, Items, Remote};
@@ -65,8 +66,8 @@ struct Request {
     batch: Arc<Batch>,
     index: usize,
     stage: Stage,
-    /// It was to be cancelled after it had started.
-    cancelled: bool,
+    /// Why it was to be cancelled after it had started.
+    cancelled: Option<Interruption>,
     /// A task of the loop awaits what it gave.
     awaited: bool,
     /// What JavaScript wants of it, if it is a stream.
@@ -415,6 +416,11 @@ impl Channel {
 
     /// Cancels a request: takes it out of its queue, or has what runs interrupted.
     pub fn cancel(self: &Arc<Self>, id: u32) -> Cancellation {
+        self.interrupt(id, Interruption::Cancelled)
+    }
+
+    /// The same, for this reason.
+    pub(crate) fn interrupt(self: &Arc<Self>, id: u32, interruption: Interruption) -> Cancellation {
         let (waiting, running) = {
             let mut state = lock(&self.state);
             let Some(request) = state.requests.get_mut(&id) else {
@@ -427,7 +433,7 @@ impl Channel {
                 if matches!(request.stage, Stage::Done(_)) && !request.awaited {
                     return Cancellation::TooLate;
                 }
-                request.cancelled = true;
+                request.cancelled = Some(interruption);
                 self.has_cancelled.store(true, Ordering::Release);
                 (Vec::new(), Some((request.place(), request.stream.clone())))
             } else {
@@ -445,9 +451,9 @@ impl Channel {
         let busy = stream.as_ref().is_none_or(Control::close);
         // A loop that takes nothing any more has ended its tasks.
         match (place, stream) {
-            (Cancellation::OnLoop, None) => drop(event_loop::push(Work::Cancel(key))),
+            (Cancellation::OnLoop, None) => drop(event_loop::push(Work::Cancel(key, interruption))),
             (Cancellation::OnLoop, Some(stream)) => drop(event_loop::push(Work::Leave(stream, key))),
-            _ if busy => interrupts::interrupt(key),
+            _ if busy => interrupts::interrupt(key, interruption),
             _ => {}
         }
         place
@@ -509,14 +515,16 @@ impl Channel {
 
     /// Whether a request that runs was to be cancelled.
     pub(super) fn is_cancelled(&self, id: u32) -> bool {
+        self.interruption(id).is_some()
+    }
+
+    /// Why a request that runs was to be cancelled, if it was.
+    pub(super) fn interruption(&self, id: u32) -> Option<Interruption> {
         // Seldom; and each job asks.
         if !self.has_cancelled.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
-        lock(&self.state)
-            .requests
-            .get(&id)
-            .is_some_and(|request| request.cancelled)
+        lock(&self.state).requests.get(&id)?.cancelled
     }
 
     /// From now on a task of the loop awaits what a request gave. Those that name it get `object`, if there is one; gives the jobs
@@ -653,7 +661,7 @@ impl Channel {
                 batch: Arc::clone(batch),
                 index,
                 stage: Stage::Pending,
-                cancelled: false,
+                cancelled: None,
                 awaited: false,
                 stream: header.is_stream().then(Control::new),
                 waiting: Vec::new(),

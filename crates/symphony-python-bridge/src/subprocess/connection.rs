@@ -9,8 +9,8 @@ use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use serde_json::json;
@@ -19,7 +19,8 @@ use symphony_wire::{Frame, FrameKind, Incoming, Writer};
 
 use super::outgoing::{Outgoing, Waker};
 use super::sync_calls::{Call, Status, SyncCalls};
-use crate::async_support::{self, Channel, Forgotten};
+use super::{fatal, gate};
+use crate::async_support::{self, Channel, Forgotten, Interruption};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
 use crate::javascript::Answer;
@@ -37,6 +38,9 @@ const LONGEST_DEFERRED: i32 = 1;
 /// The second number of answers: something is kept until they were read.
 const PINS: u32 = 1;
 
+/// The second number of cancellations: the time of the call is over.
+const TIMED_OUT: u32 = 1;
+
 /// Begins to serve a connection, until the host closes it.
 pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     stream.set_nonblocking(true)?;
@@ -47,6 +51,10 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     let sync_calls = SyncCalls::new();
     let channel = Channel::of_connection(Box::new(Waker::new(&outgoing, &sync_calls)));
     outgoing.serve(&channel);
+    let mut open = lock(&OPEN);
+    open.retain(|outgoing| outgoing.strong_count() > 0);
+    open.push(Arc::downgrade(&outgoing));
+    drop(open);
     let connection = Arc::new(Connection {
         reader: Mutex::new(Reader {
             stream,
@@ -81,6 +89,22 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Says on all connections what there is to say, until `deadline`, and nothing any more from then on: neither will queued requests begin.
+pub(super) fn close_all(deadline: Instant) {
+    let open = std::mem::take(&mut *lock(&OPEN));
+    for outgoing in open.iter().filter_map(Weak::upgrade) {
+        outgoing.flush();
+        outgoing.finish(deadline);
+        outgoing.end();
+        if let Some(channel) = outgoing.channel() {
+            channel.close();
+        }
+    }
+}
+
+/// The connections.
+static OPEN: Mutex<Vec<Weak<Outgoing>>> = Mutex::new(Vec::new());
 
 struct Connection {
     reader: Mutex<Reader>,
@@ -281,12 +305,17 @@ impl Reader {
         let (first, second, payload) = (frame.first, frame.second, frame.payload);
         match kind {
             FrameKind::Submit => {
+                let inside = gate::enter();
+                if inside.is_none() || fatal::is_ending() {
+                    // Nobody begins with it here, which the host sees.
+                    return Ok(false);
+                }
                 let mut requests = payload.to_vec();
                 self.number_sessions(&mut requests)?;
                 return async_support::submit_from_outside(channel, &requests).map_err(|_| Fault);
             }
             FrameKind::Cancel => {
-                let place = channel.cancel(first) as u32;
+                let place = channel.interrupt(first, interruption(second)) as u32;
                 self.outgoing.send(FrameKind::Cancelled, first, place, &[]);
             }
             FrameKind::ReleaseHandles => {
@@ -497,6 +526,15 @@ impl Reader {
         if self.channel.close() {
             shares::end(&self.channel, self.grace);
         }
+    }
+}
+
+/// Why a call is cancelled, as its frame says.
+fn interruption(why: u32) -> Interruption {
+    if why == TIMED_OUT {
+        Interruption::TimedOut
+    } else {
+        Interruption::Cancelled
     }
 }
 

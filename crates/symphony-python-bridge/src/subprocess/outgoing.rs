@@ -4,10 +4,11 @@
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use symphony_conductor::transport::Unsent;
@@ -77,6 +78,11 @@ impl Outgoing {
         self.channel.get_or_init(|| Arc::downgrade(channel));
     }
 
+    /// Whose completions are handed over.
+    pub(super) fn channel(&self) -> Option<Arc<Channel>> {
+        self.channel.get().and_then(Weak::upgrade)
+    }
+
     /// Sends one frame after what was said before.
     pub(super) fn send(&self, kind: FrameKind, first: u32, second: u32, payload: &[u8]) {
         let mut state = self.lock();
@@ -111,7 +117,7 @@ impl Outgoing {
     /// printed it.
     pub(super) fn flush(&self) {
         self.deferred.store(false, Ordering::Release);
-        let Some(channel) = self.channel.get().and_then(Weak::upgrade) else {
+        let Some(channel) = self.channel() else {
             return;
         };
         // Held until it is written, so that nothing overtakes it. Nobody waits in here.
@@ -172,6 +178,23 @@ impl Outgoing {
         let mut state = self.lock();
         self.write(&mut state);
         !state.unsent.is_empty()
+    }
+
+    /// Waits until the socket has taken everything, at most until `deadline`.
+    pub(super) fn finish(&self, deadline: Instant) {
+        while self.write_on() {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            let mut writable = libc::pollfd {
+                fd: self.socket.as_raw_fd(),
+                events: libc::POLLOUT,
+                revents: 0,
+            };
+            // SAFETY: one descriptor that is open for as long as `self` lives.
+            let count = unsafe { libc::poll(&raw mut writable, 1, i32::try_from(left).unwrap_or(i32::MAX)) };
+            if count == 0 {
+                return;
+            }
+        }
     }
 
     /// Whether completions are kept back.
