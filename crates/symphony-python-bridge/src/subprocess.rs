@@ -7,6 +7,7 @@
 
 mod connection;
 mod outgoing;
+mod shared_blocks;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;

@@ -13,6 +13,9 @@
 /// Bytes of a header.
 pub const FRAME_HEADER: usize = 16;
 
+/// Blocks that stay shared have numbers from here on; below are those of pieces, which serve one message each.
+pub const FIRST_SHARED_BLOCK: u32 = 1 << 31;
+
 /// How much is read at once where nothing larger is on its way.
 const READ: usize = 64 * 1024;
 
@@ -63,6 +66,11 @@ pub enum FrameKind {
     ForgetMemory = 20,
     /// To Python: pieces of its memory are not used any more.
     ReturnItems = 21,
+    /// To Python: a part of a file of the host's is the block of that number from now on; the second number is that of the file, the payload
+    /// where in it the block begins and how many bytes it has. If the file is new, its descriptor comes with the first byte.
+    ShareBlock = 24,
+    /// To Python: a file of the host's has no blocks any more.
+    ForgetFile = 25,
     /// From Python: completions, back to back.
     Completions = 64,
     /// From Python: a question.
@@ -87,10 +95,12 @@ pub enum FrameKind {
     ForgetItems = 74,
     /// From Python: a piece of the host's memory is not used any more.
     ReturnMemory = 75,
+    /// From Python: a block of the host's is not used any more.
+    ReturnBlock = 80,
 }
 
 impl FrameKind {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 36] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -112,6 +122,8 @@ impl FrameKind {
         Self::EndBlock,
         Self::ForgetMemory,
         Self::ReturnItems,
+        Self::ShareBlock,
+        Self::ForgetFile,
         Self::Completions,
         Self::Question,
         Self::Forgotten,
@@ -124,6 +136,7 @@ impl FrameKind {
         Self::Starts,
         Self::ForgetItems,
         Self::ReturnMemory,
+        Self::ReturnBlock,
     ];
 
     /// The kind of a number.

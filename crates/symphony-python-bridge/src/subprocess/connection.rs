@@ -18,6 +18,7 @@ use symphony_conductor::transport::{SharedMemory, receive};
 use symphony_wire::{Frame, FrameKind, Incoming};
 
 use super::outgoing::{Outgoing, Waker};
+use super::shared_blocks::{self, SharedBlocks};
 use crate::async_support::{self, Channel, Forgotten};
 use crate::bindings::VERSION;
 use crate::interpreter::{self, STACK_BYTES};
@@ -55,6 +56,7 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             sessions: FxHashMap::default(),
             descriptors: VecDeque::new(),
             pieces: FxHashMap::default(),
+            shared: SharedBlocks::default(),
         }),
         calls: AtomicU64::new(0),
         ended: AtomicBool::new(false),
@@ -101,6 +103,8 @@ struct Reader {
     descriptors: VecDeque<OwnedFd>,
     /// Memory of the host's, by the numbers of its pieces.
     pieces: FxHashMap<u32, Arc<SharedMemory>>,
+    /// Memory of the host's that stays shared.
+    shared: SharedBlocks,
 }
 
 /// A piece of the host's memory that Python uses.
@@ -126,6 +130,12 @@ enum Stop {
 
 /// What came is no message, or the system refuses to wait.
 struct Fault;
+
+impl From<shared_blocks::Fault> for Fault {
+    fn from(_: shared_blocks::Fault) -> Self {
+        Self
+    }
+}
 
 impl Connection {
     fn serve(&self) {
@@ -328,6 +338,13 @@ impl Reader {
                 let block = self.block_over(first, second as usize).ok_or(Fault)?;
                 channel.blocks().enter_as(first, block);
             }
+            FrameKind::ShareBlock => {
+                let ends = (channel, &self.outgoing);
+                if let Some(block) = self.shared.block(first, second, payload, &mut self.descriptors, ends)? {
+                    channel.blocks().enter_as(first, block);
+                }
+            }
+            FrameKind::ForgetFile => self.shared.forget(first),
             FrameKind::ForgetMemory => drop(self.pieces.remove(&first)),
             FrameKind::ReturnItems => {
                 for number in frame.numbers() {
@@ -349,7 +366,8 @@ impl Reader {
             | FrameKind::Items
             | FrameKind::Starts
             | FrameKind::ForgetItems
-            | FrameKind::ReturnMemory => return Err(Fault),
+            | FrameKind::ReturnMemory
+            | FrameKind::ReturnBlock => return Err(Fault),
         }
         Ok(false)
     }
