@@ -70,8 +70,10 @@ export interface Port {
   release(id: number): void
   cross(id: number): void
   memoryOf(id: number, address: number, bytes: number, copy: boolean): ArrayBufferLike
-  allocate(bytes: number): number
-  bufferOf(block: number): ArrayBuffer
+  /** The number of the block that a buffer of `newMemory` is over, for as long as its buffer lives; 0 if Python cannot have it. */
+  shareMemory(buffer: ArrayBufferLike): number
+  /** The buffer over a block of that kind, whose number came back from another process. */
+  blockMemory(number: number): ArrayBuffer
   copyIn(bytes: Uint8Array): number
   lend(buffer: SharedArrayBuffer, array: TypedArray, bytes: number): number
   borrow(bytes: Uint8Array): number
@@ -81,6 +83,7 @@ export interface Port {
   /** GIL */
   bytesObject(bytes: Uint8Array): number
   endBlock(block: number, borrowed?: boolean): boolean
+  /** Whether arrays of this Python need not be copied. */
   readonly sharesMemory: boolean
   /** Whether Python is another process: arrays travel with their items, and names as text. */
   readonly isRemote?: boolean
@@ -128,6 +131,9 @@ export interface NativeConnection {
   sendMemory(bytes: Uint8Array): number
   /** So many bytes of a piece of Python's memory that a message names. Once for each time that it is named. */
   memory(number: number, bytes: number): ArrayBuffer
+  /** As those of the port. */
+  shareMemory(buffer: ArrayBufferLike): number
+  blockMemory(number: number): ArrayBuffer
   hasStarted(id: number): boolean
   /**
    * Sends a frame and waits for what becomes of it; meanwhile Python may ask. The message that says so: a value, and how it ended in the
@@ -156,6 +162,8 @@ export interface NativeCore {
   readonly isMainThread: boolean
   readonly probedNames: readonly string[]
   attach(mailbox: ArrayBuffer, ...callbacks: PortCallbacks): Port
+  /** Zeros in memory of the bridge's own, which every Python may use; nothing if the runtime forbids buffers over memory that is not its own. */
+  newMemory(bytes: number): ArrayBuffer | undefined
   /** Takes over a connected socket, and reads frames from it. */
   openConnection(
     descriptor: number,

@@ -3,6 +3,8 @@
 //! What the frames mean is known to JavaScript (`ts/native/remote-port.ts`); here they are moved, in whole batches, and handles are given
 //! back when their states are collected. Everything is touched by the environment's own thread only.
 
+mod shared_blocks;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
@@ -20,6 +22,8 @@ use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::{ErrorCode, Frame, FrameKind, Incoming, frame_header};
 
 use crate::adopted::{Adopted, Home};
+use crate::block_buffers;
+use crate::connection::shared_blocks::{Announcement, SharedBlocks};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::outbox::Outbox;
 use crate::uv::{Events, READABLE, UvHandle, WRITABLE};
@@ -49,6 +53,8 @@ pub(crate) struct Connection {
     starts: RefCell<Option<SharedMemory>>,
     /// Pieces of this process's memory that Python gets.
     pieces: RefCell<Pieces>,
+    /// Blocks of this process's memory that Python has too.
+    shared: SharedBlocks,
     /// Frames that go with the next ones, or in a moment.
     delayed: RefCell<Vec<u8>>,
     /// What came while JavaScript waited for something else.
@@ -139,6 +145,8 @@ pub(crate) struct Released {
     pairs: RefCell<Vec<(u32, u32)>>,
     /// Pieces of Python's memory.
     items: RefCell<Vec<u32>>,
+    /// Blocks whose buffers are gone.
+    blocks: RefCell<Vec<u32>>,
     /// When they go, if nothing does before.
     timer: RefCell<Option<UvHandle>>,
 }
@@ -159,6 +167,14 @@ impl Released {
             self.start_timer();
         }
         items.push(number);
+    }
+
+    fn push_block(&self, number: u32) {
+        let mut blocks = self.blocks.borrow_mut();
+        if blocks.is_empty() {
+            self.start_timer();
+        }
+        blocks.push(number);
     }
 
     fn start_timer(&self) {
@@ -223,6 +239,7 @@ impl Connection {
             items: RefCell::default(),
             starts: RefCell::default(),
             pieces: RefCell::default(),
+            shared: SharedBlocks::default(),
             delayed: RefCell::default(),
             kept: RefCell::default(),
             last_call: Cell::new(0),
@@ -269,7 +286,7 @@ impl Connection {
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(env, &raw mut object) };
         let this = ptr::from_ref(self).cast_mut().cast::<c_void>();
-        let functions: [(&str, Callback); 12] = [
+        let functions: [(&str, Callback); 14] = [
             ("send", send),
             ("ask", ask),
             ("deliver", deliver),
@@ -280,6 +297,8 @@ impl Connection {
             ("release", release),
             ("sendMemory", send_memory),
             ("memory", memory),
+            ("shareMemory", share_memory),
+            ("blockMemory", block_memory),
             ("hasStarted", has_started),
             ("close", close),
         ];
@@ -346,6 +365,9 @@ impl Connection {
             handles.into_iter().flat_map(|(id, count)| [id, count]).collect(),
         );
         append(&mut delayed, FrameKind::ReturnItems, self.released.items.take());
+        let ended = self.released.blocks.take().into_iter();
+        let frames = ended.filter_map(|number| frame_header(FrameKind::EndBlock, number, 0, 0));
+        delayed.extend(frames.flatten());
         delayed
     }
 
@@ -416,6 +438,43 @@ impl Connection {
         // It goes with the request that names it.
         unsent.push(&header);
         Some(number)
+    }
+
+    /// Shares the block that an `ArrayBuffer` is over: its number. Nothing if it is none that another process can have.
+    fn share_memory(&self, buffer: Value) -> Option<u32> {
+        if self.ended.get() {
+            return None;
+        }
+        let block = block_buffers::block_of(self.env, buffer)?;
+        let address = block.pointer().as_ptr() as usize;
+        // Where there is no descriptor left, it is copied.
+        let announcement = self.shared.share(block).ok()??;
+        let Announcement {
+            number,
+            file,
+            place,
+            descriptor,
+        } = announcement;
+        let header = frame_header(FrameKind::ShareBlock, number, file, place.len())?;
+        let mut unsent = self.unsent.borrow_mut();
+        if let Some(descriptor) = descriptor {
+            unsent.attach(descriptor);
+        }
+        // It goes with the request that names it.
+        unsent.push(&header);
+        unsent.push(&place);
+        let released = Rc::clone(&self.released);
+        block_buffers::on_collected(self.env, address, move || released.push_block(number));
+        Some(number)
+    }
+
+    /// The buffer over a block that was shared and that a message names.
+    fn buffer_over_block(&self, number: u32) -> Result<Value, BridgeError> {
+        let block = self.shared.get(number).ok_or_else(|| {
+            let message = format!("expected the number of a block that is shared, got {number}");
+            BridgeError::new(ErrorCode::Protocol, message)
+        })?;
+        block_buffers::over(self.env, block)
     }
 
     /// So many bytes of a piece of Python's memory, as an `ArrayBuffer`: the piece goes back when that is collected.
@@ -598,6 +657,12 @@ impl Connection {
                 for number in self.pieces.borrow_mut().give_back(frame.first) {
                     // Without a payload it is not too long.
                     let _fits = self.send(FrameKind::ForgetMemory, [number, 0], &[], true);
+                }
+            }
+            Some(FrameKind::ReturnBlock) => {
+                if let Some(file) = self.shared.returned(frame.first) {
+                    // As above.
+                    let _fits = self.send(FrameKind::ForgetFile, [file, 0], &[], true);
                 }
             }
             Some(FrameKind::ForgetItems) => drop(self.items.borrow_mut().remove(&frame.first)),
@@ -800,6 +865,7 @@ impl Connection {
 
     fn close_handles(&self) {
         self.ended.set(true);
+        self.shared.clear();
         let poll = self.poll.take();
         if let Some(poll) = poll {
             poll.close::<Self>();
@@ -1004,6 +1070,23 @@ unsafe extern "C" fn send_memory(env: sys::napi_env, info: sys::napi_callback_in
 unsafe extern "C" fn memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<2>(env, info, |connection, arguments| {
         connection.buffer_over(arguments.u32(0), arguments.size(1))
+    })
+}
+
+/// `shareMemory(buffer)`: the number of the block that the `ArrayBuffer` is over, for as long as it lives; 0 if that cannot be shared.
+unsafe extern "C" fn share_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        Ok(js::number(
+            env,
+            connection.share_memory(arguments.values[0]).unwrap_or_default(),
+        ))
+    })
+}
+
+/// `blockMemory(number)`: the `ArrayBuffer` over a block that was shared.
+unsafe extern "C" fn block_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        connection.buffer_over_block(arguments.u32(0))
     })
 }
 

@@ -16,7 +16,7 @@ use symphony_wire::ErrorCode;
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::port::{Listeners, Port};
 use crate::port_functions;
-use crate::{conductor, connection, worker_mode};
+use crate::{block_buffers, conductor, connection, worker_mode};
 
 /// Defines the members.
 pub(crate) fn define(env: sys::napi_env, exports: Value) {
@@ -31,8 +31,9 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 17] = [
+    let functions: [(&str, Callback); 18] = [
         ("attach", attach),
+        ("newMemory", block_buffers::new_memory),
         ("openConnection", connection::open),
         ("startConductor", conductor::start),
         ("startWorker", worker_mode::start_worker),

@@ -9,6 +9,7 @@ mod arguments;
 mod array_functions;
 mod array_memory;
 mod backing_store;
+mod block_buffers;
 mod conductor;
 mod connection;
 mod exports;

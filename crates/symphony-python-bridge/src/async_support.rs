@@ -513,6 +513,10 @@ impl References for Crossings<'_> {
         }
     }
 
+    fn environment(&self) -> Option<usize> {
+        Some(self.channel?.identity())
+    }
+
     fn reaches_memory(&self) -> bool {
         self.channel.is_none_or(|channel| !channel.is_remote())
     }

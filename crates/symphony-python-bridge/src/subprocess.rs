@@ -9,6 +9,7 @@ mod connection;
 mod fatal;
 mod gate;
 mod outgoing;
+mod shared_blocks;
 mod sync_calls;
 mod tasks;
 

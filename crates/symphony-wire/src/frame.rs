@@ -13,6 +13,9 @@
 /// Bytes of a header.
 pub const FRAME_HEADER: usize = 16;
 
+/// Blocks that stay shared have numbers from here on; below are those of pieces, which serve one message each.
+pub const FIRST_SHARED_BLOCK: u32 = 1 << 31;
+
 /// How much is read at once where nothing larger is on its way.
 const READ: usize = 64 * 1024;
 
@@ -71,6 +74,11 @@ pub enum FrameKind {
     TakeShare = 24,
     /// To Python: the environment comes to its end in order.
     Leave = 25,
+    /// To Python: a part of a file of the host's is the block of that number from now on; the second number is that of the file, the payload
+    /// where in it the block begins and how many bytes it has. If the file is new, its descriptor comes with the first byte.
+    ShareBlock = 26,
+    /// To Python: a file of the host's has no blocks any more.
+    ForgetFile = 27,
     /// From Python: completions, back to back.
     Completions = 64,
     /// From Python: a question, and the call for which JavaScript waits while it is asked, or 0.
@@ -97,10 +105,12 @@ pub enum FrameKind {
     ReturnMemory = 75,
     /// From Python: what became of a request that JavaScript waits for.
     Operated = 76,
+    /// From Python: a block of the host's is not used any more.
+    ReturnBlock = 77,
 }
 
 impl FrameKind {
-    const ALL: [Self; 38] = [
+    const ALL: [Self; 41] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -126,6 +136,8 @@ impl FrameKind {
         Self::Share,
         Self::TakeShare,
         Self::Leave,
+        Self::ShareBlock,
+        Self::ForgetFile,
         Self::Completions,
         Self::Question,
         Self::Forgotten,
@@ -139,6 +151,7 @@ impl FrameKind {
         Self::ForgetItems,
         Self::ReturnMemory,
         Self::Operated,
+        Self::ReturnBlock,
     ];
 
     /// The kind of a number.

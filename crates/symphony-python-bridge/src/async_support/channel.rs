@@ -193,7 +193,12 @@ impl Channel {
         channel
     }
 
-    /// Whether the environment is in another process, which shares no memory with this one.
+    /// What tells this environment from others, for as long as anybody has a reference to the channel, also a weak one.
+    pub(crate) fn identity(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    /// Whether the environment is in another process, which reaches no memory of this one but what it lent.
     pub(crate) fn is_remote(&self) -> bool {
         self.remote.is_some()
     }

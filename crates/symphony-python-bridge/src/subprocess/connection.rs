@@ -18,6 +18,7 @@ use symphony_conductor::transport::{SharedMemory, receive};
 use symphony_wire::{Frame, FrameKind, Incoming, Writer};
 
 use super::outgoing::{Outgoing, Waker};
+use super::shared_blocks::{self, SharedBlocks};
 use super::sync_calls::{Call, Status, SyncCalls};
 use super::{fatal, gate};
 use crate::async_support::{self, Channel, Forgotten, Interruption};
@@ -67,6 +68,7 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             sessions: FxHashMap::default(),
             descriptors: VecDeque::new(),
             pieces: FxHashMap::default(),
+            shared: SharedBlocks::default(),
         }),
         calls: AtomicU64::new(0),
         ended: AtomicBool::new(false),
@@ -132,6 +134,8 @@ struct Reader {
     descriptors: VecDeque<OwnedFd>,
     /// Memory of the host's, by the numbers of its pieces.
     pieces: FxHashMap<u32, Arc<SharedMemory>>,
+    /// Memory of the host's that stays shared.
+    shared: SharedBlocks,
 }
 
 /// A piece of the host's memory that Python uses.
@@ -157,6 +161,12 @@ enum Stop {
 
 /// What came is no message, or the system refuses to wait.
 struct Fault;
+
+impl From<shared_blocks::Fault> for Fault {
+    fn from(_: shared_blocks::Fault) -> Self {
+        Self
+    }
+}
 
 impl Connection {
     fn serve(&self) {
@@ -366,19 +376,12 @@ impl Reader {
             FrameKind::RefuseQuestions => channel.refuse_questions(),
             FrameKind::Listen => async_support::listen_to_output(channel),
             FrameKind::Hello => self.welcome(),
-            FrameKind::Memory => {
-                let block = self.block_over(first, second as usize).ok_or(Fault)?;
-                channel.blocks().enter_as(first, block);
-            }
-            FrameKind::ForgetMemory => drop(self.pieces.remove(&first)),
-            FrameKind::ReturnItems => {
-                for number in frame.numbers() {
-                    for forgotten in channel.take_back_items(number) {
-                        self.outgoing.send(FrameKind::ForgetItems, forgotten, 0, &[]);
-                    }
-                }
-            }
-            FrameKind::EndBlock => drop(channel.blocks().take(first)),
+            FrameKind::Memory
+            | FrameKind::ShareBlock
+            | FrameKind::ForgetFile
+            | FrameKind::ForgetMemory
+            | FrameKind::ReturnItems
+            | FrameKind::EndBlock => self.take_memory(kind, frame)?,
             FrameKind::Operate | FrameKind::Share | FrameKind::TakeShare => self.take_awaited(kind, frame)?,
             FrameKind::Leave => self.grace = shares::GRACE,
             // Those that only this side sends.
@@ -394,6 +397,7 @@ impl Reader {
             | FrameKind::Starts
             | FrameKind::ForgetItems
             | FrameKind::ReturnMemory
+            | FrameKind::ReturnBlock
             | FrameKind::Operated => return Err(Fault),
         }
         Ok(false)
@@ -419,6 +423,35 @@ impl Reader {
         });
         // SAFETY: mapped for as long as the lender lives, which is as long as the block.
         Some(unsafe { Block::lent(pointer, bytes, lender) })
+    }
+
+    /// Takes what is about memory that both processes have.
+    fn take_memory(&mut self, kind: FrameKind, frame: &Frame<'_>) -> Result<(), Fault> {
+        let channel = &Arc::clone(&self.channel);
+        let (first, second, payload) = (frame.first, frame.second, frame.payload);
+        match kind {
+            FrameKind::Memory => {
+                let block = self.block_over(first, second as usize).ok_or(Fault)?;
+                channel.blocks().enter_as(first, block);
+            }
+            FrameKind::ShareBlock => {
+                let ends = (channel, &self.outgoing);
+                if let Some(block) = self.shared.block(first, second, payload, &mut self.descriptors, ends)? {
+                    channel.blocks().enter_as(first, block);
+                }
+            }
+            FrameKind::ForgetFile => self.shared.forget(first),
+            FrameKind::ForgetMemory => drop(self.pieces.remove(&first)),
+            FrameKind::ReturnItems => {
+                for number in frame.numbers() {
+                    for forgotten in channel.take_back_items(number) {
+                        self.outgoing.send(FrameKind::ForgetItems, forgotten, 0, &[]);
+                    }
+                }
+            }
+            _ => drop(channel.blocks().take(first)),
+        }
+        Ok(())
     }
 
     /// Takes what JavaScript waits for.
