@@ -6,7 +6,10 @@ process.env.SYMPHONY_PYTHON_MODE = 'worker'
 module.exports = {
   ...require('./jest.config.cjs'),
   testMatch: [
-    'arrow-*',
+    'arrow-errors',
+    'arrow-property',
+    'arrow-sources',
+    'arrow-types',
     'async-handle',
     'bad-input',
     'call-*',

@@ -210,8 +210,8 @@ fn perform(py: Python<'_>, process: u32, call: &Call, channel: &Arc<Channel>, wr
         failure.write(py, true, writer, &mut crossings);
         Status::Error
     });
-    // The conversion runs code of the program's as well.
-    async_support::end_child(py, process, &done);
+    // The conversion runs code of the program's as well, and a copy of the process that was forked there has nothing to tell.
+    async_support::end_child(py, process, &Ok::<(), Failure>(()));
     status
 }
 
