@@ -11,15 +11,15 @@ async function soak(...args: readonly string[]): Promise<Record<string, Record<s
 }
 
 test('a worker is killed every 50 tasks: each runs as often as was promised, and nothing is left', async () => {
-  const { ledger } = await soak('--tasks', '2000', '--cycles', '0')
+  const { ledger } = await soak('--tasks', '1500', '--cycles', '0')
   // The program compares what was promised with the ledger, and throws.
-  expect(ledger).toMatchObject({ tasks: 2000 })
-  expect(ledger!.kills).toBeGreaterThan(20)
+  expect(ledger).toMatchObject({ tasks: 1500 })
+  expect(ledger!.kills).toBeGreaterThan(10)
   expect(ledger!.repeated).toBeGreaterThan(0)
-  expect(ledger!.done! + ledger!.lost! + ledger!.quarantined!).toBe(2000)
+  expect(ledger!.done! + ledger!.lost! + ledger!.quarantined!).toBe(1500)
 }, 120_000)
 
 test('many lives from start to stop succeed, and nothing is left', async () => {
-  const { lives } = await soak('--tasks', '0', '--cycles', '150')
-  expect(lives).toMatchObject({ cycles: 150, succeeded: 150, failed: 0 })
+  const { lives } = await soak('--tasks', '0', '--cycles', '120')
+  expect(lives).toMatchObject({ cycles: 120, succeeded: 120, failed: 0 })
 }, 120_000)

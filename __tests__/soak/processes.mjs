@@ -1,9 +1,9 @@
 // The soak of processes of their own: a ledger that says how often each task has run while workers are killed, and lives from start to stop.
 //   npm run soak -- --processes [--tasks 10000] [--cycles 10000] [--seed 1]
 //
-// Prints what happened as JSON; throws if a promise of docs/conductor.md was broken.
+// Prints what happened as JSON; throws if a promise of docs/conductor.md was broken. An interrupt (SIGINT) ends it early, with what there is.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -32,6 +32,10 @@ const livesAtOnce = 2
 const mostFailures = 0.0005
 
 const folder = mkdtempSync(join(tmpdir(), 'symphony-ledger-'))
+// A folder for temporary files that nobody else uses.
+const temporary = join(folder, 'tmp')
+mkdirSync(temporary)
+process.env.TMPDIR = temporary
 const random = new Random(seed)
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -40,7 +44,7 @@ const possessions = () => ({
   descriptors: readdirSync('/proc/self/fd').length,
   threads: readdirSync('/proc/self/task').length,
   children: readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8'),
-  files: [tmpdir(), '/dev/shm'].flatMap((name) => readdirSync(name)).filter((name) => /symphony/i.test(name)).length,
+  files: readdirSync(temporary),
 })
 
 /** What is freed a moment later is not lost. */
@@ -50,13 +54,20 @@ async function expectNothingLeft(before) {
   assert.deepEqual(possessions(), before)
 }
 
-/** Does so much of something in several lanes. */
+let isInterrupted = false
+process.once('SIGINT', () => (isInterrupted = true))
+
+/** Does so much of something in several lanes; gives how much it was. */
 async function inLanes(count, atOnce, one) {
   let next = 0
   const lane = async () => {
-    while (next < count) await one(next++)
+    while (next < count && !isInterrupted) {
+      if (next % 1000 === 0) process.stderr.write(`${next} of ${count}\n`)
+      await one(next++)
+    }
   }
   await Promise.all(Array.from({ length: atOnce }, lane))
+  return next
 }
 
 /** How often each line is in a file. */
@@ -76,7 +87,7 @@ async function ledger() {
   let [settled, kills] = [0, 0]
   const names = ['note', 'note_slowly', 'note_async']
   const begin = performance.now()
-  await inLanes(tasks, lanes, async (index) => {
+  const made = await inLanes(tasks, lanes, async (index) => {
     const idempotent = index % 2 === 0
     const call = pool.call(names[index % 3], [path, index], { idempotent, retries: idempotent ? 1_000 : 0 })
     outcomes[index] = await call.then(
@@ -92,7 +103,8 @@ async function ledger() {
   await pool.stop()
   assert.ok(pool.status().workers.every(({ state, pid }) => state === 'stopped' && pid === null))
   await expectNothingLeft(before)
-  return { ...judged(outcomes, counted(path)), kills, repeated: calls.repeated, seconds }
+  assert.equal(outcomes.length, made)
+  return { tasks: made, ...judged(outcomes, counted(path)), kills, repeated: calls.repeated, seconds }
 }
 
 /** Kills a worker that has a process. */
@@ -111,7 +123,6 @@ function killOne(pool) {
 /** What the ledger says of each task. */
 function judged(outcomes, runs) {
   const figures = { done: 0, lost: 0, quarantined: 0, ranTwice: 0 }
-  assert.equal(outcomes.length, tasks)
   for (const [index, { value, error }] of outcomes.entries()) {
     const times = runs.get(String(index)) ?? 0
     const idempotent = index % 2 === 0
@@ -141,7 +152,7 @@ async function lives() {
   const times = []
   const begin = performance.now()
   const memory = process.memoryUsage.rss()
-  await inLanes(cycles, livesAtOnce, async (index) => {
+  const begun = await inLanes(cycles, livesAtOnce, async (index) => {
     let conductor
     const start = performance.now()
     try {
@@ -156,13 +167,13 @@ async function lives() {
     if (conductor !== undefined) assert.equal(conductor.status().state, 'stopped')
   })
   const seconds = (performance.now() - begin) / 1000
-  const failed = cycles - times.length
-  assert.ok(failed <= cycles * mostFailures, `${failed} of ${cycles} lives failed: ${JSON.stringify(failures)}`)
+  const failed = begun - times.length
+  assert.ok(failed <= begun * mostFailures, `${failed} of ${begun} lives failed: ${JSON.stringify(failures)}`)
   times.sort((a, b) => a - b)
   const [median, high] = [0.5, 0.99].map((share) => Math.round(times[Math.floor((times.length - 1) * share)]))
   const growthMiB = Math.round((process.memoryUsage.rss() - memory) / 2 ** 20)
   await expectNothingLeft(before)
-  return { succeeded: times.length, failed, failures, median, high, growthMiB, seconds }
+  return { cycles: begun, succeeded: times.length, failed, failures, median, high, growthMiB, seconds }
 }
 
 try {
@@ -170,8 +181,8 @@ try {
   await (await Conductor.start(options)).stop()
   await turn()
   const figures = {}
-  if (tasks > 0) figures.ledger = { tasks, ...(await ledger()) }
-  if (cycles > 0) figures.lives = { cycles, ...(await lives()) }
+  if (tasks > 0) figures.ledger = await ledger()
+  if (cycles > 0) figures.lives = await lives()
   console.log(JSON.stringify(figures, null, 2))
 } finally {
   rmSync(folder, { recursive: true })
