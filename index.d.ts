@@ -1152,7 +1152,8 @@ export interface RunOptions {
    * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
    * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
    * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
-   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
+   * `callState`, which says whether the call is `'not started'`, `'cancelled'`, `'still running'` or, in
+   * a process of its own, `'killed'`.
    * @default no signal
    */
   readonly signal?: AbortSignal | undefined
@@ -1681,6 +1682,17 @@ export interface LimitOptions {
   readonly nice?: number | undefined
   /** How much rather than others it is ended when memory is short, -1000 to 1000. @default 300 */
   readonly oomScoreAdjust?: number | undefined
+  /**
+   * Memory of a process with all that it starts, in MiB, as `memory.max` of a control group (version 2) of its own; beyond it the kernel
+   * ends the process. Where no such group can be made, `start` rejects with `ERR_WORKER_START`, and the message says why.
+   * @default no limit
+   */
+  readonly memoryMaxMb?: number | undefined
+  /**
+   * The folder of a control group (version 2): the processes join it; with `memoryMaxMb`, their own ones are made in it, and it must
+   * not have processes itself. @default that of this process
+   */
+  readonly cgroup?: string | undefined
 }
 
 /** Which calls may wait for a worker. */

@@ -248,6 +248,12 @@ test('a process is replaced by one that is ready before it ends, and why is told
   ])
 })
 
+test('memory that cannot be limited is said at the start', async () => {
+  const error = await failureOf(Conductor.start({ limits: { memoryMaxMb: 64, cgroup: '/no/such/group' } }))
+  expect(error).toMatchObject({ code: 'ERR_WORKER_START' })
+  expect(error.message).toContain('`memory_max`: `/no/such/group/cgroup.controllers`: it cannot be read: No such file')
+})
+
 test('figures for a monitor', async () => {
   const conductor = await conductorOf()
   const pid = await conductor.call<number>('pid')

@@ -76,6 +76,8 @@ const common = {
     coreMb: integer(0, mostMb, null),
     nice: integer(0, 19, 0),
     oomScoreAdjust: integer(-1000, 1000, 300),
+    memoryMaxMb: integer(1, mostMb, null),
+    cgroup: text('the folder of a control group', null),
   }),
   queue: group({ limit: integer(0, 10_000_000, 1024), ageing: milliseconds(1_000, 1) }),
 }

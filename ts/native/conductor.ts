@@ -53,6 +53,8 @@ export interface ConductorSpec {
     readonly coreMb: number | null
     readonly nice: number
     readonly oomScoreAdjust: number
+    readonly memoryMaxMb: number | null
+    readonly cgroup: string | null
   }
 }
 

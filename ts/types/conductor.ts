@@ -87,6 +87,17 @@ export interface LimitOptions {
   readonly nice?: number | undefined
   /** How much rather than others it is ended when memory is short, -1000 to 1000. @default 300 */
   readonly oomScoreAdjust?: number | undefined
+  /**
+   * Memory of a process with all that it starts, in MiB, as `memory.max` of a control group (version 2) of its own; beyond it the kernel
+   * ends the process. Where no such group can be made, `start` rejects with `ERR_WORKER_START`, and the message says why.
+   * @default no limit
+   */
+  readonly memoryMaxMb?: number | undefined
+  /**
+   * The folder of a control group (version 2): the processes join it; with `memoryMaxMb`, their own ones are made in it, and it must
+   * not have processes itself. @default that of this process
+   */
+  readonly cgroup?: string | undefined
 }
 
 /** Which calls may wait for a worker. */

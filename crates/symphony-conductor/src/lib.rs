@@ -53,6 +53,8 @@ mod announcement;
 #[cfg(unix)]
 pub mod arena;
 #[cfg(unix)]
+mod cgroup;
+#[cfg(unix)]
 pub mod child;
 #[cfg(unix)]
 mod conductor;

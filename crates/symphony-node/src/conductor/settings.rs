@@ -147,6 +147,8 @@ struct Resources {
     core_mb: Option<u64>,
     nice: i32,
     oom_score_adjust: i32,
+    memory_max_mb: Option<u64>,
+    cgroup: Option<PathBuf>,
 }
 
 impl Settings {
@@ -207,6 +209,8 @@ impl Settings {
         limits.core_dump = self.limits.core_mb.map(|mb| mb.saturating_mul(MIB));
         limits.nice = self.limits.nice;
         limits.oom_score_adj = self.limits.oom_score_adjust;
+        limits.memory_max = self.limits.memory_max_mb.map(|mb| mb.saturating_mul(MIB));
+        limits.cgroup.clone_from(&self.limits.cgroup);
         spec.limits = limits;
         Ok(spec)
     }
