@@ -131,6 +131,19 @@ def deadlock(function):
     expect(await result(body)).toEqual([true, true, [1, 2, 3]])
   })
 
+  test('what Python writes to memory that it was given is seen', async () => {
+    const body = `
+      const { fill } = python.execSync('def fill(array): array[0] = 42')
+      const made = python.ndarray(2)
+      const view = python.memoryview(new Float64Array(2))
+      const lent = new Float64Array([1, 2])
+      const part = new Uint8Array([1, 2, 3, 4])
+      for (const array of [made, view, python.borrow(lent), python.borrow(part.subarray(1, 3))]) fill(array)
+      const refused = codeOf(() => python.execSync('def call(array, f): f()').call(python.borrow(lent), () => 1))
+      console.log(JSON.stringify([[...made.data], [...view], [...lent], [...part], refused[0]]))`
+    expect(await result(body)).toEqual([[42, 0], [42, 0], [42, 2], [1, 42, 3, 4], 'ERR_INVALID_ARGUMENT'])
+  })
+
   test('Python ends with the program: exit handlers run, and what they print is printed', async () => {
     const end = await runProgram(
       `${prelude}

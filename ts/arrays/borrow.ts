@@ -59,6 +59,26 @@ export function refuseWhileBorrowing(): void {
   )
 }
 
+/** One array that is lent to another process, which has it in memory that both have. What Python wrote is there when the call ends. */
+export class BorrowElsewhere {
+  constructor(
+    readonly own: Uint8Array,
+    readonly shared: Uint8Array,
+  ) {
+    active += 1
+    shared.set(own)
+  }
+
+  hold(): void {
+    // As below.
+  }
+
+  letGo(): void {
+    active -= 1
+    this.own.set(this.shared)
+  }
+}
+
 /** One array that is lent. Ends with the call. */
 export class Borrow {
   constructor(

@@ -7,9 +7,9 @@ import type { HandleState } from '../handle/state'
 import type { Connection } from '../native/connection'
 import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
-import { Borrow, borrowedArray } from './borrow'
+import { Borrow, BorrowElsewhere, borrowedArray } from './borrow'
 import { elementOfArray, elements, sizeOf, type Element } from './elements'
-import { memoryFor } from './own-memory'
+import { memoryFor, newMemory } from './own-memory'
 import { inRowOrder } from './row-order'
 import {
   HeldBlock,
@@ -22,7 +22,7 @@ import {
 } from './memory'
 
 /** What a request keeps until it is done. */
-export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | ArrayOrigin | HandleState
+export type Kept = HeldBlock | HeldBuffer | HeldObjectId | Borrow | BorrowElsewhere | ArrayOrigin | HandleState
 
 /** Who writes. */
 export interface ArrayRequest {
@@ -186,6 +186,8 @@ function writeMemory(
   else writeCopied(bytes, element, Target.memoryView, shape, request)
 }
 
+const cannotLend = 'this runtime cannot lend memory; use `python.memoryview`'
+
 function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   if (!request.isSync) {
     throw failure(
@@ -205,8 +207,16 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   if ((buffer as { resizable?: boolean }).resizable === true) {
     throw failure(request, 'memory that can be resized cannot be borrowed; pass the array for a copy')
   }
-  const number = connection.port.borrow(new Uint8Array(buffer, byteOffset, byteLength))
-  if (number === 0) throw failure(request, 'this runtime cannot lend memory; use `python.memoryview`')
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
+  if (connection.isRemote) {
+    const { buffer: shared, isShared } = newMemory(byteLength)
+    if (!isShared && byteLength > 0) throw failure(request, cannotLend)
+    request.keep(new BorrowElsewhere(bytes, new Uint8Array(shared)))
+    writeMemory(shared, 0, byteLength, element, request)
+    return
+  }
+  const number = connection.port.borrow(bytes)
+  if (number === 0) throw failure(request, cannotLend)
   request.keep(new Borrow(number, request.path()))
   const shape = [byteLength / sizeOf(element)]
   writeReference(block(connection, number), 0, byteLength, element, Target.memoryView, shape, request.writer)
