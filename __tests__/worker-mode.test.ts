@@ -214,13 +214,17 @@ describe('an interpreter that cannot be embedded', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
+  const variables = {
+    get VIRTUAL_ENV() {
+      return environment
+    },
+    _PYTHON_SYSCONFIGDATA_NAME: '_sysconfigdata_static',
+    SYMPHONY_PYTHON_MODE: 'auto',
+  }
+
   const run = (body: string) =>
     runProgram(`${prelude}\nasync function main() { ${body} }\nmain()`, {
-      env: {
-        VIRTUAL_ENV: environment,
-        _PYTHON_SYSCONFIGDATA_NAME: '_sysconfigdata_static',
-        SYMPHONY_PYTHON_MODE: 'auto',
-      },
+      env: { ...variables },
     })
 
   test('runs in a process of its own, and one warning says why', async () => {
@@ -232,6 +236,16 @@ describe('an interpreter that cannot be embedded', () => {
     expect(end.stderr.match(/SYMPHONY_WORKER_MODE/g)).toHaveLength(1)
     expect(end.stderr).toContain('without a shared library')
     expect(end.stderr).toContain('To embed it, run: ')
+  })
+
+  test('works, as `symphony-python doctor` says', () => {
+    const command = join(__dirname, '..', 'dist', 'cli', 'symphony-python.js')
+    const said = execFileSync(process.execPath, [command, 'doctor'], {
+      encoding: 'utf8',
+      env: { ...process.env, ...variables },
+    })
+    expect(said).toMatch(/mode +worker: a process of its own/)
+    expect(said).toContain('Python works, in a process of its own. It is CPython')
   })
 
   test('is refused if it is to be embedded', async () => {

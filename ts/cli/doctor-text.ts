@@ -1,5 +1,6 @@
 /* The report of `symphony-python doctor` for people. */
 import type { ChosenInterpreter, LocateReport } from '../native/loader'
+import { embeddingProblem } from '../host/locate-report'
 import type { Diagnosis } from './doctor'
 import type { LiveCallResult } from './live-call'
 
@@ -12,7 +13,7 @@ export function describeDiagnosis(diagnosis: Diagnosis): string {
   if (search !== null) sections.push(section('Search, in this order', attemptRows(search)))
   if (search?.chosen) sections.push(section('Interpreter', interpreterRows(search.chosen)))
   if (call?.ok) sections.push(section('Call', callRows(call, search?.chosen ?? null)))
-  sections.push(problem === null ? 'Python works.\n' : problemText(problem))
+  sections.push(problem === null ? worksText(diagnosis) : problemText(problem))
   return sections.join('\n')
 }
 
@@ -51,6 +52,7 @@ function callRows(call: LiveCallResult, chosen: ChosenInterpreter | null): Row[]
   const ms = (time: number): string => `${time.toFixed(1)} ms`
   return [
     ['1 + 1', String(call.value)],
+    ['mode', call.mode === 'embedded' ? 'embedded' : 'worker: a process of its own'],
     ['executable', call.executable],
     ['OpenSSL', `${call.openssl ?? 'none'}, ${same ? 'the same as outside Node' : 'NOT the same as outside Node'}`],
     ['load', `${ms(call.times.load)} for the package`],
@@ -58,6 +60,11 @@ function callRows(call: LiveCallResult, chosen: ChosenInterpreter | null): Row[]
     ['first call', ms(call.times.call)],
     ['import ssl', ms(call.times.import)],
   ]
+}
+
+function worksText({ search, call }: Diagnosis): string {
+  if (search === null || call?.ok !== true || call.mode === 'embedded') return 'Python works.\n'
+  return `Python works, in a process of its own. ${embeddingProblem(search)}\n`
 }
 
 function problemText({ code, message, fix }: NonNullable<Diagnosis['problem']>): string {

@@ -3,6 +3,7 @@ import { isBridgeError } from '../errors/bridge-error'
 import { bridgeVersion } from '../native/core'
 import { locateAsync, type LocateReport } from '../native/loader'
 import { nativePath, platformName } from '../native/platform'
+import { needsItsOwnProcess } from '../host/locate-report'
 import { callInChild, type LiveCall } from './live-call'
 
 /** Everything that `doctor` reports. Programs get it as JSON; fields may be added in any release. */
@@ -19,7 +20,7 @@ export interface Diagnosis {
   readonly platform: string
   /** The native files; `null` for one that is missing. */
   readonly native: { readonly loader: string | null; readonly core: string | null }
-  /** The search, unless the loader itself is missing. */
+  /** The search, unless the loader itself is missing. Its problem is one of this diagnosis only if Python cannot run at all. */
   readonly search: LocateReport | null
   /** The call, unless no Python was found. */
   readonly call: LiveCall | null
@@ -34,7 +35,9 @@ export async function diagnose(python: string | undefined): Promise<Diagnosis> {
   const loader = findNativeFile('loader')
   const core = findNativeFile('node')
   const search = loader.path === null ? null : await searchFromHere(python)
-  const obstacle = loader.problem ?? search?.problem ?? core.problem
+  // What only keeps it from being embedded is no obstacle: it runs in a process of its own.
+  const isWorker = search !== null && needsItsOwnProcess(search)
+  const obstacle = loader.problem ?? (isWorker ? null : search?.problem) ?? core.problem
   const call = obstacle === null ? await callInChild(python) : null
   const problem = obstacle ?? (call === null || call.ok ? null : { code: call.code, message: call.message, fix: null })
   return {

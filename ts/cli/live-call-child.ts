@@ -23,6 +23,7 @@ async function call(python: string | undefined): Promise<LiveCall> {
     return {
       ok: true,
       value,
+      mode: info.mode,
       version: info.version,
       executable: info.executable,
       prefix: info.prefix,

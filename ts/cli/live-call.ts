@@ -13,6 +13,8 @@ export interface LiveCallResult {
   readonly ok: true
   /** The value of `1 + 1`. */
   readonly value: number
+  /** How Python runs. */
+  readonly mode: 'embedded' | 'worker'
   readonly version: string
   readonly executable: string
   readonly prefix: string
