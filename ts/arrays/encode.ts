@@ -88,7 +88,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
 
 /** Copied once, where JavaScript waits for Python anyway; else to a block first, so that the program can go on to change them. */
 function writeLargeBytes(value: Uint8Array, request: ArrayRequest): void {
-  if (!request.isSync) {
+  if (!request.isSync || request.connection.isRemote) {
     writeCopied(value, uint8, Target.bytes, [value.length], request)
     return
   }

@@ -111,12 +111,15 @@ export class Workers implements Staff {
   }
 
   status(): ConductorStatus {
-    const { state, workers } = this.#nativeStatus()
+    const { state, workers, metrics } = this.#nativeStatus()
+    const { queue, calls } = this.dispatcher
     const inFlight = new Map([...this.#byPid.values()].map((worker) => [worker.identity.pid, worker.inFlight]))
     return {
       state,
       workers: workers.map((worker) => ({ ...worker, inFlight: inFlight.get(worker.pid ?? -1) ?? 0 })),
-      ...this.dispatcher.status,
+      queue,
+      calls,
+      metrics: [...metrics, ...this.dispatcher.metrics],
     }
   }
 
@@ -166,6 +169,7 @@ export class Workers implements Staff {
     this.dispatcher.failWaiting(() => stopped(this.name))
     await new Promise<void>((resolve) => this.#native.stop(Math.max(0, Math.round(end - performance.now())), resolve))
     for (const worker of [...this.#byPid.values()]) worker.close(() => stopped(this.name))
+    this.#native.close()
   }
 
   #happened(event: NativeConductorEvent): void {
@@ -276,7 +280,7 @@ export class Workers implements Staff {
   }
 
   #connect(number: number, pid: number): void {
-    const { size, concurrency, convert } = this.#options
+    const { size, concurrency, convert, killAfter } = this.#options
     const name = size === 1 ? this.name : `worker ${number} of ${this.name}`
     let worker: Worker
     try {
@@ -286,11 +290,12 @@ export class Workers implements Staff {
         lost: (lost: Worker) => this.#lost(lost),
         disconnected: (broken: Worker) => {
           // The process goes on, but what it has done cannot be heard any more.
-          broken.close(() => disconnected(name))
+          broken.close((started) => disconnected(name, started))
           this.#connect(number, pid)
         },
+        overdue: () => this.#native.kill(number, pid),
       }
-      worker = new Worker({ number, pid, name, concurrency }, this.#side, descriptor, listener)
+      worker = new Worker({ number, pid, name, concurrency, killAfter }, this.#side, descriptor, listener)
     } catch (problem) {
       this.#notConnected(number, pid, problem instanceof BridgeError ? problem : errorFromProblem(problem))
       return

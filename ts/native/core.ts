@@ -11,7 +11,7 @@ import { nativePath } from './platform'
 export interface CoreConfig {
   readonly executable: string
   readonly basePrefix: string
-  readonly libpython: string
+  readonly libpython: string | null
   readonly deepbind: boolean
   readonly paths: readonly string[]
   readonly args: readonly string[]
@@ -42,7 +42,8 @@ export interface CoreInfo {
   readonly version: string
   readonly executable: string
   readonly prefix: string
-  readonly libpython: string
+  /** `null` where Python runs in a process of its own. */
+  readonly libpython: string | null
   readonly config: string
 }
 
@@ -61,8 +62,8 @@ export interface Port {
   callMethod(target: number, name: number, ...args: unknown[]): NativeResult
   /** GIL */
   getAttribute(): NativeResult
-  /** GIL */
-  operate(length: number): NativeResult
+  /** GIL. `owner` is the handle whose methods need not come, since they can be looked up again; or 0. */
+  operate(length: number, owner?: number): NativeResult
   name(text: string): number
   adopt(id: number, state: object): void
   find(id: number): object | undefined
@@ -96,7 +97,8 @@ export interface Port {
   takeLarge(): ArrayBuffer
   outbox(bytes: number): ArrayBuffer
   submit(length: number): void
-  cancel(id: number): number
+  /** @param isOverdue whether its time is over; that makes a difference in processes of Conductors only */
+  cancel(id: number, isOverdue?: boolean): number
   cancelledPlace(id: number): number
   grant(id: number, credits: number): void
   closeStream(id: number): void
@@ -133,6 +135,13 @@ export interface NativeConnection {
   shareMemory(buffer: ArrayBufferLike): number
   blockMemory(number: number): ArrayBuffer
   hasStarted(id: number): boolean
+  /**
+   * Sends a frame and waits for what becomes of it; meanwhile Python may ask. The message that says so: a value, and how it ended in the
+   * last byte. Throws `{ code, message }` if the other process ends.
+   */
+  ask(kind: number, second: number, payload: number | Uint8Array): Uint8Array
+  /** Hands over the text and records that have come, and forgets all else: for the end, when no event comes any more. */
+  deliver(): void
   close(): void
 }
 
@@ -168,6 +177,18 @@ export interface NativeCore {
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
   exitWithin(milliseconds: number, code: number): void
+  /** Worker mode: starts the process of `python`, unless another environment has. Gives the `CoreConfig` that it has, as JSON. Waits. */
+  startWorker(config: string): string
+  startWorkerAsync(config: string, done: (problem: string | null) => void): void
+  /** The `CoreConfig` of that process as JSON, if it was started. */
+  worker(): string | null
+  /** The descriptor of a new connection to it. */
+  connectWorker(): number
+  /** How it ended, as an `ExitReport` in JSON, once that is known. */
+  workerExit(): string | null
+  /** Ends it, in so much time at most. */
+  stopWorker(milliseconds: number): void
+  stopWorkerAsync(milliseconds: number, done: () => void): void
   /**
    * Starts supervised processes, and goes on until `stop`.
    *

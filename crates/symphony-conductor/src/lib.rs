@@ -84,7 +84,7 @@ pub use exit::{
     ExitReport, TaskRecord,
 };
 pub use group::WorkerId;
-pub use lifecycle::State;
+pub use lifecycle::{Cause, State};
 pub use metrics::{BOUNDS, Histogram, Metric, MetricValue};
 pub use output::{LineRate, Stream};
 pub use spec::{Limits, Spec, Stdio, Strategy, Variables};

@@ -24,6 +24,7 @@ mod shared_memory;
 mod thread_safe_function;
 mod uv;
 mod waker;
+mod worker_mode;
 
 use napi::bindgen_prelude::Object;
 use napi::{Env, JsValue};
