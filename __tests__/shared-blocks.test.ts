@@ -129,6 +129,16 @@ const bytesOf = ({ data }: NdArray): Buffer => Buffer.from(data.buffer, data.byt
     }
   })
 
+  test('many go in one request, and the same one many times', async () => {
+    const arrays = Array.from({ length: 400 }, (_, index) => {
+      const array = python.ndarray(index % 2 === 0 ? 3000 : 3, 'int32')
+      array.data[1] = index
+      return array
+    })
+    const sums = await there.totals<number[]>([...arrays, ...arrays])
+    expect(sums).toEqual([...arrays.keys(), ...arrays.keys()])
+  })
+
   test('is that of Python in this process, too', async () => {
     const array = python.ndarray(3)
     await there.fill(array, 2)

@@ -3,8 +3,6 @@
 //! What the frames mean is known to JavaScript (`ts/native/remote-port.ts`); here they are moved, in whole batches, and handles are given
 //! back when their states are collected. Everything is touched by the environment's own thread only.
 
-mod shared_blocks;
-
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
@@ -19,11 +17,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use napi::sys;
 use symphony_conductor::transport::{Piece, Pieces, SharedMemory, Unsent, receive};
 use symphony_python_bridge::errors::BridgeError;
+use symphony_python_bridge::memory::{Announcement, SharedBlocks};
 use symphony_wire::{ErrorCode, Frame, FrameKind, Incoming, frame_header};
 
 use crate::adopted::{Adopted, Home};
 use crate::block_buffers;
-use crate::connection::shared_blocks::{Announcement, SharedBlocks};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::outbox::Outbox;
 use crate::uv::{Events, READABLE, UvHandle, WRITABLE};
@@ -54,7 +52,7 @@ pub(crate) struct Connection {
     /// Pieces of this process's memory that Python gets.
     pieces: RefCell<Pieces>,
     /// Blocks of this process's memory that Python has too.
-    shared: SharedBlocks,
+    shared: RefCell<SharedBlocks>,
     /// Frames that go with the next ones, or in a moment.
     delayed: RefCell<Vec<u8>>,
     /// What came while JavaScript waited for something else.
@@ -239,7 +237,7 @@ impl Connection {
             items: RefCell::default(),
             starts: RefCell::default(),
             pieces: RefCell::default(),
-            shared: SharedBlocks::default(),
+            shared: RefCell::default(),
             delayed: RefCell::default(),
             kept: RefCell::default(),
             last_call: Cell::new(0),
@@ -448,7 +446,7 @@ impl Connection {
         let block = block_buffers::block_of(self.env, buffer)?;
         let address = block.pointer().as_ptr() as usize;
         // Where there is no descriptor left, it is copied.
-        let announcement = self.shared.share(block).ok()??;
+        let announcement = self.shared.borrow_mut().share(block).ok()??;
         let Announcement {
             number,
             file,
@@ -470,7 +468,7 @@ impl Connection {
 
     /// The buffer over a block that was shared and that a message names.
     fn buffer_over_block(&self, number: u32) -> Result<Value, BridgeError> {
-        let block = self.shared.get(number).ok_or_else(|| {
+        let block = self.shared.borrow().get(number).ok_or_else(|| {
             let message = format!("expected the number of a block that is shared, got {number}");
             BridgeError::new(ErrorCode::Protocol, message)
         })?;
@@ -660,7 +658,8 @@ impl Connection {
                 }
             }
             Some(FrameKind::ReturnBlock) => {
-                if let Some(file) = self.shared.returned(frame.first) {
+                let forgotten = self.shared.borrow_mut().returned(frame.first);
+                if let Some(file) = forgotten {
                     // As above.
                     let _fits = self.send(FrameKind::ForgetFile, [file, 0], &[], true);
                 }
@@ -865,7 +864,7 @@ impl Connection {
 
     fn close_handles(&self) {
         self.ended.set(true);
-        self.shared.clear();
+        self.shared.take();
         let poll = self.poll.take();
         if let Some(poll) = poll {
             poll.close::<Self>();

@@ -6,8 +6,10 @@
 
 mod block;
 mod exporter;
+mod shared_blocks;
 mod view;
 
 pub use block::{Block, Blocks, Lender};
 pub(crate) use exporter::{Part, exporter_of, part_of};
+pub use shared_blocks::{Announcement, SharedBlocks};
 pub(crate) use view::{Flags, Layout, View};

@@ -391,6 +391,22 @@ mod tests {
     }
 
     #[test]
+    fn what_everybody_may_have_is_found_at_its_address() {
+        for bytes in [3, 40, 1 << 20] {
+            let block = Block::shareable(bytes).expect("memory");
+            let address = block.pointer().as_ptr() as usize;
+            // SAFETY: the whole block, which nobody writes to.
+            let items = unsafe { std::slice::from_raw_parts(block.pointer().as_ptr(), bytes) };
+            assert!(items.iter().all(|item| *item == 0));
+            assert!(Arc::ptr_eq(&Block::shareable_at(address).expect("there"), &block));
+            drop(block);
+            // Another test may have got memory there by now, of another size.
+            assert!(Block::shareable_at(address).is_none_or(|other| other.bytes() != bytes));
+        }
+        assert!(Block::shareable(usize::MAX).is_none());
+    }
+
+    #[test]
     fn there_is_memory_of_no_bytes_and_none_of_too_many() {
         assert_eq!(Block::zeroed(0).expect("no bytes").bytes(), 0);
         assert!(Block::uninitialized(usize::MAX).is_none());
