@@ -819,15 +819,15 @@ export interface ValueMakers {
   slice(start: unknown, stop: unknown, step?: unknown): PySlice
   /**
    * A new array of zeros over memory that the bridge allocates and that Python uses without a copy: a `numpy.ndarray` there, or a
-   * `memoryview` where there is no NumPy. Starts Python if nobody has.
+   * `memoryview` where there is no NumPy. Processes of Conductors use the same memory, on Linux. Starts Python if nobody has, unless a Conductor was started.
    *
    * @param shape the length of each dimension, or that of the only one
    * @param dtype the element type as NumPy calls it. @default `float64`
    */
   ndarray<D extends ArrayType = 'float64'>(shape: number | readonly number[], dtype?: D): NdArray<ArrayTypes[D]>
-  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. Starts Python if nobody has. */
+  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. As `ndarray` otherwise. */
   memoryview(bytes: number): Uint8Array<ArrayBuffer>
-  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. Starts Python if nobody has. */
+  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. As `ndarray` otherwise. */
   memoryview<A extends TypedArray>(array: A): A
   /** The same of all the bytes. */
   memoryview(buffer: ArrayBufferLike): Uint8Array<ArrayBuffer>
@@ -872,10 +872,12 @@ export type Output = 'inherit' | 'ignore' | ((line: string) => void)
 /** Options of `python.start`. An option that is left out asks for nothing, so that a later `start()` agrees with any earlier one. */
 export interface StartOptions {
   /**
-   * How Python runs. Both run it embedded in this process.
-   * @default 'auto'
+   * How Python runs: `'embedded'` in this process, where a call takes a tenth of a microsecond and arrays are shared; or as a `'worker'`, a process of
+   * its own that the same program works with, its synchronous calls included. `'auto'` embeds it if that is possible; otherwise it is a worker, and a
+   * warning says why.
+   * @default the environment variable `SYMPHONY_PYTHON_MODE`; without it 'auto'
    */
-  readonly mode?: 'auto' | 'embedded' | undefined
+  readonly mode?: 'auto' | 'embedded' | 'worker' | undefined
   /**
    * An interpreter, or the folder of a virtual environment.
    * @default `VIRTUAL_ENV`, `.venv` upward from the working directory, conda, `python3` on PATH; the first that exists
@@ -919,15 +921,15 @@ export interface StartOptions {
 /** What runs. */
 export interface Info {
   /** How Python runs. */
-  readonly mode: 'embedded'
+  readonly mode: 'embedded' | 'worker'
   /** The version of Python, such as `3.12.1`. */
   readonly version: string
   /** `sys.executable`. */
   readonly executable: string
   /** `sys.prefix`. */
   readonly prefix: string
-  /** The path of the Python library that is loaded. */
-  readonly libpython: string
+  /** The path of the Python library that is loaded; `null` in a process of its own. */
+  readonly libpython: string | null
   /** The platform whose native files are in use, such as `linux-x64-gnu`. */
   readonly platform: string
   /** The version of this package. */
@@ -1150,7 +1152,8 @@ export interface RunOptions {
    * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
    * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
    * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
-   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
+   * `callState`, which says whether the call is `'not started'`, `'cancelled'`, `'still running'` or, in
+   * a process of its own, `'killed'`.
    * @default no signal
    */
   readonly signal?: AbortSignal | undefined
@@ -1679,6 +1682,17 @@ export interface LimitOptions {
   readonly nice?: number | undefined
   /** How much rather than others it is ended when memory is short, -1000 to 1000. @default 300 */
   readonly oomScoreAdjust?: number | undefined
+  /**
+   * Memory of a process with all that it starts, in MiB, as `memory.max` of a control group (version 2) of its own; beyond it the kernel
+   * ends the process. Where no such group can be made, `start` rejects with `ERR_WORKER_START`, and the message says why.
+   * @default no limit
+   */
+  readonly memoryMaxMb?: number | undefined
+  /**
+   * The folder of a control group (version 2): the processes join it; with `memoryMaxMb`, their own ones are made in it, and it must
+   * not have processes itself. @default that of this process
+   */
+  readonly cgroup?: string | undefined
 }
 
 /** Which calls may wait for a worker. */
@@ -1714,6 +1728,12 @@ export interface ConductorOptions {
   readonly threads?: number | undefined
   /** How many calls run in a process at the same time; others wait. @default 64 for a Conductor, `threads` for a worker of a pool */
   readonly concurrency?: number | undefined
+  /**
+   * How long a call may go on that was interrupted, because its `timeout` is over or its `signal` aborted; then its process is killed and
+   * replaced. Milliseconds, or `Infinity` for never: then the call rejects a moment after it was interrupted, and goes on.
+   * @default 5_000
+   */
+  readonly killAfter?: number | undefined
   /** Processes that are ready to take the place of one that dies. @default 0 */
   readonly standby?: number | undefined
   /** Where what the processes print goes, apart from what the options of a call want. @default 'inherit' */
@@ -1751,6 +1771,11 @@ export interface RemoteCallOptions extends Omit<CallOptions, 'thread' | 'highWat
   readonly idempotent?: boolean | undefined
   /** How often; only with `idempotent`. After 3 processes that died with it a call is not made again, whatever this says. @default 2 */
   readonly retries?: number | undefined
+  /**
+   * How long the call may go on after it was interrupted, before its process is killed, with all that it has begun; milliseconds, or
+   * `Infinity`. @default that of the Conductor or pool
+   */
+  readonly killAfter?: number | undefined
   /** Which calls go first when several wait: -2 (least urgent) to 2. @default 0 */
   readonly priority?: number | undefined
 }
@@ -1792,7 +1817,17 @@ export interface RemoteSession extends AsyncDisposable {
 }
 
 /** Why a process ended. */
-export type ExitReason = 'clean' | 'crash' | 'oom-suspected' | 'killed' | 'timeout' | 'boot-error' | 'lifeline-lost'
+export type ExitReason =
+  | 'clean'
+  | 'crash'
+  /** Python code raised `ConductorFatal`. */
+  | 'fatal'
+  | 'oom-suspected'
+  | 'killed'
+  /** It was killed because something took too long: the start, a call, or a sign of life. */
+  | 'timeout'
+  | 'boot-error'
+  | 'lifeline-lost'
 
 /** How a process ended. */
 export interface ExitReport {
@@ -1810,6 +1845,8 @@ export interface ExitReport {
   /** The CPU time that it used, in milliseconds. */
   readonly userTime: number
   readonly systemTime: number
+  /** What it was doing, and what it did last: what ran at its end comes first, then the newest. */
+  readonly lastTasks: readonly LastTask[]
   /** The last lines of its `stderr`, at most 64 KiB; empty if it had that of this process. */
   readonly stderrTail: string
   readonly stdoutTail: string
@@ -1826,8 +1863,19 @@ export type WorkerState =
 /** How well a process is. `'loop-stuck'` and `'gil-held'` may be much work; `'unresponsive'` is one that is stopped, or starved. */
 export type WorkerHealth = 'healthy' | 'loop-stuck' | 'gil-held' | 'unresponsive'
 
+/** Something that a process had done when it ended, or was doing. */
+export interface LastTask {
+  /** As in `WorkerTask`. */
+  readonly name: string
+  /** How long it took, or had been running; milliseconds. */
+  readonly duration: number
+  /** Whether it was running. */
+  readonly running: boolean
+}
+
 /** What a process has been doing for the longest time. */
 export interface WorkerTask {
+  /** Such as `agents.planner:decide`; of names that are longer the first 88 bytes. */
   readonly name: string
   /** For how long, in milliseconds. */
   readonly since: number
@@ -1850,9 +1898,72 @@ export interface WorkerStatus {
   readonly health: WorkerHealth
   /** In MiB. */
   readonly rssMb: number | null
+  /** What it is busy with; `null` if nothing runs. */
   readonly task: WorkerTask | null
+  /** What it has done: calls, and everything else that it was asked for. */
+  readonly done: number
   readonly lastExit: ExitReport | null
 }
+
+/**
+ * One measured quantity. The names are those of OpenTelemetry's semantic conventions where there are any (`process.*`), and
+ * `symphony.conductor.*` for the rest; `attributes` say which process, reason or outcome it is about. Times are in seconds.
+ */
+export type Metric = {
+  readonly name: string
+  /** As UCUM writes it: `s`, `By`, `{process}`. */
+  readonly unit: string
+  readonly attributes: Readonly<Record<string, string>>
+} & (
+  | {
+      /** Something that only grows, or something that is read. */
+      readonly kind: 'counter' | 'gauge'
+      readonly value: number
+    }
+  | {
+      readonly kind: 'histogram'
+      readonly count: number
+      readonly sum: number
+      /** The upper bounds of the buckets; one more bucket is for what is above all of them. */
+      readonly bounds: readonly number[]
+      /** How many lie in each bucket. */
+      readonly counts: readonly number[]
+    }
+)
+
+/** Why a worker has another state. */
+export type ChangeReason =
+  /** The Conductor or pool is started. */
+  | 'start'
+  /** Its process is ready. */
+  | 'ready'
+  /** The first connection to it was made. */
+  | 'use'
+  /** It takes the place of another one. */
+  | 'promotion'
+  /** Its last process has ended, and another one is started. */
+  | 'restart'
+  /** It is to replace another one. */
+  | 'replacement'
+  /** It is replaced: because of what it has done, the memory that it needs, its age, or because of `restart()`. */
+  | 'tasks'
+  | 'memory'
+  | 'age'
+  | 'asked'
+  /** It is not needed any more; something takes too long; somebody wanted it dead. */
+  | 'stop'
+  | 'timeout'
+  | 'kill'
+  /** It was to finish what it had, and has not in time. */
+  | 'overdue'
+  /** One that was started before it has died. */
+  | 'sibling'
+  /** Another one did not start. */
+  | 'start-failed'
+  /** `reset()`. */
+  | 'reset'
+  /** Its process has ended, for that reason. */
+  | ExitReason
 
 /** What `status()` gives. */
 export interface ConductorStatus {
@@ -1876,6 +1987,8 @@ export interface ConductorStatus {
     readonly lost: number
     readonly quarantined: number
   }
+  /** The same and more as numbers for a monitor. */
+  readonly metrics: readonly Metric[]
 }
 
 interface AnyEvent {
@@ -1892,13 +2005,13 @@ interface WorkerEvent extends AnyEvent {
  *
  * - `started`: one is ready for the first time
  * - `died`: one ended that should not have; without a report it could not even be started
- * - `restarted`: another one is ready in its place, or one was replaced
+ * - `restarted`: another one is ready in its place; `attempt` is 0 for one that replaces another, which ends then
  * - `restartFailed`: another one did not become ready
  * - `stopped`: one ended as it should
  * - `changed`: a worker has another state
  * - `crashLoop`: a worker died too often, and gets no other process any more
  * - `health`: one is better or worse than before
- * - `pressure`: the queue is full
+ * - `pressure`: the queue is full, and calls are refused; told again only after it was half empty
  */
 export type ConductorEvent =
   | (WorkerEvent & {
@@ -1926,7 +2039,7 @@ export type ConductorEvent =
       readonly type: 'changed'
       readonly from: WorkerState
       readonly to: WorkerState
-      readonly reason: string
+      readonly reason: ChangeReason
     })
   | (WorkerEvent & {
       readonly type: 'crashLoop'
@@ -2199,8 +2312,9 @@ export interface BridgeErrorOptions {
  * - `'not started'`: nothing of it has run, and nothing will
  * - `'cancelled'`: it had started, and was ended before its end
  * - `'still running'`: it could not be interrupted, and goes on in Python; its outcome will be thrown away
+ * - `'killed'`: it could not be interrupted in time, and its process was killed; `exit` says where it stood
  */
-export type CallState = 'not started' | 'cancelled' | 'still running'
+export type CallState = 'not started' | 'cancelled' | 'still running' | 'killed'
 
 /**
  * A failure of the bridge rather than an exception that Python code raised (that is a `PythonError`).

@@ -42,6 +42,8 @@ test('without options everything has its default', () => {
       coreMb: null,
       nice: 0,
       oomScoreAdjust: 300,
+      memoryMaxMb: null,
+      cgroup: null,
     },
   })
   expect(checked).toMatchObject({ concurrency: 64, queue: { limit: 1024, ageing: 1_000 }, convert: asTheyAre })

@@ -289,7 +289,7 @@ describe('calling off', () => {
     await beginning('w')
     controller.abort()
     supervisor.die(0, { exit: { signal: 'SIGKILL', reason: 'timeout' } })
-    await expect(call).rejects.toMatchObject({ code: 'ERR_CANCELLED', callState: 'cancelled' })
+    await expect(call).rejects.toMatchObject({ code: 'ERR_CANCELLED', callState: 'killed' })
     await tasks.release('w')
     await begun()
   })
@@ -351,7 +351,7 @@ describe('the processes', () => {
       for await (const event of host.events()) events.push(event)
       return events
     })()
-    supervisor.happened({ type: 'changed', worker: 0, pid: 1001, from: 'running', to: 'backoff', reason: 'died' })
+    supervisor.happened({ type: 'changed', worker: 0, pid: 1001, from: 'running', to: 'backoff', reason: 'crash' })
     const exit = supervisor.die(0)
     supervisor.happened({ type: 'restartFailed', worker: 0, pid: null, problem: problemOf('no') })
     supervisor.restarted(0, 2)
@@ -371,7 +371,7 @@ describe('the processes', () => {
     const exit = supervisor.die(0)
     const [waiting, evaluated] = [host.call('note', [1]), host.eval('1')]
     supervisor.happened({ type: 'crashLoop', worker: 0, pid: null, exits: [exit] })
-    supervisor.happened({ type: 'changed', worker: 0, pid: null, from: 'backoff', to: 'crashLoop', reason: '' })
+    supervisor.happened({ type: 'changed', worker: 0, pid: null, from: 'backoff', to: 'crashLoop', reason: 'crash' })
     const down = { code: 'ERR_CONDUCTOR_DOWN', exit }
     await expect(waiting).rejects.toMatchObject(down)
     await expect(evaluated).rejects.toMatchObject(down)
@@ -387,7 +387,7 @@ describe('the processes', () => {
     const { host, supervisor } = await conductorOf({ restart: { policy: 'temporary' } })
     supervisor.die(0)
     const call = host.call('note', [1])
-    supervisor.happened({ type: 'changed', worker: 0, pid: 1001, from: 'running', to: 'stopped', reason: 'policy' })
+    supervisor.happened({ type: 'changed', worker: 0, pid: 1001, from: 'running', to: 'stopped', reason: 'clean' })
     await expect(call).rejects.toThrow("are not started again by the restart policy 'temporary'")
   })
 

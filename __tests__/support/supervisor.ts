@@ -119,9 +119,10 @@ export class Supervisor implements NativeConductor {
       health: 'healthy',
       rssMb: null,
       task: null,
+      done: 0,
       lastExit: null,
     }))
-    return JSON.stringify({ state: this.#state, workers })
+    return JSON.stringify({ state: this.#state, workers, metrics: [] })
   }
 
   dump(worker: number, done: (problem: string | null, text: string) => void): void {
@@ -134,12 +135,17 @@ export class Supervisor implements NativeConductor {
       this.#current.delete(worker)
       const next = this.#lastPid - 990
       this.happened({ type: 'started', worker: next, pid: this.start(next) })
-      this.happened({ type: 'changed', worker, pid: old.pid, from: 'running', to: 'draining', reason: '' })
+      this.happened({ type: 'changed', worker, pid: old.pid, from: 'running', to: 'draining', reason: 'asked' })
       this.#end(old)
       const exit = reportOf(old.pid, { code: 0, signal: null, reason: 'clean' })
       this.happened({ type: 'stopped', worker, pid: old.pid, exit })
     }
     done(null)
+  }
+
+  kill(worker: number, pid: number): void {
+    this.asked.push(`kill ${worker}`)
+    if (this.#current.get(worker)?.pid === pid) this.die(worker, { exit: { signal: 'SIGABRT', reason: 'timeout' } })
   }
 
   reset(): void {
@@ -156,6 +162,10 @@ export class Supervisor implements NativeConductor {
       this.happened({ type: 'stopped', worker: one.worker, pid: one.pid, exit })
     }
     done()
+  }
+
+  close(): void {
+    this.asked.push('close')
   }
 
   keepAlive(keep: boolean): void {
@@ -198,6 +208,7 @@ export function reportOf(pid: number, exit: Partial<ExitReport> = {}): ExitRepor
     maxRssMb: null,
     userTime: 0,
     systemTime: 0,
+    lastTasks: [],
     stderrTail: '',
     stdoutTail: '',
     traceback: null,

@@ -34,8 +34,9 @@ export async function host(): Promise<void> {
   await python.start({ logging: ({ level, extra }) => [level.length, extra.user] })
   // @ts-expect-error no such level
   await python.start({ logging: { handler: () => undefined, level: 'LOUD' } })
-  // @ts-expect-error no such mode yet
   await python.start({ mode: 'worker' })
+  // @ts-expect-error no such mode
+  await python.start({ mode: 'thread' })
   // @ts-expect-error no such option
   await python.start({ pythonPath: 'x' })
 

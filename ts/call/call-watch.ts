@@ -1,12 +1,13 @@
 /* Watches a call's signal and timeout, and stops watching when the call settles. */
 import { BridgeError, type CallState } from '../errors/bridge-error'
+import type { ExitReport } from '../types/conductor'
 import type { CheckedOptions } from './options'
 
 /** Makes the error of a call that is not wanted any more, once it is known what became of it. */
-export type MakeWatchError = (state: CallState | undefined) => BridgeError
+export type MakeWatchError = (state: CallState | undefined, exit?: ExitReport) => BridgeError
 
-/** Told at most once that a call is not wanted any more. */
-export type GiveUp = (makeError: MakeWatchError) => void
+/** Told at most once that a call is not wanted any more, and whether that is because its time is over. */
+export type GiveUp = (makeError: MakeWatchError, isOverdue: boolean) => void
 
 /** The signal and the timer of one call. */
 export class CallWatch {
@@ -19,13 +20,13 @@ export class CallWatch {
     this.#signal = signal
     this.#aborted = () => {
       this.end()
-      giveUp((state) => cancelled(signal, state))
+      giveUp((state, exit) => cancelled(signal, state, exit), false)
     }
     if (signal !== undefined) listen(signal, this.#aborted)
     if (timeout !== undefined && timeout <= longestTimer) {
       this.#timer = setTimeout(() => {
         this.end()
-        giveUp((state) => timedOut(timeout, state))
+        giveUp((state, exit) => timedOut(timeout, state, exit), true)
       }, timeout)
     }
   }
@@ -71,18 +72,23 @@ function stopListening(signal: AbortSignal, callback: () => void): void {
 }
 
 /** The error of a call that its signal cancelled. */
-export function cancelled(signal: AbortSignal | undefined, callState: CallState | undefined): BridgeError {
+export function cancelled(
+  signal: AbortSignal | undefined,
+  callState: CallState | undefined,
+  exit?: ExitReport,
+): BridgeError {
   const message = `the call was cancelled by its signal${explained(callState)}`
-  return new BridgeError('ERR_CANCELLED', message, { cause: signal?.reason as unknown, callState })
+  return new BridgeError('ERR_CANCELLED', message, { cause: signal?.reason as unknown, callState, exit })
 }
 
-function timedOut(timeout: number, callState: CallState | undefined): BridgeError {
+function timedOut(timeout: number, callState: CallState | undefined, exit: ExitReport | undefined): BridgeError {
   const message = `the call did not finish within ${timeout} ms${explained(callState)}`
-  return new BridgeError('ERR_TIMEOUT', message, { callState })
+  return new BridgeError('ERR_TIMEOUT', message, { callState, exit })
 }
 
 function explained(callState: CallState | undefined): string {
   if (callState === 'not started') return ' and has not started'
+  if (callState === 'killed') return ', and its process ended before it did'
   return callState === 'still running' ? ' and is still running in Python, which cannot interrupt it now' : ''
 }
 

@@ -40,7 +40,7 @@ export interface CallQueue {
   /** Hands the batch over now. */
   flush(): void
   /** A call is not wanted any more. */
-  giveUp(call: Call, makeError: MakeWatchError): void
+  giveUp(call: Call, makeError: MakeWatchError, isOverdue: boolean): void
 }
 
 /** Who gets the items of a call that is a stream. */
@@ -128,8 +128,8 @@ export class Call extends AsyncProxy {
   }
 
   /** It is not wanted any more. */
-  giveUp(makeError: MakeWatchError): void {
-    this.queue.giveUp(this, makeError)
+  giveUp(makeError: MakeWatchError, isOverdue: boolean): void {
+    this.queue.giveUp(this, makeError, isOverdue)
   }
 
   /** Leaves its batch now, if Python runs. */

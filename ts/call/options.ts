@@ -27,6 +27,8 @@ export interface CheckedOptions {
   readonly convert: Conversion | undefined
   /** How many items of a stream Python may make ahead; `undefined` leaves that to the stream. */
   readonly highWaterMark: number | undefined
+  /** How long it may go on in a supervised process after it was interrupted, if that is not as for others; milliseconds. */
+  readonly killAfter?: number | undefined
 }
 
 /** The options of a call that was given none. */
@@ -84,7 +86,7 @@ export function checkedOptions(
   const result = chosenResult(options.returns, base)
   const output = chosenOutput(options, base.output)
   const convert = chosenConversion(options, base.convert, defaults)
-  return { signal, timeout, output, thread, ...result, convert, highWaterMark }
+  return { signal, timeout, output, thread, ...result, convert, highWaterMark, killAfter: base.killAfter }
 }
 
 function chosenOutput(

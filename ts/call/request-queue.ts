@@ -92,7 +92,7 @@ export class RequestQueue implements CallQueue {
       call.fail(() => refusal)
       return call
     }
-    call.watch = CallWatch.start(options, (makeError) => this.giveUp(call, makeError))
+    call.watch = CallWatch.start(options, (makeError, isOverdue) => this.giveUp(call, makeError, isOverdue))
     return call
   }
 
@@ -363,16 +363,18 @@ export class RequestQueue implements CallQueue {
 
   /**
    * A call is not wanted any more. While it is in the batch, it is taken out before that leaves, and it leaves the core's queue if
-   * it has not started. What runs is interrupted: a task ends as it likes, while a thread has a moment to end.
+   * it has not started. What runs is interrupted: a task ends as it likes, while a thread has a moment to end. In a process that may be
+   * killed, both have some time, and then it is.
    */
-  giveUp(call: Call, makeError: MakeWatchError): void {
+  giveUp(call: Call, makeError: MakeWatchError, isOverdue: boolean): void {
     if (call.status === 'queued') {
       this.#withdrawn = true
       abandon(call, makeError, 'not started')
       return
     }
     const done = call.status !== 'submitted' || this.#pending.get(call.id) !== call
-    const cancellation = done ? Cancellation.tooLate : this.#connection.port.cancel(call.id)
+    const { port, kill } = this.#connection
+    const cancellation = done ? Cancellation.tooLate : port.cancel(call.id, kill !== undefined && isOverdue)
     if (cancellation === Cancellation.notStarted) {
       this.#pending.delete(call.id)
       call.release()
@@ -383,8 +385,10 @@ export class RequestQueue implements CallQueue {
       abandon(call, makeError, undefined)
     } else {
       call.unwanted = makeError
+      const killAfter = this.#killAfter(call)
       // What another process says comes to `cancelled`.
-      if (cancellation === Cancellation.onThread) call.grace = setTimeout(() => this.#endGrace(call, makeError), grace)
+      if (killAfter !== undefined) call.grace = setTimeout(kill!, killAfter)
+      else if (cancellation === Cancellation.onThread) this.#beginGrace(call, makeError)
     }
   }
 
@@ -398,9 +402,21 @@ export class RequestQueue implements CallQueue {
       call.release()
       this.#letGo(call)
       abandon(call, makeError, 'not started')
-    } else if (place === Cancellation.onThread) {
-      call.grace = setTimeout(() => this.#endGrace(call, makeError), grace)
+    } else if (place === Cancellation.onThread && this.#killAfter(call) === undefined) {
+      this.#beginGrace(call, makeError)
     }
+  }
+
+  /** After how many milliseconds the process of a call is killed that does not end; `undefined` if it is not. */
+  #killAfter(call: Call): number | undefined {
+    const { kill, killAfter } = this.#connection
+    if (kill === undefined) return undefined
+    const after = call.context.options.killAfter ?? killAfter
+    return after === Infinity ? undefined : after
+  }
+
+  #beginGrace(call: Call, makeError: MakeWatchError): void {
+    call.grace = setTimeout(() => this.#endGrace(call, makeError), grace)
   }
 
   #endGrace(call: Call, makeError: MakeWatchError): void {

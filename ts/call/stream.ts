@@ -276,7 +276,7 @@ export class Stream implements CallStream {
   #timedOut(timeout: number): void {
     if (this.#call === undefined) return
     const message = `the next item of the stream did not come within ${timeout} ms`
-    this.#call.giveUp((callState) => new BridgeError('ERR_TIMEOUT', message, { callState }))
+    this.#call.giveUp((callState, exit) => new BridgeError('ERR_TIMEOUT', message, { callState, exit }), true)
   }
 
   #finish(failure: MakeError | undefined): void {

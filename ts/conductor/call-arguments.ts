@@ -4,14 +4,14 @@ import { keywordsOf, listedArguments } from '../call/keywords'
 import type { Conversion } from '../codec/conversion'
 import { BridgeError } from '../errors/bridge-error'
 import type { RemoteCallOptions } from '../types/conductor'
-import { integer, invalid, option } from './checks'
+import { integer, invalid, millisecondsOrNever, option } from './checks'
 import { deadlyDeaths } from './delivery'
 import type { TaskRequest } from './dispatcher'
 import { highestPriority, lowestPriority } from './task-queue'
 import { calledBy, type Target } from './target'
 
 /** The options that `call` has besides those of any call. */
-const ownNames = ['idempotent', 'retries', 'priority'] as const
+const ownNames = ['idempotent', 'retries', 'priority', 'killAfter'] as const
 const mapNames = ['concurrency', 'onProgress'] as const
 const valueNames = ['returns', 'int', 'number', 'dict', 'datetime'] as const
 const callNames: ReadonlySet<string> = new Set([...runOptionNames, ...valueNames, ...ownNames])
@@ -19,6 +19,7 @@ const mapCallNames: ReadonlySet<string> = new Set([...callNames, ...mapNames])
 
 const isBoolean = option('a boolean', (value): value is boolean => typeof value === 'boolean', false)
 const isRetries = integer(0, 1000, undefined)
+const isKillAfter = millisecondsOrNever(undefined)
 const isPriority = integer(lowestPriority, highestPriority, 0)
 
 /** The options of a call by name, checked. */
@@ -51,7 +52,7 @@ export function taskOptions(
 ): TaskOptions {
   if (given === undefined) return { options: noOptions, idempotent: false, retries: 0, priority: 0 }
   checkNames(given, names)
-  const { idempotent, retries, priority, ...others } = given as RemoteCallOptions & Record<string, unknown>
+  const { idempotent, retries, priority, killAfter, ...others } = given as RemoteCallOptions & Record<string, unknown>
   for (const name of mapNames) Reflect.deleteProperty(others, name)
   const { thread } = others
   if (thread !== undefined && thread !== 'any' && thread !== 'loop') throw invalid('thread', "'any' or 'loop'", thread)
@@ -64,7 +65,7 @@ export function taskOptions(
     )
   }
   return {
-    options: checkedOptions(others, noOptions, defaults),
+    options: { ...checkedOptions(others, noOptions, defaults), killAfter: isKillAfter(killAfter, 'killAfter') },
     idempotent: mayRepeat,
     retries: howOften ?? deadlyDeaths - 1,
     priority: isPriority(priority, 'priority'),

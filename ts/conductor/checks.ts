@@ -55,6 +55,13 @@ export function milliseconds<D>(otherwise: D, from = 0): Check<number | D> {
   return integer(from, longestTime, otherwise, 'an integer of milliseconds')
 }
 
+/** Milliseconds, whole ones or none at all (`Infinity`). */
+export function millisecondsOrNever<D>(otherwise: D): Check<number | D> {
+  const isRight = (value: unknown): value is number =>
+    value === Infinity || (Number.isInteger(value) && 0 <= Number(value) && Number(value) <= longestTime)
+  return option(`an integer of milliseconds from 0 to ${longestTime}, or \`Infinity\``, isRight, otherwise)
+}
+
 /** One of a few texts. */
 export function oneOf<const T extends string>(values: readonly T[], otherwise: T): Check<T> {
   const isRight = (value: unknown): value is T => (values as readonly unknown[]).includes(value)

@@ -2,10 +2,11 @@
 import { CallWatch, cancelled, type MakeWatchError } from '../call/call-watch'
 import type { Call } from '../call/call'
 import type { CheckedOptions } from '../call/options'
-import type { ConductorStatus } from '../types/conductor'
+import type { ConductorStatus, Metric } from '../types/conductor'
 import { afterLoss } from './delivery'
 import { quarantined, queueFull } from './errors'
 import { CallLengths, leastLoaded } from './load'
+import { callMetrics, Histogram } from './metrics'
 import { TaskQueue, type Waiting } from './task-queue'
 import type { RemoteCall, Worker } from './worker'
 
@@ -57,8 +58,11 @@ export class Dispatcher {
   readonly #queue: TaskQueue<Task>
   readonly #staff: Staff
   readonly #lengths = new CallLengths()
+  readonly #durations = new Histogram()
   readonly #windowOf = (worker: Worker): number => (worker.isUsable ? this.#lengths.windowOf(worker) : 0)
   #running = 0
+  /** That the queue is full was told, and it is still more than half full. */
+  #isPressed = false
   #whenIdle: (() => void)[] = []
   readonly #counts = { completed: 0, failed: 0, repeated: 0, lost: 0, quarantined: 0 }
 
@@ -72,7 +76,7 @@ export class Dispatcher {
     const { options } = request
     if (options.signal?.aborted) throw cancelled(options.signal, 'not started')
     const task = new Task(request)
-    const watch = CallWatch.start(options, (makeError) => this.#giveUp(task, makeError))
+    const watch = CallWatch.start(options, (makeError, isOverdue) => this.#giveUp(task, makeError, isOverdue))
     this.#running += 1
     try {
       const value = await this.#outcome(task)
@@ -97,6 +101,7 @@ export class Dispatcher {
       if (worker === undefined) return
       const { task } = this.#queue.take(performance.now())!
       task.isWaiting = false
+      if (this.#queue.size <= this.#queue.limit / 2) this.#isPressed = false
       this.#start(task, worker)
       task.proceed!()
     }
@@ -117,12 +122,19 @@ export class Dispatcher {
     return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve))
   }
 
-  get status(): Pick<ConductorStatus, 'queue' | 'calls'> {
+  /** What waits. */
+  get queue(): ConductorStatus['queue'] {
     const { size, limit } = this.#queue
-    return {
-      queue: { length: size, limit, oldest: this.#queue.oldest(performance.now()) },
-      calls: { ...this.#counts },
-    }
+    return { length: size, limit, oldest: this.#queue.oldest(performance.now()) }
+  }
+
+  /** What became of calls. */
+  get calls(): ConductorStatus['calls'] {
+    return { ...this.#counts }
+  }
+
+  get metrics(): Metric[] {
+    return callMetrics(this, this.#running - this.#queue.size, this.#durations)
   }
 
   async #outcome(task: Task): Promise<unknown> {
@@ -132,7 +144,9 @@ export class Dispatcher {
       const begin = performance.now()
       try {
         const value = await call!.promise
-        this.#lengths.add((performance.now() - begin) / Math.max(1, worker!.inFlight))
+        const took = performance.now() - begin
+        this.#durations.add(took)
+        this.#lengths.add(took / Math.max(1, worker!.inFlight))
         return value
       } catch (error) {
         this.#judge(task, call!, worker!, error)
@@ -143,9 +157,9 @@ export class Dispatcher {
   /** Throws unless the call is to be made again. */
   #judge(task: Task, call: Call, worker: Worker, error: unknown): void {
     const started = worker.lossOf(call)
-    // Its own failure; or whoever wanted it does not any more, and its process had to be killed for that.
+    // Its own failure; or whoever wanted it does not any more, and its process may have been killed for that.
     if (started === undefined) throw error
-    if (task.unwanted !== undefined) throw task.unwanted(started ? 'cancelled' : 'not started')
+    if (task.unwanted !== undefined) throw task.unwanted(started ? 'killed' : 'not started', worker.exit)
     if (started) task.deaths += 1
     const { idempotent, retries, name } = task.request
     switch (afterLoss(started, { idempotent, retries, deaths: task.deaths })) {
@@ -184,7 +198,9 @@ export class Dispatcher {
     const { obstacle } = this.#staff
     if (obstacle !== undefined && !this.#hasWorker()) throw obstacle()
     if (task.call === undefined && this.#queue.isFull) {
-      this.#staff.pressure(this.#queue.size)
+      // Once, until there is room again: those that are refused are told by their errors.
+      if (!this.#isPressed) this.#staff.pressure(this.#queue.size)
+      this.#isPressed = true
       throw queueFull(this.#queue.limit)
     }
     task.call = undefined
@@ -199,10 +215,10 @@ export class Dispatcher {
     })
   }
 
-  #giveUp(task: Task, makeError: MakeWatchError): void {
+  #giveUp(task: Task, makeError: MakeWatchError, isOverdue: boolean): void {
     task.unwanted = makeError
     if (!task.isWaiting) {
-      task.call?.giveUp(makeError)
+      task.call?.giveUp(makeError, isOverdue)
       return
     }
     this.#queue.remove(task.place!)

@@ -20,6 +20,8 @@ export interface WorkerListener {
   lost(worker: Worker): void
   /** Its connection has ended, but the process has not. */
   disconnected(worker: Worker): void
+  /** A call does not end that is to: its process has to. */
+  overdue(worker: Worker): void
 }
 
 /** How long the end of a process and that of its connection may lie apart: another process may have inherited the connection. Milliseconds. */
@@ -32,6 +34,8 @@ export interface WorkerIdentity {
   /** How the program knows the process, in messages. */
   readonly name: string
   readonly concurrency: number
+  /** How long a call may go on after it was interrupted; milliseconds. */
+  readonly killAfter: number
 }
 
 /** A call by name, as a worker gets it. */
@@ -73,6 +77,8 @@ export class Worker implements Load {
     const { name } = identity
     const connection = newConnection({ python: name, notStarted: `${name} has not been started` })
     this.connection = connection
+    connection.kill = () => listener.overdue(this)
+    connection.killAfter = identity.killAfter
     let port: RemotePort | undefined
     // What it prints besides its calls comes from its pipes, as what its C code prints does.
     connection.attach(core, remoteListener(connection, ignore), (mailbox, ...callbacks) => {
@@ -152,6 +158,8 @@ export class Worker implements Load {
       const started = call.status === 'submitted' && port.hasStarted(call.id)
       this.#losses.set(call, started)
       const exit = this.#exit
+      const { unwanted } = call
+      if (unwanted !== undefined) return () => unwanted(started ? 'killed' : 'not started', exit)
       return () => (exit === undefined ? makeError(started) : workerLost(this.identity.name, exit, started))
     })
     connection.outputs.closeAll()

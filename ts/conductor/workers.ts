@@ -8,7 +8,8 @@ import type {
   NativeWorkerEvent,
 } from '../native/conductor'
 import type { ConductorEvent, ConductorStatus, ExitReport, WorkerState } from '../types/conductor'
-import { allStopped, disconnected, inCrashLoop, notDone, startFailed, stopped } from './errors'
+import { Availability, type AvailabilityHost } from './availability'
+import { disconnected, notDone, startFailed, stopped } from './errors'
 import { Dispatcher, type Staff } from './dispatcher'
 import { leastLoaded } from './load'
 import type { NativeSide } from './native-side'
@@ -18,9 +19,6 @@ import { Worker } from './worker'
 /** How long after a connection that failed another one is tried; milliseconds. */
 const reconnectPause = 1_000
 
-/** How soon the states are looked at again that did not fit each other; milliseconds. */
-const statePause = 5
-
 /** Whoever waits for a worker that is ready. */
 interface Waiter {
   resolve(worker: Worker): void
@@ -28,7 +26,7 @@ interface Waiter {
 }
 
 /** All of them, and the calls that they are given. */
-export class Workers implements Staff {
+export class Workers implements Staff, AvailabilityHost {
   readonly dispatcher: Dispatcher
   readonly #side: NativeSide
   readonly #options: CheckedConductorOptions
@@ -39,12 +37,10 @@ export class Workers implements Staff {
   readonly #byPid = new Map<number, Worker>()
   /** Processes to which there is no connection. */
   readonly #unconnected = new Set<number>()
-  readonly #states = new Map<number, WorkerState>()
+  readonly #availability: Availability
   readonly #waiters: Waiter[] = []
   #native!: NativeConductor
   #whenStarted: { resolve(): void; reject(error: Error): void } | undefined
-  #obstacle: (() => Error) | undefined
-  #lastExits: readonly ExitReport[] = []
   #reasonsToLive = 0
   #waits = false
   #stopping: Promise<void> | undefined
@@ -59,6 +55,7 @@ export class Workers implements Staff {
     this.name = name
     this.#emit = emit
     this.dispatcher = new Dispatcher(options.queue.limit, options.queue.ageing, this)
+    this.#availability = new Availability(options, this)
   }
 
   /** Resolves when all are ready for the first time. */
@@ -85,7 +82,7 @@ export class Workers implements Staff {
   }
 
   get obstacle(): (() => Error) | undefined {
-    return this.#obstacle
+    return this.#availability.obstacle
   }
 
   get isStopped(): boolean {
@@ -96,7 +93,8 @@ export class Workers implements Staff {
   ready(): Promise<Worker> {
     const worker = leastLoaded(this.#usable(), () => Infinity)
     if (worker !== undefined) return Promise.resolve(worker)
-    if (this.#obstacle !== undefined) return Promise.reject(this.#obstacle())
+    const { obstacle } = this
+    if (obstacle !== undefined) return Promise.reject(obstacle())
     return this.#alive(() => new Promise((resolve, reject) => this.#waiters.push({ resolve, reject })))
   }
 
@@ -111,12 +109,15 @@ export class Workers implements Staff {
   }
 
   status(): ConductorStatus {
-    const { state, workers } = this.#nativeStatus()
+    const { state, workers, metrics } = this.#nativeStatus()
+    const { queue, calls } = this.dispatcher
     const inFlight = new Map([...this.#byPid.values()].map((worker) => [worker.identity.pid, worker.inFlight]))
     return {
       state,
       workers: workers.map((worker) => ({ ...worker, inFlight: inFlight.get(worker.pid ?? -1) ?? 0 })),
-      ...this.dispatcher.status,
+      queue,
+      calls,
+      metrics: [...metrics, ...this.dispatcher.metrics],
     }
   }
 
@@ -149,7 +150,7 @@ export class Workers implements Staff {
   /** Ends a crash loop. */
   reset(): void {
     if (this.isStopped) return
-    this.#obstacle = undefined
+    this.#availability.reset()
     this.#native.reset()
   }
 
@@ -162,10 +163,11 @@ export class Workers implements Staff {
     const end = performance.now() + drain
     // What waits is still done, if there are workers for it.
     await Promise.race([this.dispatcher.idle(), new Promise((resolve) => setTimeout(resolve, drain).unref())])
-    this.#down(() => stopped(this.name))
+    this.#availability.end(() => stopped(this.name))
     this.dispatcher.failWaiting(() => stopped(this.name))
     await new Promise<void>((resolve) => this.#native.stop(Math.max(0, Math.round(end - performance.now())), resolve))
     for (const worker of [...this.#byPid.values()]) worker.close(() => stopped(this.name))
+    this.#native.close()
   }
 
   #happened(event: NativeConductorEvent): void {
@@ -209,7 +211,7 @@ export class Workers implements Staff {
         this.#emit({ type: 'changed', at, worker, from: event.from, to: event.to, reason: event.reason })
         break
       case 'crashLoop':
-        this.#lastExits = event.exits
+        this.#availability.gaveUp(event.exits)
         this.#emit({ type: 'crashLoop', at, worker, exits: event.exits })
         break
       case 'health':
@@ -231,25 +233,13 @@ export class Workers implements Staff {
   }
 
   #changed(number: number, pid: number | null, state: WorkerState): void {
-    this.#states.set(number, state)
     const worker = pid === null ? undefined : this.#byPid.get(pid)
     if (worker !== undefined && (state === 'draining' || state === 'stopping')) worker.isUsable = false
-    this.#checkStates()
+    this.#availability.changed(number, state)
   }
 
-  /** Where no worker has a process, or ever gets one again, no call can be made. */
-  #checkStates(): void {
-    if (this.isStopped) return
-    const states = [...this.#states.values()]
-    if (!states.every(isFinal)) {
-      this.#obstacle = undefined
-      return
-    }
-    // On its way from one state to the next a worker may be in one of these for a moment; what the supervisor says of all is later than its events, or soon will be.
-    if (!isFinal(this.#nativeStatus().state)) setTimeout(() => this.#checkStates(), statePause)
-    else if (states.includes('crashLoop'))
-      this.#down(() => inCrashLoop(this.name, this.#lastExits, this.#options.restart.intensity))
-    else this.#down(() => allStopped(this.name, this.#options.restart.policy))
+  stateOfAll(): WorkerState {
+    return this.#nativeStatus().state
   }
 
   /** Whether a worker waits to take the place of one that dies. */
@@ -276,7 +266,7 @@ export class Workers implements Staff {
   }
 
   #connect(number: number, pid: number): void {
-    const { size, concurrency, convert } = this.#options
+    const { size, concurrency, convert, killAfter } = this.#options
     const name = size === 1 ? this.name : `worker ${number} of ${this.name}`
     let worker: Worker
     try {
@@ -289,8 +279,9 @@ export class Workers implements Staff {
           broken.close((started) => disconnected(name, started))
           this.#connect(number, pid)
         },
+        overdue: () => this.#native.kill(number, pid),
       }
-      worker = new Worker({ number, pid, name, concurrency }, this.#side, descriptor, listener)
+      worker = new Worker({ number, pid, name, concurrency, killAfter }, this.#side, descriptor, listener)
     } catch (problem) {
       this.#notConnected(number, pid, problem instanceof BridgeError ? problem : errorFromProblem(problem))
       return
@@ -321,9 +312,9 @@ export class Workers implements Staff {
     return [...this.#byPid.values()].filter(({ isUsable }) => isUsable)
   }
 
-  #down(makeError: () => Error): void {
-    this.#obstacle = makeError
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(makeError())
+  down(): void {
+    const { obstacle } = this
+    if (obstacle !== undefined) for (const waiter of this.#waiters.splice(0)) waiter.reject(obstacle())
     this.dispatcher.dispatch()
   }
 
@@ -342,9 +333,4 @@ export class Workers implements Staff {
     if (this.#reasonsToLive === 0 || (this.#reasonsToLive === 1 && change === 1))
       this.#native.keepAlive(this.#reasonsToLive > 0)
   }
-}
-
-/** Whether a worker in that state gets no other process by itself. */
-function isFinal(state: WorkerState): boolean {
-  return state === 'stopped' || state === 'crashLoop'
 }

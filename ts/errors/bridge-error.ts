@@ -24,8 +24,9 @@ export interface BridgeErrorOptions {
  * - `'not started'`: nothing of it has run, and nothing will
  * - `'cancelled'`: it had started, and was ended before its end
  * - `'still running'`: it could not be interrupted, and goes on in Python; its outcome will be thrown away
+ * - `'killed'`: it could not be interrupted in time, and its process was killed; `exit` says where it stood
  */
-export type CallState = 'not started' | 'cancelled' | 'still running'
+export type CallState = 'not started' | 'cancelled' | 'still running' | 'killed'
 
 /** Registered for the whole process, so that another copy of the package, or of its modules, knows the errors of this one. */
 const brand = Symbol.for('symphony-python-bridge.BridgeError')

@@ -1,5 +1,6 @@
 /* Supervised processes, as the native side starts and watches them: what it is told, and what it tells. */
 import type {
+  ChangeReason,
   ConductorStatus,
   ExitReport,
   RestartPolicy,
@@ -52,6 +53,8 @@ export interface ConductorSpec {
     readonly coreMb: number | null
     readonly nice: number
     readonly oomScoreAdjust: number
+    readonly memoryMaxMb: number | null
+    readonly cgroup: string | null
   }
 }
 
@@ -65,16 +68,20 @@ export interface NativeConductor {
   dump(worker: number, done: (problem: string | null, text: string) => void): void
   /** Puts other processes in the place of all. `problem` is text. */
   restart(done: (problem: string | null) => void): void
+  /** Kills a process in which something takes too long, if it is still that of the worker: first so that it writes where it stands. */
+  kill(worker: number, pid: number): void
   /** Ends the crash loop: restarts are allowed again. */
   reset(): void
   /** Ends all processes by the steps of the specification, the first of which may take so long. Idempotent. */
   stop(drain: number, done: () => void): void
+  /** Frees what it keeps of this environment, once it was stopped: nothing is told any more. Idempotent. */
+  close(): void
   /** Whether the supervisor keeps the Node process alive; it does not at first. */
   keepAlive(keep: boolean): void
 }
 
 /** What `status()` gives: all that JavaScript does not know itself. */
-export interface NativeConductorStatus extends Pick<ConductorStatus, 'state'> {
+export interface NativeConductorStatus extends Pick<ConductorStatus, 'state' | 'metrics'> {
   readonly workers: readonly Omit<WorkerStatus, 'inFlight'>[]
 }
 
@@ -98,7 +105,7 @@ export type NativeWorkerEvent = {
   /** Without a report there was no process, because it could not be started. */
   | { readonly type: 'died'; readonly exit: ExitReport | null; readonly error: string | null }
   | { readonly type: 'restartFailed'; readonly problem: NativeProblem }
-  | { readonly type: 'changed'; readonly from: WorkerState; readonly to: WorkerState; readonly reason: string }
+  | { readonly type: 'changed'; readonly from: WorkerState; readonly to: WorkerState; readonly reason: ChangeReason }
   | { readonly type: 'crashLoop'; readonly exits: readonly ExitReport[] }
   | {
       readonly type: 'health'

@@ -52,7 +52,8 @@ export interface RunOptions {
    * Cancels the call. A call that has not started never starts. What awaits a coroutine is cancelled as an asyncio task, and the
    * promise settles as that does. Other Python code gets the exception `symphony_bridge.CallCancelled` at its next instruction, which
    * C code delays. The promise rejects with `ERR_CANCELLED`, name `'AbortError'`, the reason of the signal as `cause`, and
-   * `callState`, which says whether the call is `'not started'`, `'cancelled'` or `'still running'`.
+   * `callState`, which says whether the call is `'not started'`, `'cancelled'`, `'still running'` or, in
+   * a process of its own, `'killed'`.
    * @default no signal
    */
   readonly signal?: AbortSignal | undefined

@@ -31,8 +31,8 @@ use rustix::process::{Signal, getpgrp, getpid, getppid};
 use crate::announcement::Announcement;
 use crate::control::{Control, ToChild, ToParent};
 use crate::exit::{BootError, BootErrorKind, EXIT_LIFELINE};
-pub use crate::health_page::TaskMark;
 use crate::health_page::{HealthPage, Part, TaskBoard};
+pub use crate::health_page::{TaskMark, TaskName};
 use crate::sys;
 
 /// How often the native thread beats.

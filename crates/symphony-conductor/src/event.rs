@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::exit::{ExitReport, TaskRecord};
 use crate::group::WorkerId;
-use crate::lifecycle::State;
+use crate::lifecycle::{Cause, State};
 use crate::output::Stream;
 use crate::policy::{HealthLevel, RecycleReason};
 
@@ -48,9 +48,9 @@ pub enum EventKind {
         /// How long until it is started again; `None`: it will not be.
         restart_in: Option<Duration>,
     },
-    /// A later process of it is ready.
+    /// A later process of it is ready, or one that replaces that of another worker, which ends then.
     Restarted {
-        /// How many restarts there were in a row.
+        /// How many restarts there were in a row; 0 for one that replaces another.
         attempt: u32,
         /// From the start of the process.
         took: Duration,
@@ -75,6 +75,8 @@ pub enum EventKind {
         from: State,
         /// The state now.
         to: State,
+        /// Why.
+        cause: Cause,
     },
     /// It feels better or worse.
     Health {
@@ -116,6 +118,19 @@ pub enum ConductorStatus {
     Restarted,
     /// A worker could not be started again.
     RestartFailed,
+}
+
+impl ConductorStatus {
+    /// The word for it in JavaScript and in Python.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Stopped => "stopped",
+            Self::Died => "died",
+            Self::Restarted => "restarted",
+            Self::RestartFailed => "restartFailed",
+        }
+    }
 }
 
 impl Event {

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const EXIT_BOOT: i32 = 3;
 /// The exit code of a program whose set-up failed; by gunicorn's example.
 pub const EXIT_SETUP: i32 = 4;
-/// The exit code by which Python code says that only a new process helps (`EX_SOFTWARE` of sysexits.h).
+/// The exit code by which a program says that only a new process helps (`EX_SOFTWARE` of sysexits.h).
 pub const EXIT_FATAL: i32 = 70;
 /// The exit code of a process whose lifeline was closed (`EX_PROTOCOL` of sysexits.h).
 pub const EXIT_LIFELINE: i32 = 76;
@@ -22,6 +22,8 @@ pub enum ExitReason {
     /// SIGKILL from nobody here: the kernel's out-of-memory killer is the usual sender. Where the kernel's counters can be
     /// read and say otherwise, it is [`ExitReason::Killed`].
     OomSuspected,
+    /// Exit code [`EXIT_FATAL`]: the program said that only a new process helps.
+    Fatal,
     /// A signal that was sent here, or SIGKILL from somebody outside.
     Killed,
     /// It was killed because something took too long: the start, a task, or a sign of life.
@@ -38,6 +40,7 @@ impl ExitReason {
         match self {
             Self::Clean => "clean",
             Self::Crash => "crash",
+            Self::Fatal => "fatal",
             Self::OomSuspected => "oom-suspected",
             Self::Killed => "killed",
             Self::Timeout => "timeout",
@@ -180,6 +183,7 @@ impl Circumstances {
         }
         match (code, signal) {
             (Some(0), _) => ExitReason::Clean,
+            (Some(EXIT_FATAL), _) => ExitReason::Fatal,
             _ if self.signalled => match self.demand {
                 Some(Demand::Timeout) => ExitReason::Timeout,
                 _ => ExitReason::Killed,
@@ -207,9 +211,10 @@ mod tests {
     #[test]
     fn an_end_that_nobody_asked_for_is_a_crash_unless_it_is_clean() {
         assert_eq!(READY.reason(Some(0), None), ExitReason::Clean);
-        for code in [1, 3, 4, EXIT_FATAL, 255] {
+        for code in [1, 3, 4, 255] {
             assert_eq!(READY.reason(Some(code), None), ExitReason::Crash, "{code}");
         }
+        assert_eq!(READY.reason(Some(EXIT_FATAL), None), ExitReason::Fatal);
         assert_eq!(READY.reason(None, Some(11)), ExitReason::Crash);
     }
 

@@ -9,6 +9,7 @@
 mod action;
 mod ending;
 mod member;
+mod replacing;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ pub use member::WorkerId;
 use member::{After, Member, Role};
 
 use crate::exit::{Demand, ExitReason};
-use crate::lifecycle::{Next, State, Step};
+use crate::lifecycle::{Cause, Next, State, Step};
 use crate::policy::{Advice, HealthLevel, Pulse, Random, RecycleReason, RestartWindow, StopPhase, Time, Usage, Wear};
 use crate::spec::{Spec, Strategy};
 
@@ -42,7 +43,8 @@ pub struct Group {
     window: RestartWindow,
     members: BTreeMap<WorkerId, Member>,
     phase: Phase,
-    restarting: bool,
+    /// A restart that was asked for is under way; whether a new worker did not start.
+    restarting: Option<bool>,
     last_id: u32,
     actions: Vec<Action>,
 }
@@ -57,7 +59,7 @@ impl Group {
             window,
             members: BTreeMap::new(),
             phase: Phase::Idle,
-            restarting: false,
+            restarting: None,
             last_id: 0,
             actions: Vec::new(),
         }
@@ -85,7 +87,7 @@ impl Group {
             .map(|role| self.add(role))
             .collect();
         for id in added {
-            self.spawn(id, now);
+            self.spawn(id, Cause::Start, now);
         }
         true
     }
@@ -102,18 +104,19 @@ impl Group {
         member.ready_at = Some(now);
         member.start_deadline = None;
         member.wear = Wear::draw(&self.spec.recycling, now, &mut *self.random);
-        let happening = if member.starts == 1 {
+        let replaced = member.replaces.take();
+        let happening = if member.starts == 1 && replaced.is_none() {
             Happening::Started
         } else {
             Happening::Restarted {
                 attempt: member.backoff.attempts(),
             }
         };
-        let replaced = member.replaces.take();
-        self.step(id, if held { Step::Hold } else { Step::Ready });
+        self.step(id, if held { Step::Hold } else { Step::Ready }, Cause::Ready);
         self.report(id, happening);
         if let Some(old) = replaced {
-            self.retire(old, After::Leave, now);
+            let why = self.members.get(&old).map_or(RecycleReason::Asked, |old| old.why);
+            self.retire(old, After::Leave, Cause::Recycling(why), now);
         }
         if held && let Some(vacant) = self.vacant() {
             self.exchange(vacant, id);
@@ -124,7 +127,7 @@ impl Group {
     /// A connection to it was made.
     pub fn used(&mut self, id: WorkerId) {
         if self.members.get(&id).is_some_and(|member| member.state == State::Ready) {
-            self.step(id, Step::Use);
+            self.step(id, Step::Use, Cause::Use);
         }
     }
 
@@ -167,7 +170,7 @@ impl Group {
         member.ended();
         member.restart_at = (next == Next::Restart).then(|| now.saturating_add(wait));
         let restart_in = (next == Next::Restart).then_some(wait);
-        self.step(id, Step::Exit(next));
+        self.step(id, Step::Exit(next), Cause::Exit(reason));
         self.report(
             id,
             match was_ready {
@@ -185,6 +188,7 @@ impl Group {
             // The old one goes on, and is replaced later.
             old.recycle_after = Some(now.saturating_add(self.spec.backoff.cap));
             old.recycling = false;
+            self.restarting = self.restarting.map(|_| true);
         }
         if replaced {
             for other in self.members.values_mut().filter(|other| other.replaces == Some(id)) {
@@ -244,60 +248,6 @@ impl Group {
         }
     }
 
-    /// Replaces it: first the new one, then the end of the old one. `false` if it does not serve, or is being replaced.
-    pub fn recycle(&mut self, id: WorkerId, reason: RecycleReason, now: Time) -> bool {
-        let up = self.phase == Phase::Up;
-        let Some(member) = self.members.get_mut(&id) else {
-            return false;
-        };
-        let waits = reason != RecycleReason::Asked && member.recycle_after.is_some_and(|time| now < time);
-        if !up || !member.state.serves() || member.recycling || waits {
-            return false;
-        }
-        member.recycling = true;
-        self.report(id, Happening::Recycling(reason));
-        if let Some(spare) = self.find(|member| member.state == State::Standby) {
-            self.exchange(id, spare);
-            self.retire(id, After::Respawn, now);
-        } else {
-            let new = self.add(Role::Service);
-            if let Some(member) = self.members.get_mut(&new) {
-                member.replaces = Some(id);
-            }
-            self.spawn(new, now);
-        }
-        true
-    }
-
-    /// Stops all members and starts them again. The limit of restarts does not count it, and what was given up is tried
-    /// again. `false` if the group is not up.
-    pub fn restart(&mut self, now: Time) -> bool {
-        if self.phase != Phase::Up {
-            return false;
-        }
-        self.restarting = true;
-        let ids: Vec<_> = self.members.keys().copied().collect();
-        for id in ids {
-            let Some(member) = self.members.get_mut(&id) else {
-                continue;
-            };
-            member.backoff.reset();
-            match member.state {
-                State::CrashLoop => {
-                    self.step(id, Step::Reset);
-                    self.spawn(id, now);
-                }
-                State::Stopped | State::Backoff => self.spawn(id, now),
-                // A start under way is new enough, and what retires has been replaced.
-                State::Starting => {}
-                _ if member.after == After::Leave => {}
-                _ => self.retire(id, After::Respawn, now),
-            }
-        }
-        self.settle(now);
-        true
-    }
-
     /// Forgets the restarts that were, and starts again what was given up. `false` if there is no such worker.
     pub fn reset(&mut self, now: Time) -> bool {
         let given_up: Vec<_> = self.ids(|member| member.state == State::CrashLoop);
@@ -306,8 +256,8 @@ impl Group {
             if let Some(member) = self.members.get_mut(&id) {
                 member.backoff.reset();
             }
-            self.step(id, Step::Reset);
-            self.spawn(id, now);
+            self.step(id, Step::Reset, Cause::Reset);
+            self.spawn(id, Cause::Reset, now);
         }
         !given_up.is_empty()
     }
@@ -326,7 +276,7 @@ impl Group {
                 .get_mut(&id)
                 .and_then(|member| member.stop.as_mut()?.advance(now))
             {
-                self.act(id, phase);
+                self.act(id, phase, Cause::Overdue);
             }
         }
         self.restart_due(now);
@@ -414,39 +364,27 @@ impl Group {
         id
     }
 
-    fn spawn(&mut self, id: WorkerId, now: Time) {
+    fn spawn(&mut self, id: WorkerId, cause: Cause, now: Time) {
         let deadline = now.saturating_add(self.spec.startup_timeout);
         if let Some(member) = self.members.get_mut(&id) {
             member.begin(deadline);
             // First, so that the event of the new state can say which process it is.
             self.actions.push(Action::Spawn(id));
-            self.step(id, Step::Spawn);
+            self.step(id, Step::Spawn, cause);
         }
     }
 
     fn restart_due(&mut self, now: Time) {
         for id in self.ids(|member| member.restart_at.is_some_and(|time| now >= time)) {
-            self.spawn(id, now);
+            self.spawn(id, Cause::Restart, now);
         }
     }
 
     fn restart_rest(&mut self, id: WorkerId, now: Time) {
         let rest = self.ids(|member| member.role == Role::Service && member.state.serves());
         for other in rest.into_iter().filter(|&other| other > id) {
-            self.retire(other, After::Respawn, now);
+            self.retire(other, After::Respawn, Cause::Sibling, now);
         }
-    }
-
-    /// The member that was in service becomes a spare, and the other way round.
-    fn exchange(&mut self, from: WorkerId, to: WorkerId) {
-        if let Some(member) = self.members.get_mut(&from) {
-            member.role = Role::Spare;
-        }
-        if let Some(member) = self.members.get_mut(&to) {
-            member.role = Role::Service;
-        }
-        self.step(to, Step::Promote);
-        self.report(to, Happening::Promoted);
     }
 
     /// A member in service that has no process and waits for one.
@@ -469,7 +407,7 @@ impl Group {
                 if self.members.values().all(ended) {
                     // Spares have nobody to stand by for.
                     self.phase = Phase::Stopping;
-                    self.stop_all(self.spec.stop, StopPhase::Drain, now);
+                    self.stop_all(self.spec.stop, StopPhase::Drain, Cause::Demand(Demand::Stop), now);
                     self.settle(now);
                     return;
                 }
@@ -489,22 +427,7 @@ impl Group {
         self.settle_restart();
     }
 
-    fn settle_restart(&mut self) {
-        if !self.restarting {
-            return;
-        }
-        let mut service = self.members.values().filter(|member| member.role == Role::Service);
-        let failed = self.phase != Phase::Up
-            || service
-                .clone()
-                .any(|member| matches!(member.state, State::CrashLoop | State::Stopped));
-        if failed || service.all(|member| member.state.serves()) {
-            self.restarting = false;
-            self.actions.push(Action::Restarted(!failed));
-        }
-    }
-
-    fn step(&mut self, id: WorkerId, step: Step) {
+    fn step(&mut self, id: WorkerId, step: Step, cause: Cause) {
         let Some(member) = self.members.get_mut(&id) else {
             return;
         };
@@ -512,7 +435,7 @@ impl Group {
         match from.after(step) {
             Ok(to) => {
                 member.state = to;
-                self.report(id, Happening::State { from, to });
+                self.report(id, Happening::State { from, to, cause });
             }
             Err(refused) => debug_assert!(false, "worker {}: {refused}", id.0),
         }

@@ -168,6 +168,52 @@ impl HealthPage {
 #[must_use = "a task that is not ended stays on the page as running"]
 pub struct TaskMark(Option<usize>);
 
+impl TaskMark {
+    /// It as a small number, for those who keep it in an atomic variable.
+    pub fn number(self) -> u32 {
+        let slot = self.0.unwrap_or(SLOTS);
+        u32::try_from(slot).unwrap_or(u32::MAX)
+    }
+
+    /// That of a [`TaskMark::number`].
+    pub fn of(number: u32) -> Self {
+        Self(usize::try_from(number).ok().filter(|&slot| slot < SLOTS))
+    }
+}
+
+/// A name as long as the page keeps it, put together without memory of its own.
+#[derive(Debug, Clone)]
+pub struct TaskName {
+    bytes: [u8; NAME_BYTES],
+    length: usize,
+}
+
+impl Default for TaskName {
+    fn default() -> Self {
+        Self {
+            bytes: [0; NAME_BYTES],
+            length: 0,
+        }
+    }
+}
+
+impl TaskName {
+    /// Adds text, as much of it as there is room for.
+    pub fn push(&mut self, text: &str) {
+        let mut room = (NAME_BYTES - self.length).min(text.len());
+        while !text.is_char_boundary(room) {
+            room -= 1;
+        }
+        self.bytes[self.length..self.length + room].copy_from_slice(&text.as_bytes()[..room]);
+        self.length += room;
+    }
+
+    /// What it is.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
 /// The child's side of the slots: which of them are in use.
 #[derive(Debug, Default)]
 pub(crate) struct TaskBoard {
@@ -188,7 +234,11 @@ impl TaskBoard {
                     .is_ok()
             });
         let Some(slot) = free else { return TaskMark(None) };
-        let bytes = &name.as_bytes()[..name.len().min(NAME_BYTES)];
+        let mut length = name.len().min(NAME_BYTES);
+        while !name.is_char_boundary(length) {
+            length -= 1;
+        }
+        let bytes = &name.as_bytes()[..length];
         write(page.slot(slot), |words| {
             words[1].store(id, Ordering::Relaxed);
             words[2].store(now(), Ordering::Relaxed);
@@ -275,6 +325,20 @@ mod tests {
         board.end(&page, first);
         assert_eq!(page.tasks_ended(), 2);
         assert_eq!(page.longest_task(), None);
+    }
+
+    #[test]
+    fn a_name_ends_between_two_characters() {
+        let mut name = TaskName::default();
+        name.push(&"a".repeat(NAME_BYTES - 3));
+        name.push("öö");
+        name.push("b");
+        assert_eq!(name.as_str(), format!("{}öb", "a".repeat(NAME_BYTES - 3)));
+        let (page, board) = (page(), TaskBoard::default());
+        let mark = board.begin(&page, 1, &format!("a{}", "ö".repeat(50)));
+        assert_eq!(page.tasks()[0].name, format!("a{}", "ö".repeat(43)));
+        assert_eq!(TaskMark::of(mark.number()), mark);
+        assert_eq!(TaskMark::of(TaskMark(None).number()), TaskMark(None));
     }
 
     #[test]

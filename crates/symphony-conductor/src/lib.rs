@@ -51,6 +51,10 @@ mod status;
 #[cfg(unix)]
 mod announcement;
 #[cfg(unix)]
+pub mod arena;
+#[cfg(unix)]
+mod cgroup;
+#[cfg(unix)]
 pub mod child;
 #[cfg(unix)]
 mod conductor;
@@ -82,7 +86,7 @@ pub use exit::{
     ExitReport, TaskRecord,
 };
 pub use group::WorkerId;
-pub use lifecycle::State;
+pub use lifecycle::{Cause, State};
 pub use metrics::{BOUNDS, Histogram, Metric, MetricValue};
 pub use output::{LineRate, Stream};
 pub use spec::{Limits, Spec, Stdio, Strategy, Variables};

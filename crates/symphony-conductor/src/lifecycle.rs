@@ -14,6 +14,9 @@
 
 use std::fmt;
 
+use crate::exit::{Demand, ExitReason};
+use crate::policy::RecycleReason;
+
 /// What a worker is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -130,6 +133,61 @@ pub enum Next {
     Restart,
     /// Nothing until it is reset.
     GiveUp,
+}
+
+/// Why a worker went from one state to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The Conductor is started.
+    Start,
+    /// Its process says that it is ready.
+    Ready,
+    /// The first connection to it was made.
+    Use,
+    /// It takes the place of another one.
+    Promotion,
+    /// Its last process has ended, and another one is started.
+    Restart,
+    /// It is to replace another one.
+    Replacement,
+    /// It is being replaced, or restarted because somebody asked for that.
+    Recycling(RecycleReason),
+    /// One that was started before it has died.
+    Sibling,
+    /// Its process has ended, for that reason.
+    Exit(ExitReason),
+    /// It was to end, for that reason.
+    Demand(Demand),
+    /// It was to finish and end, and has not done so in time.
+    Overdue,
+    /// Another one did not start.
+    StartFailed,
+    /// What was given up is tried again.
+    Reset,
+}
+
+impl Cause {
+    /// The word for it in texts and in JavaScript.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Ready => "ready",
+            Self::Use => "use",
+            Self::Promotion => "promotion",
+            Self::Restart => "restart",
+            Self::Replacement => "replacement",
+            Self::Recycling(reason) => reason.name(),
+            Self::Sibling => "sibling",
+            Self::Exit(reason) => reason.name(),
+            Self::Demand(Demand::Stop) => "stop",
+            Self::Demand(Demand::Timeout) => "timeout",
+            Self::Demand(Demand::Kill) => "kill",
+            Self::Overdue => "overdue",
+            Self::StartFailed => "start-failed",
+            Self::Reset => "reset",
+        }
+    }
 }
 
 /// A step that does not lead anywhere from the state that a worker is in. The state stays.

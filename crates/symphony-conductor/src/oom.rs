@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::cgroup::own_group;
+
 /// How often it has been, as far as this process may know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OomCount {
@@ -34,13 +36,6 @@ impl OomCount {
             _ => None,
         }
     }
-}
-
-/// The directory of this process's control group, version 2.
-fn own_group() -> Option<std::path::PathBuf> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Some(Path::new("/sys/fs/cgroup").join(path))
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use crate::cgroup::ControlGroup;
 use crate::control::{Control, Poll, ToParent};
 use crate::exit::{BootError, Circumstances, Demand, ExitReport};
 use crate::group::WorkerId;
@@ -64,7 +64,7 @@ pub(crate) struct Process {
     stderr: Pipe,
     boot_error: Option<BootError>,
     oom_before: OomCount,
-    cgroup: Option<PathBuf>,
+    group: Option<ControlGroup>,
     /// Whether the child's end of the control socket is open.
     pub(crate) control_open: bool,
     /// Somebody else has taken its status, so its number may be another's.
@@ -92,7 +92,7 @@ impl Process {
             file,
             output: Output::new(spec.line_rate, now),
         };
-        let cgroup = spec.limits.cgroup.clone();
+        let group = spawned.group;
         Self {
             pid,
             pidfd: spawned.launched.pidfd,
@@ -101,8 +101,8 @@ impl Process {
             stdout: pipe(spawned.stdout),
             stderr: pipe(spawned.stderr),
             boot_error: None,
-            oom_before: OomCount::read(cgroup.as_deref()),
-            cgroup,
+            oom_before: OomCount::read(group.as_ref().map(ControlGroup::directory)),
+            group,
             control_open: true,
             reaped_elsewhere: false,
             link: Arc::new(Link {
@@ -277,7 +277,7 @@ impl Process {
         let status = sys::reap(self.pid).ok().flatten();
         let (code, signal) = status.map_or((None, None), |status| (status.code, status.signal));
         let oom_kill = (signal == Some(9) && !demand.1)
-            .then(|| OomCount::read(self.cgroup.as_deref()).since(self.oom_before))
+            .then(|| OomCount::read(self.group.as_ref().map(ControlGroup::directory)).since(self.oom_before))
             .flatten();
         let circumstances = Circumstances {
             demand: demand.0,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::announcement::{Announcement, VARIABLE};
+use crate::cgroup::ControlGroup;
 use crate::control::Control;
 use crate::health_page::{self, HealthPage};
 use crate::spec::{Limits, Spec, Stdio, Variables};
@@ -27,6 +28,8 @@ pub(crate) struct Spawned {
     pub(crate) faults: File,
     pub(crate) stdout: Option<File>,
     pub(crate) stderr: Option<File>,
+    /// The control group that it is in, if it is not that of this process.
+    pub(crate) group: Option<ControlGroup>,
 }
 
 /// Starts a process for worker number `worker` by a spec that is settled. To be called on a thread that lives as long as this process, because the
@@ -70,7 +73,8 @@ pub(crate) fn spawn(spec: &Spec, worker: u32) -> io::Result<Spawned> {
         .clone()
         .map(|cwd| c_string(cwd.into_os_string(), "cwd"))
         .transpose()?;
-    let cgroup = spec.limits.cgroup.as_ref().map(|group| group.join("cgroup.procs"));
+    let group = ControlGroup::of(&spec.limits)?;
+    let cgroup = group.as_ref().map(|group| group.directory().join("cgroup.procs"));
     let cgroup = cgroup
         .map(|file| c_string(file.into_os_string(), "cgroup"))
         .transpose()?;
@@ -117,6 +121,7 @@ pub(crate) fn spawn(spec: &Spec, worker: u32) -> io::Result<Spawned> {
         faults: File::from(faults),
         stdout,
         stderr,
+        group,
     })
 }
 
@@ -125,7 +130,12 @@ pub(crate) fn is_permanent(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),
-        Kind::NotFound | Kind::PermissionDenied | Kind::InvalidInput | Kind::NotADirectory | Kind::IsADirectory
+        Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::InvalidInput
+            | Kind::NotADirectory
+            | Kind::IsADirectory
+            | Kind::Unsupported
     ) || error.to_string().contains("exec: Exec format error")
 }
 

@@ -180,6 +180,10 @@ pub struct Limits {
     /// The directory of a control group (Linux, version 2) that the child joins, with the limits that it has. Default: that
     /// of this process.
     pub cgroup: Option<PathBuf>,
+    /// Memory of the child and all that it starts, in bytes (`memory.max`). Each child gets a control group of its own for that, in
+    /// [`Limits::cgroup`] or that of this process, which must pass the memory controller on; where that is not so, it is not started.
+    /// Default: no limit.
+    pub memory_max: Option<u64>,
 }
 
 impl Default for Limits {
@@ -192,6 +196,7 @@ impl Default for Limits {
             nice: 0,
             oom_score_adj: 300,
             cgroup: None,
+            memory_max: None,
         }
     }
 }

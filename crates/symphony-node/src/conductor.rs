@@ -10,18 +10,23 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::os::fd::IntoRawFd;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
 use serde_json::{Value as Json, json};
-use symphony_conductor::{Conductor, Environment, StartError, WorkerId};
+use symphony_conductor::{Conductor, Demand, Environment, StartError, WorkerId};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::ErrorCode;
+
+pub(crate) use report::exit as exit_report;
+pub(crate) use settings::{arguments, stop_plan};
 
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::thread_safe_function::ThreadSafeFunction;
 
-/// One Conductor of one environment. Never freed while the environment lives: its functions refer to it.
+/// One Conductor of one environment. The JavaScript object with its functions, the thread-safe function and the clean-up hook each own it;
+/// the last two go when it is closed.
 struct Face {
     env: sys::napi_env,
     conductor: Conductor,
@@ -32,6 +37,8 @@ struct Face {
     /// Callbacks of JavaScript's that wait, by number.
     waiting: RefCell<HashMap<u32, sys::napi_ref>>,
     last: Cell<u32>,
+    /// Nobody is told anything any more.
+    closed: Cell<bool>,
 }
 
 /// What is queued for the JavaScript thread.
@@ -117,7 +124,7 @@ pub(crate) unsafe extern "C" fn start(env: sys::napi_env, info: sys::napi_callba
             outcome.push(Message::Event(event));
         })
         .map_err(|error| BridgeError::new(ErrorCode::PythonStart, error.to_string()))?;
-        let face = Box::leak(Box::new(Face {
+        let face = Rc::new(Face {
             env,
             conductor,
             settings,
@@ -125,7 +132,8 @@ pub(crate) unsafe extern "C" fn start(env: sys::napi_env, info: sys::napi_callba
             messages,
             waiting: RefCell::default(),
             last: Cell::new(0),
-        }));
+            closed: Cell::new(false),
+        });
         face.listen()?;
         Ok(face.define())
     })
@@ -146,33 +154,71 @@ fn problem(error: &StartError) -> Json {
 
 impl Face {
     /// From now on what is queued comes here.
-    fn listen(&'static self) -> Result<(), BridgeError> {
-        let this = ptr::from_ref(self).cast_mut().cast();
-        let function = ThreadSafeFunction::new(self.env, this, deliver).ok_or_else(|| {
+    fn listen(self: &Rc<Self>) -> Result<(), BridgeError> {
+        let this = self.owned();
+        let Some(function) = ThreadSafeFunction::until(self.env, this, deliver, Some(disowned)) else {
             self.conductor.stop_then(Some(settings::at_once()), || {});
-            BridgeError::new(ErrorCode::PythonStart, "this runtime gives no thread-safe function")
-        })?;
+            // SAFETY: made by `owned` above, and nobody has it.
+            unsafe { disown(this) };
+            let message = "this runtime gives no thread-safe function";
+            return Err(BridgeError::new(ErrorCode::PythonStart, message));
+        };
         self.messages.connect(function);
-        // SAFETY: the face lives for ever.
-        unsafe { sys::napi_add_env_cleanup_hook(self.env, Some(environment_ends), this) };
+        // SAFETY: the hook owns the face until it has run or was removed.
+        unsafe { sys::napi_add_env_cleanup_hook(self.env, Some(environment_ends), self.owned()) };
         Ok(())
     }
 
-    fn define(&'static self) -> Value {
+    /// A pointer that owns it, until [`disown`].
+    fn owned(self: &Rc<Self>) -> *mut c_void {
+        Rc::into_raw(Rc::clone(self)).cast_mut().cast()
+    }
+
+    /// Nothing is told any more, and nothing of the environment's is kept. Whoever waits for something is told that it will not come.
+    /// Idempotent.
+    fn close(&self) {
+        let Some(function) = self.end() else { return };
+        function.release();
+        let this = ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: the hook that `listen` added, which has not run.
+        unsafe { sys::napi_remove_env_cleanup_hook(self.env, Some(environment_ends), this) };
+        // SAFETY: what the hook owned; the object, through which this is called, owns the face, too.
+        unsafe { disown(this) };
+        // SAFETY: the reference that `start` made, used by nobody from now on.
+        unsafe { sys::napi_delete_reference(self.env, self.on_event) };
+        for (_, callback) in self.waiting.take() {
+            self.call_back(callback, &[Some("it was stopped".to_owned())]);
+        }
+    }
+
+    /// What `close` and the end of the environment have in common; gives the function, once.
+    fn end(&self) -> Option<ThreadSafeFunction> {
+        self.closed.set(true);
+        self.messages.end()
+    }
+
+    fn define(self: &Rc<Self>) -> Value {
+        let this = self.owned();
         let mut object = ptr::null_mut();
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(self.env, &raw mut object) };
-        let functions: [(&str, Callback); 7] = [
+        let functions: [(&str, Callback); 9] = [
             ("connect", connect),
             ("status", status),
             ("dump", dump),
+            ("kill", kill),
             ("restart", restart),
             ("reset", reset),
             ("stop", stop),
             ("keepAlive", keep_alive),
+            ("close", close),
         ];
         for (name, callback) in functions {
-            js::define(self.env, object, name, callback, ptr::from_ref(self).cast_mut().cast());
+            js::define(self.env, object, name, callback, this);
+        }
+        // SAFETY: an object of this environment; the finalizer runs once.
+        unsafe {
+            sys::napi_add_finalizer(self.env, object, this, Some(disowned), ptr::null_mut(), ptr::null_mut());
         }
         object
     }
@@ -193,28 +239,34 @@ impl Face {
     fn deliver(&self) {
         for message in self.messages.take() {
             js::scope(self.env, || match message {
+                Message::Event(_) if self.closed.get() => {}
                 Message::Event(event) => {
                     let text = js::string(self.env, &event.to_string());
                     js::call(self.env, js::referenced(self.env, self.on_event), &[text]);
                 }
                 Message::Done(number, arguments) => {
-                    let Some(callback) = self.waiting.borrow_mut().remove(&number) else {
-                        return;
-                    };
-                    let function = js::referenced(self.env, callback);
-                    let arguments: Vec<Value> = arguments
-                        .iter()
-                        .map(|argument| match argument {
-                            Some(text) => js::string(self.env, text),
-                            None => js::null(self.env),
-                        })
-                        .collect();
-                    // SAFETY: the reference that `keep` made; the function is in the scope.
-                    unsafe { sys::napi_delete_reference(self.env, callback) };
-                    js::call(self.env, function, &arguments);
+                    let callback = self.waiting.borrow_mut().remove(&number);
+                    if let Some(callback) = callback {
+                        self.call_back(callback, &arguments);
+                    }
                 }
             });
         }
+    }
+
+    /// Calls a callback that was kept, for the last time.
+    fn call_back(&self, callback: sys::napi_ref, arguments: &[Option<String>]) {
+        let function = js::referenced(self.env, callback);
+        let arguments: Vec<Value> = arguments
+            .iter()
+            .map(|argument| match argument {
+                Some(text) => js::string(self.env, text),
+                None => js::null(self.env),
+            })
+            .collect();
+        // SAFETY: the reference that `keep` made; the function is in the scope of the caller.
+        unsafe { sys::napi_delete_reference(self.env, callback) };
+        js::call(self.env, function, &arguments);
     }
 }
 
@@ -234,7 +286,7 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _function: sys::napi_value, fac
     if env.is_null() {
         return;
     }
-    // SAFETY: the pointer given to `ThreadSafeFunction::new`: a face that lives for ever.
+    // SAFETY: the pointer given to `ThreadSafeFunction::until`, which owns the face until `disowned`.
     let face = unsafe { &*face.cast::<Face>() };
     js::edge(env, || {
         face.deliver();
@@ -243,24 +295,37 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _function: sys::napi_value, fac
 }
 
 unsafe extern "C" fn environment_ends(face: *mut c_void) {
-    // SAFETY: the pointer given to `napi_add_env_cleanup_hook`: a face that lives for ever.
-    let face = unsafe { &*face.cast::<Face>() };
-    if let Some(function) = face.messages.end() {
+    // SAFETY: the pointer given to `napi_add_env_cleanup_hook`, which owns the face; the hook runs once.
+    let face = unsafe { Rc::from_raw(face.cast_const().cast::<Face>()) };
+    if let Some(function) = face.end() {
         function.release();
     }
     // A worker thread ends, and nobody is left who could stop it in order.
     face.conductor.stop_then(Some(settings::at_once()), || {});
 }
 
+/// # Safety
+///
+/// `face` was made by [`Face::owned`], and this is its only end.
+unsafe fn disown(face: *mut c_void) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Rc::from_raw(face.cast_const().cast::<Face>()) });
+}
+
+unsafe extern "C" fn disowned(_env: sys::napi_env, face: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: Node-API calls the end of an object, and of a function, once, with the pointer that was given for it.
+    unsafe { disown(face) };
+}
+
 fn plain<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
-    body: impl FnOnce(&'static Face, &Arguments<N>) -> Result<Value, BridgeError>,
+    body: impl FnOnce(&Face, &Arguments<N>) -> Result<Value, BridgeError>,
 ) -> Value {
     js::edge(env, || {
         let mut arguments = Arguments::<N>::new(env);
         arguments.read(info);
-        // SAFETY: every function is defined with its face as its data, and faces live for ever.
+        // SAFETY: the functions are properties of the object that owns the face, and are called through it.
         let face = unsafe { &*arguments.data.cast::<Face>() };
         body(face, &arguments)
     })
@@ -308,6 +373,17 @@ unsafe extern "C" fn dump(env: sys::napi_env, info: sys::napi_callback_info) -> 
     })
 }
 
+/// `kill(worker, pid)`: something takes too long there.
+unsafe extern "C" fn kill(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<2>(env, info, |face, arguments| {
+        let worker = face.conductor.worker(WorkerId(arguments.u32(0)));
+        if let Some(worker) = worker.filter(|worker| worker.pid() == arguments.u32(1)) {
+            worker.kill(Demand::Timeout);
+        }
+        Ok(UNDEFINED)
+    })
+}
+
 /// `restart((problem) => void)`: all workers.
 unsafe extern "C" fn restart(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |face, arguments| {
@@ -342,6 +418,14 @@ unsafe extern "C" fn keep_alive(env: sys::napi_env, info: sys::napi_callback_inf
         if let Some(function) = function {
             function.hold(env, arguments.boolean(0));
         }
+        Ok(UNDEFINED)
+    })
+}
+
+/// `close()`: it was stopped, and its object is of no use any more.
+unsafe extern "C" fn close(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |face, _| {
+        face.close();
         Ok(UNDEFINED)
     })
 }

@@ -21,6 +21,16 @@ unsafe impl Send for ThreadSafeFunction {}
 impl ThreadSafeFunction {
     /// A function that does not keep the process alive until [`hold`](Self::hold). `context` outlives the environment.
     pub(crate) fn new(env: sys::napi_env, context: *mut c_void, deliver: Deliver) -> Option<Self> {
+        Self::until(env, context, deliver, None)
+    }
+
+    /// The same; `ended` is called with the context as its second argument when `deliver` is not called any more.
+    pub(crate) fn until(
+        env: sys::napi_env,
+        context: *mut c_void,
+        deliver: Deliver,
+        ended: sys::napi_finalize,
+    ) -> Option<Self> {
         let name = js::string(env, "symphony-python-bridge");
         let mut function = ptr::null_mut();
         // SAFETY: no JS function (the callback calls what it needs), an unbounded queue, one initial thread.
@@ -32,8 +42,8 @@ impl ThreadSafeFunction {
                 name,
                 0,
                 1,
-                ptr::null_mut(),
-                None,
+                context,
+                ended,
                 context,
                 Some(deliver),
                 &raw mut function,

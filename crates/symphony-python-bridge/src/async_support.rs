@@ -48,7 +48,7 @@ pub(crate) use event_loop::{loop_closed, loop_descriptor, loop_serve, stop as st
 #[cfg(target_os = "linux")]
 pub(crate) use event_loop::{loop_wait, loop_watch};
 pub use forked::end_child;
-pub(crate) use interrupts::uninterrupted;
+pub(crate) use interrupts::{Interruption, uninterrupted};
 pub(crate) use logs::{emit_log, has_plain_form};
 pub(crate) use output::CallOutput;
 pub use output::Printed;
@@ -64,6 +64,7 @@ use crate::handles;
 use crate::javascript;
 use crate::memory::Blocks;
 use crate::operation::{self, HEADER_BYTES, Header, Outcome};
+use crate::subprocess::{self, Noted};
 use crate::symbols::symbols;
 use crate::types::References;
 use awaiting::Waits;
@@ -119,6 +120,8 @@ struct Job {
     owned: bool,
     /// A stream that has begun.
     stream: Option<Box<streams::Begun>>,
+    /// That it runs, for the Conductor of this process.
+    noted: Option<Noted>,
 }
 
 /// Where a job runs.
@@ -143,6 +146,16 @@ impl Job {
 
     fn body(&self) -> &[u8] {
         &self.request()[HEADER_BYTES..]
+    }
+
+    /// Notes that it runs, in a process of a Conductor.
+    fn note(&mut self, py: Python<'_>) {
+        if self.noted.is_none() && self.channel().is_remote() {
+            let references = JobReferences {
+                channel: self.channel(),
+            };
+            self.noted = Noted::begin(py, &self.header, self.body(), &references);
+        }
     }
 
     /// Whether somebody else has it, who cancelled it.
@@ -176,6 +189,7 @@ impl Job {
         self.place = Place::Thread;
         // Until a thread takes it, it has not started.
         self.owned = false;
+        self.noted = None;
         self.batch.taken[self.index].store(false, Ordering::Release);
     }
 
@@ -205,7 +219,14 @@ impl Job {
             _ if self.header.is_stream() => Status::End,
             status => status,
         };
-        self.channel().settle(self.header.request, stage, status as u8, value)
+        if let Some(noted) = &self.noted {
+            noted.end();
+        }
+        let waiting = self.channel().settle(self.header.request, stage, status as u8, value);
+        if matches!(status, Status::Error | Status::Failed) {
+            subprocess::end_if_raised();
+        }
+        waiting
     }
 }
 
@@ -234,7 +255,12 @@ fn prepare(py: Python<'_>, mut job: Job, seat: impl Fn() -> Option<Seat>) -> Opt
             }
         }
     };
-    job.take().then_some(Prepared { job, refused })
+    // What is not begun in a process that gives up is begun in the next one.
+    if subprocess::is_ending() || !job.take() {
+        return None;
+    }
+    job.note(py);
+    Some(Prepared { job, refused })
 }
 
 /// Runs a job on an attached thread and reports its completion; in the pool in a copy of the thread's context, so that
@@ -295,7 +321,7 @@ fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py
 }
 
 /// A panic of ours is the failure of this job alone.
-fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(BridgeError::from_panic(panic.as_ref()).into()))
 }
 
@@ -332,6 +358,7 @@ fn report(
             Some(interruptible) => interruptible.explained(py, failure),
             None => failure,
         };
+        subprocess::look_at(py, &failure);
         let mut crossings = Crossings::of(job.channel());
         writer.clear();
         failure.write(py, true, writer, &mut crossings);
@@ -484,6 +511,10 @@ impl References for Crossings<'_> {
         if let Some(crossing) = self.handles.iter_mut().rfind(|crossing| **crossing == id) {
             *crossing |= handles::OF_MEMORY;
         }
+    }
+
+    fn environment(&self) -> Option<usize> {
+        Some(self.channel?.identity())
     }
 
     fn reaches_memory(&self) -> bool {

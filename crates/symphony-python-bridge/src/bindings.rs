@@ -46,6 +46,7 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(wrap_pyfunction!(async_support::loop_watch, module)?)?;
     }
     module.add_function(wrap_pyfunction!(subprocess::serve_subprocess, module)?)?;
+    module.add_function(wrap_pyfunction!(subprocess::loop_beat, module)?)?;
     module.add_function(wrap_pyfunction!(get_system_info, module)?)?;
     module.add_function(wrap_pyfunction!(get_system_info_async, module)?)?;
     module.add_function(wrap_pyfunction!(sleep_async, module)?)?;

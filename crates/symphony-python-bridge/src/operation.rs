@@ -104,6 +104,46 @@ impl Header {
         self.operation == 1
     }
 
+    /// Whether it imports a module by its name.
+    pub(crate) fn is_import(&self) -> bool {
+        self.operation == 18
+    }
+
+    /// What it does, in a word; nothing for a call, which is known by what it calls.
+    pub(crate) fn verb(&self) -> Option<&'static str> {
+        Some(match self.operation {
+            1 => return None,
+            0 => "value",
+            2 => "item",
+            3 => "set item",
+            4 => "delete item",
+            5 => "set attribute",
+            6 => "delete attribute",
+            7 => "has attribute",
+            8 => "len",
+            9 => "contains",
+            10 => "dir",
+            11 => "str",
+            12 => "repr",
+            13 => "is",
+            14 => "isinstance",
+            15 => "iter",
+            16 => "next",
+            17 => "close",
+            18 | 19 => "import",
+            20 => "eval",
+            21 => "exec",
+            22 => "enter",
+            23 => "exit",
+            24 => "describe",
+            25 => "stream",
+            26 => "throw",
+            27 => "buffer",
+            30 | 31 => "arrow",
+            _ => "request",
+        })
+    }
+
     /// What the outcome becomes.
     pub fn returns(&self) -> Returns {
         match self.returns {

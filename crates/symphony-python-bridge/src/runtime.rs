@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PyType};
 
 /// The modules of the package: name, source, and whether it is a package itself.
-const SOURCES: [(&str, &str, bool); 27] = [
+const SOURCES: [(&str, &str, bool); 28] = [
     (
         "symphony_bridge",
         include_str!("../python/symphony_bridge/__init__.py"),
@@ -52,6 +52,11 @@ const SOURCES: [(&str, &str, bool); 27] = [
     (
         "symphony_bridge._code",
         include_str!("../python/symphony_bridge/_code.py"),
+        false,
+    ),
+    (
+        "symphony_bridge._conductor",
+        include_str!("../python/symphony_bridge/_conductor.py"),
         false,
     ),
     (
@@ -180,6 +185,8 @@ pub(crate) enum Function {
     RunLoop,
     CancelledError,
     CallCancelled,
+    TaskTimeout,
+    ConductorFatal,
     Stream,
     PlainStream,
     ArrayOver,
@@ -192,7 +199,7 @@ pub(crate) enum Function {
     Prepare,
 }
 
-const FUNCTIONS: [(&str, &str); 32] = [
+const FUNCTIONS: [(&str, &str); 34] = [
     ("symphony_bridge._start", "begin"),
     ("symphony_bridge._exit", "end"),
     ("symphony_bridge._code", "evaluate"),
@@ -215,6 +222,8 @@ const FUNCTIONS: [(&str, &str); 32] = [
     ("symphony_bridge._loop", "run"),
     ("asyncio", "CancelledError"),
     ("symphony_bridge.errors", "CallCancelled"),
+    ("symphony_bridge.errors", "TaskTimeout"),
+    ("symphony_bridge.errors", "ConductorFatal"),
     ("symphony_bridge._loop", "stream"),
     ("symphony_bridge._loop", "plain_stream"),
     ("symphony_bridge._arrays", "array_over"),

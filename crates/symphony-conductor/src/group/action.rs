@@ -1,7 +1,7 @@
 //! What a group wants to have done and known.
 
 use super::WorkerId;
-use crate::lifecycle::State;
+use crate::lifecycle::{Cause, State};
 use crate::policy::{HealthLevel, RecycleReason, StopPhase, Time};
 
 /// What is to be done about a worker, or has to be known about it.
@@ -38,12 +38,14 @@ pub enum Happening {
         from: State,
         /// The state now.
         to: State,
+        /// Why.
+        cause: Cause,
     },
     /// Its first process is ready.
     Started,
-    /// A later process of it is ready; `attempt` counts the restarts in a row.
+    /// A later process of it is ready, or one that replaces that of another worker; `attempt` counts the restarts in a row.
     Restarted {
-        /// 1 for the first.
+        /// 1 for the first; 0 for one that replaces another.
         attempt: u32,
     },
     /// Its process has ended because it was asked to.

@@ -3,7 +3,7 @@
 use super::member::After;
 use super::{Action, Group, Phase, WorkerId};
 use crate::exit::Demand;
-use crate::lifecycle::{State, Step};
+use crate::lifecycle::{Cause, State, Step};
 use crate::policy::{Escalation, StopPhase, StopPlan, Time};
 
 impl Group {
@@ -25,7 +25,7 @@ impl Group {
         // What is stopping already keeps the reason that it has.
         member.demand.get_or_insert(demand);
         if member.stop.is_none_or(|stop| stop.phase() < phase) {
-            self.enter(id, phase, plan, now);
+            self.enter(id, phase, plan, Cause::Demand(demand), now);
         }
         true
     }
@@ -35,12 +35,12 @@ impl Group {
         if !matches!(self.phase, Phase::Failing(_)) {
             self.phase = Phase::Stopping;
         }
-        self.stop_all(plan, StopPhase::Drain, now);
+        self.stop_all(plan, StopPhase::Drain, Cause::Demand(Demand::Stop), now);
         self.settle(now);
     }
 
     /// Has a member end in peace, and says what follows.
-    pub(super) fn retire(&mut self, id: WorkerId, after: After, now: Time) {
+    pub(super) fn retire(&mut self, id: WorkerId, after: After, cause: Cause, now: Time) {
         let mut plan = self.spec.stop;
         let Some(member) = self.members.get_mut(&id) else {
             return;
@@ -59,11 +59,11 @@ impl Group {
             } else {
                 StopPhase::Drain
             };
-            self.enter(id, phase, plan, now);
+            self.enter(id, phase, plan, cause, now);
         }
     }
 
-    pub(super) fn stop_all(&mut self, plan: StopPlan, from: StopPhase, now: Time) {
+    pub(super) fn stop_all(&mut self, plan: StopPlan, from: StopPhase, cause: Cause, now: Time) {
         for id in self.ids(|_| true) {
             let Some(member) = self.members.get_mut(&id) else {
                 continue;
@@ -71,7 +71,7 @@ impl Group {
             member.restart_at = None;
             if !member.state.has_process() {
                 if member.state != State::Stopped {
-                    self.step(id, Step::Stop);
+                    self.step(id, Step::Stop, cause);
                 }
                 continue;
             }
@@ -82,12 +82,12 @@ impl Group {
                 from
             };
             match member.stop {
-                None => self.enter(id, phase, plan, now),
+                None => self.enter(id, phase, plan, cause, now),
                 // A shorter plan hastens a stop under way; it never goes back to an earlier phase, nor gets more time.
                 Some(stop) => {
                     let hastened = Escalation::begin(plan, stop.phase().max(phase), now);
                     if phase > stop.phase() {
-                        self.enter(id, phase, plan, now);
+                        self.enter(id, phase, plan, cause, now);
                     } else if hastened.deadline() < stop.deadline() {
                         member.stop = Some(hastened);
                     }
@@ -98,27 +98,27 @@ impl Group {
 
     pub(super) fn fail_start(&mut self, id: WorkerId, now: Time) {
         self.phase = Phase::Failing(id);
-        self.stop_all(self.spec.stop, StopPhase::Kill, now);
+        self.stop_all(self.spec.stop, StopPhase::Kill, Cause::StartFailed, now);
     }
 
-    fn enter(&mut self, id: WorkerId, phase: StopPhase, plan: StopPlan, now: Time) {
+    fn enter(&mut self, id: WorkerId, phase: StopPhase, plan: StopPlan, cause: Cause, now: Time) {
         if let Some(member) = self.members.get_mut(&id) {
             member.stop = Some(Escalation::begin(plan, phase, now));
             member.start_deadline = None;
-            self.act(id, phase);
+            self.act(id, phase, cause);
         }
     }
 
-    pub(super) fn act(&mut self, id: WorkerId, phase: StopPhase) {
+    pub(super) fn act(&mut self, id: WorkerId, phase: StopPhase, cause: Cause) {
         if phase == StopPhase::Drain {
-            self.step(id, Step::Drain);
+            self.step(id, Step::Drain, cause);
             self.actions.push(Action::Drain(id));
             return;
         }
         if let Some(member) = self.members.get_mut(&id) {
             member.signalled = true;
             if member.state != State::Stopping {
-                self.step(id, Step::Stop);
+                self.step(id, Step::Stop, cause);
             }
             self.actions.push(Action::Signal(id, phase));
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::exit::Demand;
 use crate::lifecycle::State;
-use crate::policy::{Backoff, Escalation, HealthLevel, Time, Wear};
+use crate::policy::{Backoff, Escalation, HealthLevel, RecycleReason, Time, Wear};
 
 /// The number of a worker in its group; none is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,8 @@ pub(super) struct Member {
     /// Not to be replaced before, because a replacement has failed.
     pub(super) recycle_after: Option<Time>,
     pub(super) recycling: bool,
+    /// Why it is being replaced, if it is.
+    pub(super) why: RecycleReason,
     pub(super) ready_at: Option<Time>,
     pub(super) start_deadline: Option<Time>,
     pub(super) stop: Option<Escalation>,
@@ -71,6 +73,7 @@ impl Member {
             replaces: None,
             recycle_after: None,
             recycling: false,
+            why: RecycleReason::Asked,
             ready_at: None,
             start_deadline: None,
             stop: None,

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::member::{After, Role};
 use super::{Action, Group, Happening, Phase, WorkerId};
 use crate::exit::{Demand, ExitReason};
-use crate::lifecycle::State;
+use crate::lifecycle::{Cause, State};
 use crate::policy::{Intensity, Pulse, RecycleReason, RecyclingRule, RestartPolicy, Seeded, StopPhase, Time, Usage};
 use crate::spec::{self, Spec};
 
@@ -446,11 +446,46 @@ fn a_restart_that_fails_for_good_is_reported_to_who_asked() {
     let (mut group, now) = ready(|_| {});
     let id = WorkerId(0);
     assert!(group.restart(now));
-    group.exited(id, ExitReason::Clean, now);
-    assert_eq!(group.state(), State::Starting);
-    group.exited(id, ExitReason::BootError, now);
+    group.exited(WorkerId(1), ExitReason::BootError, now);
     assert!(group.take_actions().contains(&Action::Restarted(false)));
-    assert_eq!(group.state(), State::CrashLoop);
+    assert_eq!(group.state(), State::Ready, "the old one goes on");
+    assert_eq!(group.workers().map(|worker| worker.id).collect::<Vec<_>>(), [id]);
+}
+
+#[test]
+fn a_restart_ends_a_worker_when_another_one_is_ready_in_its_place() {
+    let (mut group, now) = ready(|spec| (spec.size, spec.standby) = (2, 1));
+    group.ready(WorkerId(2), now);
+    group.take_actions();
+    assert!(group.restart(now));
+    let actions = group.take_actions();
+    assert!(actions.contains(&Action::Spawn(WorkerId(3))) && actions.contains(&Action::Spawn(WorkerId(4))));
+    assert!(actions.contains(&Action::Drain(WorkerId(2))), "nobody uses the spare");
+    assert!(!actions.contains(&Action::Drain(WorkerId(0))));
+    group.ready(WorkerId(4), now);
+    let actions = group.take_actions();
+    assert!(actions.contains(&Action::Report(WorkerId(4), Happening::Restarted { attempt: 0 })));
+    let cause = Cause::Recycling(RecycleReason::Asked);
+    let (from, to) = (State::Ready, State::Draining);
+    assert!(actions.contains(&Action::Report(WorkerId(1), Happening::State { from, to, cause })));
+    assert!(actions.contains(&Action::Drain(WorkerId(1))) && !actions.contains(&Action::Drain(WorkerId(0))));
+    assert!(!actions.contains(&Action::Restarted(true)));
+    group.ready(WorkerId(3), now);
+    assert!(group.take_actions().contains(&Action::Restarted(true)));
+    for id in [0, 1].map(WorkerId) {
+        group.exited(id, ExitReason::Clean, now);
+    }
+    assert_eq!(group.workers().filter(|worker| !worker.spare).count(), 2);
+}
+
+#[test]
+fn a_worker_that_dies_while_it_is_replaced_by_request_is_not_waited_for() {
+    let (mut group, now) = ready(|_| {});
+    assert!(group.restart(now));
+    group.exited(WorkerId(0), ExitReason::Crash, now);
+    assert!(!group.take_actions().contains(&Action::Restarted(true)));
+    group.ready(WorkerId(1), now);
+    assert!(group.take_actions().contains(&Action::Restarted(true)));
 }
 
 #[test]

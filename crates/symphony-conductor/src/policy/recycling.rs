@@ -39,6 +39,18 @@ pub enum RecycleReason {
     Asked,
 }
 
+impl RecycleReason {
+    /// The word for it in texts and in JavaScript.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::Memory => "memory",
+            Self::Age => "age",
+            Self::Asked => "asked",
+        }
+    }
+}
+
 /// What a process has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {

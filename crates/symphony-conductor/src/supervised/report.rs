@@ -19,13 +19,13 @@ impl Supervised {
         let process = process.or_else(|| exit.as_ref().map(|exit| (exit.pid, exit.generation)));
         let mut counters = self.shared.counters();
         let kind = match happening {
-            Happening::State { from, to } => EventKind::State { from, to },
+            Happening::State { from, to, cause } => EventKind::State { from, to, cause },
             Happening::Started => {
                 counters.start.record(took);
                 EventKind::Started { took }
             }
             Happening::Restarted { attempt } => {
-                counters.restarts += 1;
+                counters.restarts += u64::from(attempt > 0);
                 counters.start.record(took);
                 if let Some(death) = self.deaths.remove(&id) {
                     counters.recovery.record(now.saturating_sub(death));

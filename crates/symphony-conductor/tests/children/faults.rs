@@ -14,7 +14,7 @@ const ENDS: [(&str, Option<i32>, Option<i32>, ExitReason); 8] = [
     ("exit0", Some(0), None, ExitReason::Clean),
     ("exit1", Some(1), None, ExitReason::Crash),
     ("exit3", Some(3), None, ExitReason::Crash),
-    ("exit70", Some(70), None, ExitReason::Crash),
+    ("exit70", Some(70), None, ExitReason::Fatal),
     ("panic", Some(1), None, ExitReason::Crash),
 ];
 

@@ -63,7 +63,7 @@ fn python_code_that_wants_a_new_process_gets_one() {
     let report = after(b'f', |_| {});
     assert_eq!(
         (report.reason, report.code),
-        (ExitReason::Crash, Some(symphony_conductor::EXIT_FATAL))
+        (ExitReason::Fatal, Some(symphony_conductor::EXIT_FATAL))
     );
 }
 

@@ -69,8 +69,8 @@ fn a_worker_is_replaced_before_it_is_retired() {
         _ => None,
     });
     assert_eq!(reason, RecycleReason::Tasks);
-    fixture.await_event("started", |event| {
-        (matches!(event.kind, EventKind::Started { .. }) && event.worker != first.id()).then_some(())
+    fixture.await_event("restarted", |event| {
+        (matches!(event.kind, EventKind::Restarted { attempt: 0, .. }) && event.worker != first.id()).then_some(())
     });
     let exit = fixture.await_stop();
     assert_eq!((exit.pid, exit.reason), (first.pid(), ExitReason::Clean));

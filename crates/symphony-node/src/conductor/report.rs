@@ -3,7 +3,10 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use symphony_conductor::{Event, EventKind, ExitReport, State, Status, Stream, WorkerStatus};
+use symphony_conductor::{
+    BOUNDS, Event, EventKind, ExitReport, Histogram, Metric, MetricValue, State, Status, Stream, TaskRecord,
+    WorkerStatus,
+};
 
 /// An event; `None` for one that JavaScript has no use for.
 pub(super) fn event(event: &Event) -> Option<Value> {
@@ -40,8 +43,8 @@ pub(super) fn event(event: &Event) -> Option<Value> {
             let exits: Vec<Value> = last_exits.iter().map(|report| exit(report)).collect();
             json!({ "type": "crashLoop", "exits": exits })
         }
-        EventKind::State { from, to } => {
-            json!({ "type": "changed", "from": state(*from), "to": state(*to), "reason": "" })
+        EventKind::State { from, to, cause } => {
+            json!({ "type": "changed", "from": state(*from), "to": state(*to), "reason": cause.name() })
         }
         EventKind::Health { from, to, task } => json!({
             "type": "health",
@@ -66,7 +69,7 @@ pub(super) fn event(event: &Event) -> Option<Value> {
 }
 
 /// How a process ended.
-pub(super) fn exit(report: &ExitReport) -> Value {
+pub(crate) fn exit(report: &ExitReport) -> Value {
     json!({
         "pid": report.pid,
         "code": report.code,
@@ -77,6 +80,7 @@ pub(super) fn exit(report: &ExitReport) -> Value {
         "maxRssMb": report.max_rss >> 20,
         "userTime": milliseconds(report.user_time),
         "systemTime": milliseconds(report.system_time),
+        "lastTasks": report.last_tasks.iter().map(last_task).collect::<Vec<_>>(),
         "stderrTail": report.stderr_tail,
         "stdoutTail": report.stdout_tail,
         "traceback": report
@@ -85,6 +89,10 @@ pub(super) fn exit(report: &ExitReport) -> Value {
             .or_else(|| report.boot_error.as_ref().map(|error| error.text.as_str())),
         "summary": report.summary(),
     })
+}
+
+fn last_task(task: &TaskRecord) -> Value {
+    json!({ "name": task.name, "duration": milliseconds(task.duration), "running": task.running })
 }
 
 fn summary(report: &ExitReport) -> String {
@@ -108,7 +116,27 @@ pub(super) fn status(status: &Status) -> Value {
             worker(one, last.map(AsRef::as_ref))
         })
         .collect();
-    json!({ "state": state(status.state), "workers": workers })
+    let metrics: Vec<Value> = status.metrics.iter().map(metric).collect();
+    json!({ "state": state(status.state), "workers": workers, "metrics": metrics })
+}
+
+fn metric(metric: &Metric) -> Value {
+    let attributes: serde_json::Map<_, _> = metric
+        .attribute
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    let mut value = match &metric.value {
+        MetricValue::Counter(count) => json!({ "kind": "counter", "value": count }),
+        MetricValue::Gauge(reading) => json!({ "kind": "gauge", "value": reading }),
+        MetricValue::Histogram(Histogram { count, sum, buckets }) => {
+            json!({ "kind": "histogram", "count": count, "sum": sum, "bounds": BOUNDS, "counts": buckets })
+        }
+    };
+    value["name"] = json!(metric.name);
+    value["unit"] = json!(metric.unit);
+    value["attributes"] = Value::Object(attributes);
+    value
 }
 
 fn worker(worker: &WorkerStatus, last_exit: Option<&ExitReport>) -> Value {
@@ -125,7 +153,7 @@ fn worker(worker: &WorkerStatus, last_exit: Option<&ExitReport>) -> Value {
             .task
             .as_ref()
             .map(|task| json!({ "name": task.name, "since": milliseconds(task.duration) })),
-        "tasksEnded": worker.tasks_ended,
+        "done": worker.tasks_ended,
         "lastExit": last_exit.map(exit),
     })
 }

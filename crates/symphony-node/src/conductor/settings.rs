@@ -18,14 +18,15 @@ const MIB: u64 = 1 << 20;
 
 /// Without time for anything.
 pub(super) fn at_once() -> StopPlan {
-    stop_plan(0, 0, 0)
+    stop_plan(Duration::ZERO, Duration::ZERO, Duration::ZERO)
 }
 
-fn stop_plan(drain: u64, terminate: u64, abort: u64) -> StopPlan {
+/// How long each phase may take.
+pub(crate) fn stop_plan(drain: Duration, terminate: Duration, abort: Duration) -> StopPlan {
     let mut plan = StopPlan::default();
-    plan.drain = milliseconds(drain);
-    plan.terminate = milliseconds(terminate);
-    plan.abort = milliseconds(abort);
+    plan.drain = drain;
+    plan.terminate = terminate;
+    plan.abort = abort;
     plan
 }
 
@@ -146,6 +147,8 @@ struct Resources {
     core_mb: Option<u64>,
     nice: i32,
     oom_score_adjust: i32,
+    memory_max_mb: Option<u64>,
+    cgroup: Option<PathBuf>,
 }
 
 impl Settings {
@@ -158,7 +161,11 @@ impl Settings {
 
     /// The phases of a stop, the first of which may take so many milliseconds.
     pub(super) fn stop_plan(&self, drain: u64) -> StopPlan {
-        stop_plan(drain, self.stop.terminate, self.stop.abort)
+        stop_plan(
+            milliseconds(drain),
+            milliseconds(self.stop.terminate),
+            milliseconds(self.stop.abort),
+        )
     }
 
     pub(super) fn spec(&self) -> Result<Spec, BridgeError> {
@@ -202,11 +209,13 @@ impl Settings {
         limits.core_dump = self.limits.core_mb.map(|mb| mb.saturating_mul(MIB));
         limits.nice = self.limits.nice;
         limits.oom_score_adj = self.limits.oom_score_adjust;
+        limits.memory_max = self.limits.memory_max_mb.map(|mb| mb.saturating_mul(MIB));
+        limits.cgroup.clone_from(&self.limits.cgroup);
         spec.limits = limits;
         Ok(spec)
     }
 
-    /// What the interpreter runs: the bootstrap, with the path of this file and the settings of the child's side.
+    /// The command line of the interpreter.
     fn arguments(&self) -> Result<Vec<OsString>, BridgeError> {
         let Child {
             executable,
@@ -225,14 +234,19 @@ impl Settings {
             "threads": threads,
             "eventLoop": event_loop,
         });
-        let core = own_path()?;
-        Ok(vec![
-            "-c".into(),
-            BOOTSTRAP.into(),
-            core.into_os_string(),
-            settings.to_string().into(),
-        ])
+        arguments(&settings.to_string())
     }
+}
+
+/// The arguments of an interpreter that is to serve calls: the bootstrap, with the path of this file and its settings.
+pub(crate) fn arguments(settings: &str) -> Result<Vec<OsString>, BridgeError> {
+    let core = own_path()?;
+    Ok(vec![
+        "-c".into(),
+        BOOTSTRAP.into(),
+        core.into_os_string(),
+        settings.into(),
+    ])
 }
 
 fn milliseconds(count: u64) -> Duration {

@@ -18,14 +18,18 @@ from symphony_bridge._native import (
 # For type checkers only: the interpreter starts without the modules that few programs need.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from symphony_bridge._conductor import ConductorStatus
     from symphony_bridge._proxies import JsAsyncIterable, JsAsyncIterator, JsIterable, JsIterator, JsPromise, JsReadable
-    from symphony_bridge.errors import JsError
+    from symphony_bridge.errors import CallCancelled, ConductorFatal, JsError, TaskTimeout
     from symphony_bridge.generated.error_codes import ERROR_CODES
 
 __all__ = [
     "BUILD_INFO",
     "ERROR_CODES",
     "VERSION",
+    "CallCancelled",
+    "ConductorFatal",
+    "ConductorStatus",
     "JsAsyncIterable",
     "JsAsyncIterator",
     "JsError",
@@ -36,6 +40,7 @@ __all__ = [
     "JsObject",
     "JsPromise",
     "JsReadable",
+    "TaskTimeout",
     "get_system_info",
     "get_system_info_async",
     "sleep_async",
@@ -43,14 +48,19 @@ __all__ = [
 __version__ = VERSION
 
 # Imported when they are asked for.
+EXCEPTIONS = frozenset(("CallCancelled", "ConductorFatal", "JsError", "TaskTimeout"))
 PROXIES = frozenset(("JsAsyncIterable", "JsAsyncIterator", "JsIterable", "JsIterator", "JsPromise", "JsReadable"))
 
 
 def __getattr__(name: str) -> object:
-    if name == "JsError":
-        from symphony_bridge.errors import JsError
+    if name in EXCEPTIONS:
+        import symphony_bridge.errors
 
-        return JsError
+        return getattr(symphony_bridge.errors, name)
+    if name == "ConductorStatus":
+        from symphony_bridge._conductor import ConductorStatus
+
+        return ConductorStatus
     if name in PROXIES:
         import symphony_bridge._proxies
 

@@ -28,6 +28,7 @@ def run() -> None:
     _loop, ending = _new_loop(_start.event_loop)
     asyncio.set_event_loop(_loop)
     _native.loop_tasks(_loop, asyncio.Task)
+    _loop.call_soon(_beat)
     while not _stop_ordered and not _loop.is_closed():
         try:
             # Also when it was the program that stopped the loop: it is not the program's.
@@ -39,6 +40,13 @@ def run() -> None:
     _native.loop_closed()
     if not _loop.is_closed():
         _end(_loop)
+
+
+def _beat() -> None:
+    """Shows a Conductor that the loop turns, from time to time."""
+    pause = _native.loop_beat()
+    if pause is not None:
+        _loop.call_later(pause, _beat)
 
 
 def _stop() -> None:

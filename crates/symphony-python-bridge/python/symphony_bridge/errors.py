@@ -38,3 +38,25 @@ class CallCancelled(BaseException):
     """
 
     __module__ = "symphony_bridge"
+
+
+class TaskTimeout(TimeoutError):
+    """Raised in a call in a Conductor's process when the ``timeout`` of the call is over; a little later the process is killed.
+
+    It comes at any instruction of Python code. A coroutine is cancelled instead, as ``asyncio`` does it, and the argument of its
+    ``CancelledError`` is a ``TaskTimeout``.
+    """
+
+    __module__ = "symphony_bridge"
+
+    def __init__(self, message: str = "the time of this call is over") -> None:
+        super().__init__(message)
+
+
+class ConductorFatal(Exception):
+    """To be raised in a call in a Conductor's process that is of no use any more: the call fails with it, and the process is replaced.
+
+    The process ends with exit code 70, without waiting for other calls. In other Pythons this is an exception like any other.
+    """
+
+    __module__ = "symphony_bridge"

@@ -9,6 +9,7 @@ use symphony_wire::{ErrorCode, Writer};
 
 use super::channel::Stage;
 use super::event_loop::{self, Work};
+use super::interrupts::Interruption;
 use super::output::{Capture, captured};
 use super::streams;
 use super::{Channel, IsolatedContext, Job, JobReferences, Place, Prepared, tasks};
@@ -148,7 +149,7 @@ pub(super) fn refuse(work: Vec<Work>) -> Vec<Job> {
         match one {
             Work::Run(mut job) => waiting.extend(job.refuse(&error)),
             Work::Await(Awaitable { job, .. }) => waiting.extend(job.fail(error.clone())),
-            Work::Cancel(_) | Work::CancelAll(_) | Work::Leave(..) | Work::Resume(_) => {}
+            Work::Cancel(..) | Work::CancelAll(_) | Work::Leave(..) | Work::Resume(_) => {}
         }
     }
     waiting
@@ -270,8 +271,9 @@ pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
             };
             TASKS.with(py, |tasks| tasks.get_or_insert_default().insert(key, under_way));
             // A stream that is closed has seen that by now.
-            if channel.is_closed() || (!is_stream && channel.is_cancelled(key.1)) {
-                cancel(py, key);
+            let interruption = channel.interruption(key.1).filter(|_| !is_stream);
+            if channel.is_closed() || interruption.is_some() {
+                cancel(py, key, interruption.unwrap_or(Interruption::Cancelled));
             }
         }
         // Such as a `KeyboardInterrupt` that came here.
@@ -279,16 +281,24 @@ pub(super) fn start(py: Python<'_>, awaitable: Awaitable) {
     }
 }
 
-/// Cancels a task, if it is under way.
-pub(super) fn cancel(py: Python<'_>, key: Key) {
+/// Cancels a task, if it is under way. The argument of its `CancelledError` says that its time is over, if that is why.
+pub(super) fn cancel(py: Python<'_>, key: Key, interruption: Interruption) {
     let task = TASKS.with(py, |tasks| {
         let under_way = tasks.as_mut()?.get_mut(&key)?;
         (!std::mem::replace(&mut under_way.cancelled, true)).then(|| under_way.task.clone_ref(py))
     });
-    if let Some(task) = task
-        && let Err(error) = task.call_method0(py, pyo3::intern!(py, "cancel"))
-    {
-        error.write_unraisable(py, Some(task.bind(py)));
+    let Some(task) = task.map(|task| task.into_bound(py)) else {
+        return;
+    };
+    let name = pyo3::intern!(py, "cancel");
+    let cancelled = match interruption {
+        Interruption::Cancelled => task.call_method0(name),
+        Interruption::TimedOut => {
+            runtime::function(py, Function::TaskTimeout).and_then(|class| task.call_method1(name, (class.call0()?,)))
+        }
+    };
+    if let Err(error) = cancelled {
+        error.write_unraisable(py, Some(&task));
     }
 }
 
@@ -300,7 +310,7 @@ pub(super) fn cancel_all(py: Python<'_>, channel: &Channel) {
         keys.filter(|key| key.0 == address).copied().collect()
     });
     for key in keys {
-        cancel(py, key);
+        cancel(py, key, Interruption::Cancelled);
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use pyo3::prelude::*;
 
 use super::awaiting::{self, Awaitable, Key};
+use super::interrupts::Interruption;
 use super::streams::Control;
 use super::{Job, forked};
 use crate::interpreter;
@@ -28,7 +29,7 @@ pub(super) enum Work {
     /// What a request gave is to be awaited.
     Await(Awaitable),
     /// A task is not wanted any more.
-    Cancel(Key),
+    Cancel(Key, Interruption),
     /// An environment has ended, with all its tasks.
     CancelAll(Arc<super::Channel>),
     /// A stream is left: its task need not wait for the next item.
@@ -140,13 +141,13 @@ fn serve(py: Python<'_>) -> bool {
         match one {
             Work::Run(job) => awaiting::run(py, job),
             Work::Await(awaitable) => awaiting::start(py, awaitable),
-            Work::Cancel(key) => awaiting::cancel(py, key),
+            Work::Cancel(key, interruption) => awaiting::cancel(py, key, interruption),
             Work::CancelAll(channel) => awaiting::cancel_all(py, &channel),
             Work::Resume(control) => control.resume(py),
             // Not while the iterator is being closed, which is to come to its end.
             Work::Leave(control, key) => {
                 if control.leave_step(py) {
-                    awaiting::cancel(py, key);
+                    awaiting::cancel(py, key, Interruption::Cancelled);
                 }
             }
         }

@@ -19,11 +19,31 @@ use crate::javascript;
 use crate::runtime::{self, Function};
 use crate::symbols;
 
+/// Why a call is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interruption {
+    /// Whoever wanted it does not any more.
+    Cancelled,
+    /// Its time is over, and it is given a moment to end by itself.
+    TimedOut,
+}
+
+impl Interruption {
+    /// The exception that is raised.
+    fn exception(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let function = match self {
+            Self::Cancelled => Function::CallCancelled,
+            Self::TimedOut => Function::TaskTimeout,
+        };
+        runtime::function(py, function)
+    }
+}
+
 /// A job that runs.
 struct Running {
     key: Key,
     thread: std::ffi::c_long,
-    interrupted: bool,
+    interrupted: Option<Interruption>,
     /// What it does now must come to its end.
     shielded: bool,
     /// What it does now is not interrupted in the middle ([`uninterrupted`]).
@@ -35,7 +55,7 @@ enum Postponing {
     No,
     Yes,
     /// An interruption has come meanwhile.
-    Asked,
+    Asked(Interruption),
 }
 
 static RUNNING: GilCell<Vec<Running>> = GilCell::new(Vec::new());
@@ -52,7 +72,7 @@ impl Interruptible {
             running.push(Running {
                 key,
                 thread,
-                interrupted: false,
+                interrupted: None,
                 shielded: false,
                 postponing: Postponing::No,
             });
@@ -63,13 +83,14 @@ impl Interruptible {
     /// A failure, or that it was cancelled, if it is what the interruption raised.
     pub(super) fn explained(&self, py: Python<'_>, failure: Failure) -> Failure {
         let interrupted = RUNNING.with(py, |running| {
-            running.iter().any(|one| one.thread == self.thread && one.interrupted)
+            let job = running.iter().find(|one| one.thread == self.thread)?;
+            job.interrupted
         });
-        match &failure {
-            Failure::Python(raised) | Failure::Caused(_, raised)
-                if interrupted
-                    && runtime::function(py, Function::CallCancelled)
-                        .is_ok_and(|class| raised.bind(py).is_instance(&class).unwrap_or(false)) =>
+        match (&failure, interrupted) {
+            (Failure::Python(raised) | Failure::Caused(_, raised), Some(interruption))
+                if interruption
+                    .exception(py)
+                    .is_ok_and(|class| raised.bind(py).is_instance(&class).unwrap_or(false)) =>
             {
                 BridgeError::new(ErrorCode::Cancelled, "the call was interrupted").into()
             }
@@ -82,17 +103,17 @@ impl Interruptible {
         let interrupted = RUNNING.with(py, |running| {
             let job = running.iter_mut().find(|one| one.thread == self.thread)?;
             job.shielded = true;
-            Some(job.interrupted)
+            job.interrupted
         });
-        self.take_back(py, interrupted == Some(true));
+        self.take_back(py, interrupted.is_some());
     }
 
     pub(super) fn end(self, py: Python<'_>) {
         let interrupted = RUNNING.with(py, |running| {
             let index = running.iter().position(|one| one.thread == self.thread);
-            index.is_some_and(|index| running.swap_remove(index).interrupted)
+            running.swap_remove(index?).interrupted
         });
-        self.take_back(py, interrupted);
+        self.take_back(py, interrupted.is_some());
     }
 
     /// Takes back what was not raised yet.
@@ -105,12 +126,13 @@ impl Interruptible {
 }
 
 /// Raises an exception in the thread that runs a job, soon. Needs no GIL.
-pub(super) fn interrupt(key: Key) {
+pub(super) fn interrupt(key: Key, interruption: Interruption) {
     // Without a thread nothing is raised, and the job goes on, which its caller is told.
-    let _ = INTERRUPTER.lock().unwrap_or_else(PoisonError::into_inner).send(key);
+    let sender = INTERRUPTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = sender.send((key, interruption));
 }
 
-static INTERRUPTER: LazyLock<Mutex<Sender<Key>>> = LazyLock::new(|| {
+static INTERRUPTER: LazyLock<Mutex<Sender<(Key, Interruption)>>> = LazyLock::new(|| {
     let (sender, keys) = channel();
     let _ = std::thread::Builder::new()
         .name("py-interrupt".to_owned())
@@ -119,26 +141,26 @@ static INTERRUPTER: LazyLock<Mutex<Sender<Key>>> = LazyLock::new(|| {
                 return;
             }
             let thread = ThreadState::of_current_thread();
-            for key in keys {
+            for (key, interruption) in keys {
                 let attached = thread.attach();
-                Python::attach(|py| raise_in(py, key));
+                Python::attach(|py| raise_in(py, key, interruption));
                 drop(attached);
             }
         });
     Mutex::new(sender)
 });
 
-fn raise_in(py: Python<'_>, key: Key) {
-    let Ok(class) = runtime::function(py, Function::CallCancelled) else {
+fn raise_in(py: Python<'_>, key: Key, interruption: Interruption) {
+    let Ok(class) = interruption.exception(py) else {
         return;
     };
     let thread = RUNNING.with(py, |running| {
         let job = running.iter_mut().find(|one| one.key == key && !one.shielded)?;
         if job.postponing != Postponing::No {
-            job.postponing = Postponing::Asked;
+            job.postponing = Postponing::Asked(interruption);
             return None;
         }
-        job.interrupted = true;
+        job.interrupted = Some(interruption);
         Some(job.thread)
     });
     if let Some(thread) = thread {
@@ -162,8 +184,8 @@ pub(crate) fn uninterrupted<R>(py: Python<'_>, body: impl FnOnce() -> R) -> R {
     };
     set(Postponing::Yes);
     let result = body();
-    if let Some((key, Postponing::Asked)) = set(Postponing::No) {
-        raise_in(py, key);
+    if let Some((key, Postponing::Asked(interruption))) = set(Postponing::No) {
+        raise_in(py, key, interruption);
     }
     result
 }

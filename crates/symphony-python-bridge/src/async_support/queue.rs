@@ -203,6 +203,7 @@ fn submit_to(
             },
             owned: false,
             stream: None,
+            noted: None,
         };
         if header.session == 0 {
             if channel.coroutine_calls().contain(&header, job.body()) {

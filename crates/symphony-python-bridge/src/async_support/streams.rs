@@ -182,6 +182,7 @@ pub(super) fn run(
         };
         job = opened;
     }
+    job.note(py);
     let Some(mut begun) = job.stream.take() else { return };
     let context = begun
         .context
@@ -201,6 +202,7 @@ pub(super) fn run(
                 let mut begun = begun.take().expect("as above");
                 begun.context = context.as_ref().map(|context| Held::new(context.0.clone()));
                 job.stream = Some(begun);
+                job.noted = None;
                 Resting::Job(Box::new(job))
             });
             let Some(wish) = wish else { return Ok(()) };
