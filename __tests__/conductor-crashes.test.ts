@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Conductor, isPythonError, type ConductorOptions, type Handle } from 'symphony-python-bridge'
 import { eventually } from './support/eventually'
-import { gone, possessions } from './support/processes'
+import { gone, keepingPossessions } from './support/processes'
 
 const fixtures = join(__dirname, 'fixtures')
 let folder: string
-let before: ReturnType<typeof possessions>
+let expectNothingLeft: () => Promise<void>
 let files = 0
 const started: Conductor[] = []
 
@@ -32,7 +32,7 @@ async function faulty(more: ConductorOptions = {}): Promise<Conductor> {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'symphony-crashes-'))
   await (await faulty()).stop({ drain: 0 })
-  before = possessions()
+  expectNothingLeft = await keepingPossessions()
 })
 
 afterEach(async () => {
@@ -40,7 +40,7 @@ afterEach(async () => {
 })
 
 afterAll(async () => {
-  await eventually(() => JSON.stringify(possessions()), JSON.stringify(before))
+  await expectNothingLeft()
   rmSync(folder, { recursive: true })
 })
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Conductor, type ConductorEvent, type ConductorOptions, type ExitReport } from 'symphony-python-bridge'
 import { eventually } from './support/eventually'
-import { gone, possessions, processState } from './support/processes'
+import { gone, keepingPossessions, processState } from './support/processes'
 
 const fixtures = join(__dirname, 'fixtures')
 let folder: string
-let before: ReturnType<typeof possessions>
+let expectNothingLeft: () => Promise<void>
 let files = 0
 
 /** What ends a process: the fault, and what its report says. */
@@ -42,11 +42,11 @@ beforeAll(async () => {
   const conductor = await Conductor.start(options())
   await conductor.call('commit', ['kill']).catch(() => undefined)
   await conductor.stop({ drain: 0 })
-  before = possessions()
+  expectNothingLeft = await keepingPossessions()
 })
 
 afterAll(async () => {
-  await eventually(() => JSON.stringify(possessions()), JSON.stringify(before))
+  await expectNothingLeft()
   rmSync(folder, { recursive: true })
 })
 

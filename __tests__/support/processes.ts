@@ -1,5 +1,7 @@
 /* What the operating system knows of processes; Linux only, as Conductors are. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { eventually } from './eventually'
 
 /** What `/proc` says of a process: `undefined` once it is gone. A process that has ended and was not waited for is a zombie, state `Z`. */
@@ -27,10 +29,31 @@ export function childrenOf(parent: number): number[] {
 }
 
 /** What a process must not lose for good: open files, threads, children. */
-export function possessions(): { readonly descriptors: number; readonly threads: number; readonly children: number } {
+interface Possessions {
+  readonly descriptors: number
+  readonly threads: number
+  readonly children: number
+}
+
+function possessions(): Possessions {
   return {
     descriptors: readdirSync('/proc/self/fd').length,
     threads: readdirSync('/proc/self/task').length,
     children: childrenOf(process.pid).length,
+  }
+}
+
+/** How long what is given up late may take; milliseconds. */
+const late = 20_000
+
+/** What there is now; the function fails if it is not the same a little after it was called. */
+export async function keepingPossessions(): Promise<() => Promise<void>> {
+  // Node makes these threads when they are needed for the first time.
+  await Promise.all(Array.from({ length: 8 }, () => stat('/proc/self')))
+  const before = possessions()
+  return async () => {
+    const end = performance.now() + late
+    await eventually(() => performance.now() > end || isDeepStrictEqual(possessions(), before), true)
+    expect(possessions()).toEqual(before)
   }
 }
