@@ -819,15 +819,15 @@ export interface ValueMakers {
   slice(start: unknown, stop: unknown, step?: unknown): PySlice
   /**
    * A new array of zeros over memory that the bridge allocates and that Python uses without a copy: a `numpy.ndarray` there, or a
-   * `memoryview` where there is no NumPy. Starts Python if nobody has.
+   * `memoryview` where there is no NumPy. Processes of Conductors use the same memory, on Linux. Starts Python if nobody has, unless a Conductor was started.
    *
    * @param shape the length of each dimension, or that of the only one
    * @param dtype the element type as NumPy calls it. @default `float64`
    */
   ndarray<D extends ArrayType = 'float64'>(shape: number | readonly number[], dtype?: D): NdArray<ArrayTypes[D]>
-  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. Starts Python if nobody has. */
+  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. As `ndarray` otherwise. */
   memoryview(bytes: number): Uint8Array<ArrayBuffer>
-  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. Starts Python if nobody has. */
+  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. As `ndarray` otherwise. */
   memoryview<A extends TypedArray>(array: A): A
   /** The same of all the bytes. */
   memoryview(buffer: ArrayBufferLike): Uint8Array<ArrayBuffer>
@@ -872,10 +872,12 @@ export type Output = 'inherit' | 'ignore' | ((line: string) => void)
 /** Options of `python.start`. An option that is left out asks for nothing, so that a later `start()` agrees with any earlier one. */
 export interface StartOptions {
   /**
-   * How Python runs. Both run it embedded in this process.
-   * @default 'auto'
+   * How Python runs: `'embedded'` in this process, where a call takes a tenth of a microsecond and arrays are shared; or as a `'worker'`, a process of
+   * its own that the same program works with, its synchronous calls included. `'auto'` embeds it if that is possible; otherwise it is a worker, and a
+   * warning says why.
+   * @default the environment variable `SYMPHONY_PYTHON_MODE`; without it 'auto'
    */
-  readonly mode?: 'auto' | 'embedded' | undefined
+  readonly mode?: 'auto' | 'embedded' | 'worker' | undefined
   /**
    * An interpreter, or the folder of a virtual environment.
    * @default `VIRTUAL_ENV`, `.venv` upward from the working directory, conda, `python3` on PATH; the first that exists
@@ -919,15 +921,15 @@ export interface StartOptions {
 /** What runs. */
 export interface Info {
   /** How Python runs. */
-  readonly mode: 'embedded'
+  readonly mode: 'embedded' | 'worker'
   /** The version of Python, such as `3.12.1`. */
   readonly version: string
   /** `sys.executable`. */
   readonly executable: string
   /** `sys.prefix`. */
   readonly prefix: string
-  /** The path of the Python library that is loaded. */
-  readonly libpython: string
+  /** The path of the Python library that is loaded; `null` in a process of its own. */
+  readonly libpython: string | null
   /** The platform whose native files are in use, such as `linux-x64-gnu`. */
   readonly platform: string
   /** The version of this package. */

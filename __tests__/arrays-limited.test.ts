@@ -151,8 +151,7 @@ describe('in a runtime without shared memory', () => {
       module.exports = { ...core, attach: (...args) => ({
         ...Reflect.apply(attach, core, args),
         sharesMemory: false,
-        allocate: refuse,
-        bufferOf: refuse,
+        shareMemory: refuse,
       }) }
     }
 `

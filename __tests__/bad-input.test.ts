@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { kw, python, type Handle } from 'symphony-python-bridge'
 import { runProgram } from './support/child-process'
+import { embeddedTest } from './support/mode'
 
 let handles: Handle
 
@@ -255,7 +256,7 @@ describe('a getter of an argument', () => {
 })
 
 describe('Python that leaves', () => {
-  test('os._exit takes the process with it', async () => {
+  embeddedTest('os._exit takes the process with it', async () => {
     const { code } = await runProgram(`
       const { python } = require('symphony-python-bridge')
       python.start({ paths: [fixtures] }).then(async () => (await python.import('exits_on_call')).leave(7))`)

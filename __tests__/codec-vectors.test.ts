@@ -159,7 +159,7 @@ const decoder = new Decoder({
       const items = Buffer.from(array.items ?? []).toString('hex')
       return new Reference('inlineArray', [id, typeKey, view, element, bigEndian, shape, items, memory])
     }
-    const flags = Number(copied) + 2 * Number(bigEndian)
+    const flags = Number(copied) + 2 * Number(bigEndian) + 4 * Number(array.ofBlock)
     const dimensions = shape.map((length, index) => [length, strides[index]])
     return new Reference('sharedArray', [id, typeKey, memory, view, element, flags, address, bytes, offset, dimensions])
   },

@@ -145,7 +145,7 @@ test('arrays of the other one are data', async () => {
   expect(await ((await other.eval('lambda a, b: a is b').$ref()) as Handle)(f, there.f)).toBe(true)
 })
 
-test('memory of `python.ndarray` is copied for the other one', async () => {
+test('memory of `python.ndarray` is that of both', async () => {
   const array = python.ndarray([2, 2])
   array.data.set([1, 2, 3, 4])
   const clear = await other.eval('lambda a: (a.tolist(), a.fill(0))[0]').$ref()
@@ -153,7 +153,8 @@ test('memory of `python.ndarray` is copied for the other one', async () => {
     [1, 2],
     [3, 4],
   ])
-  expect([...array.data]).toEqual([1, 2, 3, 4])
+  expect([...array.data]).toEqual([0, 0, 0, 0])
+  expect(python.evalSync('float(a.sum())', { a: array })).toBe(0)
 })
 
 test('a session belongs to one of them', async () => {

@@ -47,6 +47,12 @@ const promises: Readonly<Record<string, readonly RegExp[]>> = {
     /The pixels were in 1 place: nothing was copied\./,
     /What is no image: status 415, expected a JPEG or PNG file/,
   ],
+  planner: [
+    /\[log\] the planner has died \(SIGKILL\): another one goes on\n[^]*\[log\] the planner has died/,
+    /round +status +as they came +planned/,
+    /12 asked, 12 answered, by 3 processes/,
+    /made again: [1-8] plans; lost: 0/,
+  ],
   latency: [/call +latency +throughput/, /await 1000 at once +[\d.]+ [nµm]?s/, /a 1 ms timer fired [1-9]\d* times/],
 }
 

@@ -1,5 +1,6 @@
 /* The end of the process: what Python has to say is said, and nothing hangs, crashes or changes the exit code. */
 import { runProgram } from './support/child-process'
+import { embeddedTest } from './support/mode'
 
 const start = `
   const { python } = require('symphony-python-bridge')
@@ -141,7 +142,7 @@ test.each(awkward)('the end is complete in spite of %s', async (_name, code, pri
   expect([end.stdout, end.code, end.signal]).toEqual([printed, 0, null])
 })
 
-test('os._exit takes the process with it', async () => {
+embeddedTest('os._exit takes the process with it', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')
     process.on('exit', () => console.log('not reached'))

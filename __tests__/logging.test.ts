@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { python, type Handle, type LogRecord } from 'symphony-python-bridge'
 import { runProgram } from './support/child-process'
+import { embeddedTest } from './support/mode'
 
 const records: LogRecord[] = []
 const handler = (record: LogRecord): number => records.push(record)
@@ -80,7 +81,7 @@ test('records of many threads come in the order of each', async () => {
   }
 })
 
-test('beyond 10,000 that wait, records are counted instead', async () => {
+embeddedTest('beyond 10,000 that wait, records are counted instead', async () => {
   // The JavaScript thread is busy in a synchronous call, so nobody takes them.
   logs.$sync.log_many(10_250)
   await new Promise((resolve) => setImmediate(resolve))

@@ -1,6 +1,7 @@
 /* Rust futures as Python awaitables: the `*_async` functions of `symphony_bridge`, in asyncio loops of executor threads. */
 import { isPythonError, python, type Handle } from 'symphony-python-bridge'
 import { runProgram } from './support/child-process'
+import { embeddedTest } from './support/mode'
 import { eventually } from './support/eventually'
 
 const code = `
@@ -200,7 +201,7 @@ def fork():
   expect(end).toMatchObject({ stdout: '11\n', stderr: '', code: 0 })
 })
 
-test('nothing is started before the first use', async () => {
+embeddedTest('nothing is started before the first use', async () => {
   const end = await runProgram(`
     const { python } = require('symphony-python-bridge')
     const { readdirSync, readFileSync } = require('node:fs')

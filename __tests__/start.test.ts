@@ -131,7 +131,7 @@ describe('start', () => {
     const options = [
       '1',
       'null',
-      '{ mode: "worker" }',
+      '{ mode: "thread" }',
       '{ python: 1 }',
       '{ paths: "x" }',
       '{ args: [1] }',

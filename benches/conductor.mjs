@@ -1,7 +1,7 @@
 // Python in processes of its own: what a call takes beside a bare echo over a socket, and what processes add to each other.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { Conductor, WorkerPool } from 'symphony-python-bridge'
+import { Conductor, python, WorkerPool } from 'symphony-python-bridge'
 import { chosenPython } from './harness/chosen-python.mjs'
 import { interleave, timedLoop } from './harness/interleave.mjs'
 import { runInProcess } from './harness/processes.mjs'
@@ -60,6 +60,8 @@ async function measureConcurrent({ quick, onProgress }) {
   const { add, same } = await conductor.import('bench_conductor')
   const data = new Uint8Array(megabyte).fill(7)
   const large = new Uint8Array(16 * megabyte).fill(7)
+  // Both processes have the memory of these.
+  const [shared, sharedLarge, sharedHuge] = [1, 16, 256].map((size) => python.ndarray(size * megabyte, 'uint8'))
   const each = (call) => async (turns) => {
     for (let turn = 0; turn < turns; turn++) await call()
   }
@@ -80,6 +82,18 @@ async function measureConcurrent({ quick, onProgress }) {
       each(() => same(large)),
       { milliseconds: quick ? 10 : 40 },
     ),
+    shared: await timedLoop(
+      each(() => same(shared)),
+      { milliseconds: quick ? 10 : 40 },
+    ),
+    sharedLarge: await timedLoop(
+      each(() => same(sharedLarge)),
+      { milliseconds: quick ? 10 : 40 },
+    ),
+    sharedHuge: await timedLoop(
+      each(() => same(sharedHuge)),
+      { milliseconds: quick ? 10 : 40 },
+    ),
   }
   const side = await interleave(samplers, { rounds: quick ? 5 : 31, onRound: onProgress })
   await conductor.stop()
@@ -87,7 +101,16 @@ async function measureConcurrent({ quick, onProgress }) {
     valueRow({ name: `call of another process, ${inFlight} in flight`, unit: 'ns', ours: side.call, target: 3000 }),
     valueRow({ name: '1 MiB to another process and back', unit: 'ns', ours: side.data, target: 300_000 }),
     valueRow({ name: '16 MiB to another process and back', unit: 'ns', ours: side.large, target: null }),
+    valueRow({ name: '16 MiB of `python.ndarray`, the same', unit: 'ns', ours: side.sharedLarge, target: null }),
+    constant('16 MiB', side.sharedLarge, side.shared),
+    constant('256 MiB', side.sharedHuge, side.shared),
   ]
+}
+
+/** What is shared takes as long at any size. */
+function constant(size, ours, other) {
+  const name = `${size} of \`python.ndarray\` to another process and back`
+  return ratioRow({ name, ours, comparedWith: '1 MiB of it', other, target: 1.2 })
 }
 
 async function measureParallel({ quick, onProgress }) {

@@ -12,6 +12,7 @@ const examples = {
   traceback: 'A Python exception, with its traceback, in TypeScript',
   'streaming-server': 'An HTTP server that streams what a Python generator makes',
   'image-filter': 'An HTTP service that filters images with NumPy and TypeScript in the same memory',
+  planner: 'A planning agent in a process of its own, killed while it works',
   latency: 'What calls cost',
 }
 

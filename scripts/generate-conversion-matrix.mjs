@@ -1,6 +1,7 @@
 /* Writes docs/conversion-matrix.md: what becomes of every kind of value, found out by sending it. `--check` writes nothing and fails if
-   the page differs from what it would write. Needs a build, and an environment with NumPy.
-     VIRTUAL_ENV=<folder> node scripts/generate-conversion-matrix.mjs [--check] */
+   the page differs from what it would write; `--conductor` neither, and sends the values to a process of its own. Needs a build, and an
+   environment with NumPy.
+     VIRTUAL_ENV=<folder> node scripts/generate-conversion-matrix.mjs [--check | --conductor] */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect, isDeepStrictEqual, types } from 'node:util'
@@ -40,9 +41,17 @@ def same(original, copy):
     return original is copy
 `
 
+/** The process of its own that the values are sent to; none if that is this one. */
+let conductor
+
 await run(async (args) => {
-  await python.start()
+  if (args.includes('--conductor')) conductor = await bridge.Conductor.start()
+  else await python.start()
   const text = await pageText()
+  if (conductor !== undefined) {
+    await conductor.stop()
+    return compareRows(text)
+  }
   if (!args.includes('--check')) return writeFileSync(page, text)
   if (readFileSync(page, 'utf8') === text) return undefined
   throw new Stop(
@@ -50,10 +59,22 @@ await run(async (args) => {
   )
 })
 
+/** In a process of its own all must be as on the page, but for memory that one process has, and its synchronous handles. */
+function compareRows(text) {
+  const ofOneProcess = /NdArray|over the same memory|\$sync/
+  const [expected, found] = [readFileSync(page, 'utf8'), text].map((all) => all.split('\n'))
+  const different = found.filter((row, index) => row !== expected[index] && !ofOneProcess.test(expected[index] ?? ''))
+  if (different.length > 0 || found.length !== expected.length)
+    throw new Stop(`in a Conductor there are other outcomes:\n${different.join('\n')}`)
+  const compared = found.filter((row, index) => row === expected[index] && row.startsWith('| `')).length
+  console.log(`${compared} rows of the conversion matrix are the same in a Conductor`)
+}
+
 async function pageText() {
-  const observe = await python.exec(observers)
-  const names = await python.exec(pythonNames)
-  const javaScript = javaScriptEvaluator(await python.eval('Celsius(21.5)', names))
+  const host = conductor ?? python
+  const observe = await host.exec(observers)
+  const names = await host.exec(pythonNames)
+  const javaScript = javaScriptEvaluator(await host.eval('Celsius(21.5)', names))
   return (
     [
       introduction(),
@@ -63,14 +84,17 @@ async function pageText() {
         fromPython,
         ['Python', 'in JavaScript', 'is a', 'back in Python', 'which is'],
         async (expression) =>
-          fromPythonRow(expression, await python.eval(expression, names, { returns: 'ref' }), observe),
+          fromPythonRow(expression, await (conductor ?? python).eval(expression, names, { returns: 'ref' }), observe),
       )),
       '## From JavaScript to Python and back',
       fromJavaScriptWords(),
       ...(await sections(
         fromJavaScript,
         ['JavaScript', 'Python type', 'in Python', 'back in JavaScript', 'which is'],
-        (expression) => fromJavaScriptRow(expression, javaScript(expression), observe),
+        (expression) =>
+          conductor !== undefined && expression.includes('$sync')
+            ? [code(expression)]
+            : fromJavaScriptRow(expression, javaScript(expression), observe),
       )),
       '### Not awaited\n\nOf asynchronous calls only; a synchronous one could not wait.',
       table(
@@ -84,11 +108,7 @@ async function pageText() {
       table(
         ['call', 'arguments in Python'],
         await inTurn(argumentLists, async (list) => {
-          const { error, result } = await agreed(
-            list,
-            () => observe.echo(...javaScript(`[${list}]`)),
-            () => observe.$sync.echo(...javaScript(`[${list}]`)),
-          )
+          const { error, result } = await agreed(list, observe, (view) => view.echo(...javaScript(`[${list}]`)))
           return [code(`echo(${list})`), error ? refusal(error) : code(result)]
         }),
       ),
@@ -128,11 +148,7 @@ function sections(groups, columns, row) {
 }
 
 async function fromPythonRow(expression, original, observe) {
-  const value = await agreed(
-    expression,
-    () => observe.identity(original),
-    () => observe.$sync.identity(original),
-  )
+  const value = await agreed(expression, observe, (view) => view.identity(original))
   if (value.error) return [code(expression), refusal(value.error), '', '', '']
   const { result } = value
   const [type, repr] = await observe.described(result)
@@ -147,18 +163,10 @@ async function fromPythonRow(expression, original, observe) {
 }
 
 async function fromJavaScriptRow(expression, value, observe) {
-  const description = await agreed(
-    expression,
-    () => observe.described(value),
-    () => observe.$sync.described(value),
-  )
+  const description = await agreed(expression, observe, (view) => view.described(value))
   if (description.error) return [code(expression), '', refusal(description.error), '', '']
   const [type, repr] = description.result
-  const { error, result } = await agreed(
-    expression,
-    () => observe.identity(value),
-    () => observe.$sync.identity(value),
-  )
+  const { error, result } = await agreed(expression, observe, (view) => view.identity(value))
   if (error) return [code(expression), type, code(repr), refusal(error), '']
   return [code(expression), type, code(repr), code(shown(result)), verdictInJavaScript(value, result)]
 }
@@ -192,25 +200,15 @@ async function optionsTable(
   { options, python: results = [], javascript: values = [] },
   { observe, names, javaScript },
 ) {
-  const identity = observe.identity.$with(options)
-  const described = observe.described.$with(options)
   const rows = [
     ...(await inTurn(results, async (expression) => {
-      const original = await python.eval(expression, names, { returns: 'ref' })
-      const { error, result } = await agreed(
-        expression,
-        () => identity(original),
-        () => observe.$sync.identity.$with(options)(original),
-      )
+      const original = await (conductor ?? python).eval(expression, names, { returns: 'ref' })
+      const { error, result } = await agreed(expression, observe, (view) => view.identity.$with(options)(original))
       return [code(expression), error ? refusal(error) : code(shown(result))]
     })),
     ...(await inTurn(values, async (expression) => {
       const value = javaScript(expression)
-      const { error, result } = await agreed(
-        expression,
-        () => described(value),
-        () => observe.$sync.described.$with(options)(value),
-      )
+      const { error, result } = await agreed(expression, observe, (view) => view.described.$with(options)(value))
       return [code(expression), error ? refusal(error) : `${result[0]} ${code(result[1])}`]
     })),
   ]
@@ -218,10 +216,11 @@ async function optionsTable(
   return `### ${code(title.join(', '))}\n\n${table(results.length > 0 ? ['Python', 'in JavaScript'] : ['JavaScript', 'in Python'], rows)}`
 }
 
-/** The outcome of an asynchronous and a synchronous call, which must not differ. */
-async function agreed(expression, asynchronous, synchronous) {
-  const [one, other] = [await outcome(asynchronous), await outcome(synchronous)]
-  const [first, second] = [one, other].map(spelled)
+/** The outcome of an asynchronous call and, where there are such, of a synchronous one, which must not differ. */
+async function agreed(expression, observe, call) {
+  const one = await outcome(() => call(observe))
+  if (conductor !== undefined) return one
+  const [first, second] = [one, await outcome(() => call(observe.$sync))].map(spelled)
   if (first !== second) throw new Stop(`${expression}: asynchronously ${first}, synchronously ${second}`)
   return one
 }

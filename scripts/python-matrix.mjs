@@ -1,5 +1,6 @@
-// Runs the smoke test, the conversion matrix of the documentation and the tests of values and tasks with every CPython of this
-// machine, and says which supported versions it does not have.
+// Runs the smoke test, the conversion matrix of the documentation, in Node and in a process of its own, and the tests of values, tasks and
+// Conductors with every CPython of this machine, and says which supported versions it does not have. Of an interpreter that cannot be embedded
+// it is the matrix in a process of its own alone.
 //   node scripts/python-matrix.mjs [3.11 ...]
 import { join } from 'node:path'
 import { attempt, note, step } from './command.mjs'
@@ -22,14 +23,20 @@ const valueTests = [
 /** Tasks are made and run in a way of their own before CPython 3.12, and before 3.11. */
 const taskTests = ['coroutines', 'cancellation', 'streams']
 
-/** What is run with each interpreter: name and program. */
+const matrix = join(root, 'scripts', 'generate-conversion-matrix.mjs')
+
+/** What is run with each interpreter that may be a process of its own: name and program. */
+const childParts = { 'conversion matrix in a Conductor': [matrix, '--conductor'] }
+
+/** What is run with each interpreter that can be embedded. */
 const parts = {
   'smoke test': [join(root, 'scripts', 'smoke.mjs')],
-  'conversion matrix': [join(root, 'scripts', 'generate-conversion-matrix.mjs'), '--check'],
+  'conversion matrix': [matrix, '--check'],
+  ...childParts,
   tests: [
     join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
     '--runTestsByPath',
-    ...[...valueTests, ...taskTests].map((name) => join(root, '__tests__', `${name}.test.ts`)),
+    ...[...valueTests, ...taskTests, 'conductor'].map((name) => join(root, '__tests__', `${name}.test.ts`)),
   ],
 }
 
@@ -42,8 +49,11 @@ await run((versions) => {
     step(
       `${index + 1} of ${found.length}: CPython ${interpreter.version} (${interpreter.path}) in Node ${process.version}`,
     )
-    if (interpreter.problem !== null) note(`left out: ${interpreter.problem}`)
-    return { interpreter, ...(interpreter.problem === null ? tried(interpreter) : { outcome: 'left out', failed: [] }) }
+    if (interpreter.problem === null) return { interpreter, ...tried(interpreter, parts) }
+    const { implementation, freeThreaded } = interpreter
+    const isChild = implementation === 'CPython' && !freeThreaded
+    note(`${isChild ? 'not embedded' : 'left out'}: ${interpreter.problem}`)
+    return { interpreter, ...(isChild ? tried(interpreter, childParts) : { outcome: 'left out', failed: [] }) }
   })
   report(results, versions)
   const failed = results.filter(({ outcome }) => outcome === 'failed')
@@ -53,7 +63,7 @@ await run((versions) => {
 })
 
 /** Runs all parts, also after one of them failed: each says something else about the interpreter. */
-function tried(interpreter) {
+function tried(interpreter, parts) {
   const started = Date.now()
   const folder = environmentOf(interpreter)
   const failed = Object.entries(parts)

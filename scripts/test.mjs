@@ -44,9 +44,13 @@ function testPython(args) {
 
 function testNode(args) {
   step('Node tests')
-  return attempt(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...args], {
-    environment: { VIRTUAL_ENV: environmentFolder },
-  })
+  const jest = (...options) =>
+    attempt(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...options, ...args], {
+      environment: { VIRTUAL_ENV: environmentFolder },
+    })
+  const embedded = jest()
+  step('Node tests, with Python in a process of its own')
+  return jest('--config', 'jest.worker-mode.config.cjs', '--passWithNoTests') || embedded
 }
 
 /** A folder in which the linker finds the library under its development name. */

@@ -7,6 +7,7 @@ import type { Connection } from '../native/connection'
 import { NdArray, ndArrayOf } from '../values/ndarray'
 import { elements, sizeOf, typeLetters } from './elements'
 import { ArrayOrigin, rememberMemory, rememberOrigin } from './memory'
+import { rememberOwnMemory } from './own-memory'
 
 /** What becomes of an array. */
 const View = { typed: 0, shaped: 1, bytes: 2, copy: 3 } as const
@@ -15,6 +16,13 @@ const View = { typed: 0, shaped: 1, bytes: 2, copy: 3 } as const
 export function arrayOf(connection: Connection, message: SharedArray): object {
   const { id, typeKey, memory, address, bytes, offset } = message
   const { port, sharesMemory } = connection
+  if (message.ofBlock === true) {
+    const buffer = port.blockMemory(memory)
+    rememberOwnMemory(buffer)
+    const state = stateOf(connection, id, typeKey)
+    if (state.array !== undefined && isSame(state.array, buffer, message)) return state.array
+    return (state.array = arrayOver(message, buffer, new ArrayOrigin(connection, buffer, id, typeKey, state), offset))
+  }
   if (message.travels === true) {
     const buffer = message.items?.buffer ?? port.memoryOf(memory, 0, bytes, false)
     const state = stateOf(connection, id, typeKey)

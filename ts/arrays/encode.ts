@@ -9,12 +9,12 @@ import type { TypedArray } from '../types/arrays'
 import { NdArray } from '../values/ndarray'
 import { Borrow, borrowedArray } from './borrow'
 import { elementOfArray, elements, sizeOf, type Element } from './elements'
+import { memoryFor } from './own-memory'
 import { inRowOrder } from './row-order'
 import {
   HeldBlock,
   HeldBuffer,
   HeldObjectId,
-  memoryOf,
   originOf,
   transferred,
   type ArrayOrigin,
@@ -88,7 +88,7 @@ export function writeBytes(value: Uint8Array, request: ArrayRequest): void {
 
 /** Copied once, where JavaScript waits for Python anyway; else to a block first, so that the program can go on to change them. */
 function writeLargeBytes(value: Uint8Array, request: ArrayRequest): void {
-  if (!request.isSync) {
+  if (!request.isSync || request.connection.isRemote) {
     writeCopied(value, uint8, Target.bytes, [value.length], request)
     return
   }
@@ -137,8 +137,7 @@ function ownOrigin(array: TypedArray, { connection }: ArrayRequest): ArrayOrigin
 
 /** Whose memory a buffer is over, if the Python to which the request goes uses it. */
 function ownMemory(buffer: ArrayBufferLike, { connection }: ArrayRequest): SharedMemory | undefined {
-  const memory = memoryOf(buffer)
-  return memory?.connection === connection ? memory : undefined
+  return memoryFor(connection, buffer)
 }
 
 /** Not if its memory was transferred meanwhile: then it is empty, and Python's object is not. */

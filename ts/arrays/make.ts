@@ -3,13 +3,12 @@ import { types } from 'node:util'
 import { checkedOptions, referenceRules } from '../call/options'
 import { Operation } from '../call/operation'
 import { operateSync } from '../call/sync-call'
-import { interpreter } from '../host/interpreter'
 import { environment } from '../native/environment'
 import type { ArrayType, ArrayTypes, TypedArray } from '../types/arrays'
 import { makeViewsWith, type NdArray, ndArrayOf } from '../values/ndarray'
 import { invalid } from '../values/value-class'
 import { elementOfDtype, sizeOf } from './elements'
-import { rememberMemory } from './memory'
+import { newMemory } from './own-memory'
 
 makeViewsWith({
   sync: (array) => operateSync(undefined, Operation.eval, ['array', { array }], undefined, referenceRules) as object,
@@ -35,7 +34,7 @@ export function ndarray<D extends ArrayType>(
   const count = lengths.includes(0) ? 0 : lengths.reduce((product, length) => product * length, 1)
   const bytes = count * sizeOf(element)
   if (!Number.isSafeInteger(bytes)) throw invalid('a shape of fewer than 2^53 bytes', shape)
-  const buffer = memory(bytes)
+  const { buffer, isShared } = newMemory(bytes)
   const data = new element.array(buffer, 0, count * element.items)
   let stride = element.items
   const strides: number[] = []
@@ -43,32 +42,22 @@ export function ndarray<D extends ArrayType>(
     strides.unshift(stride)
     stride *= length
   }
-  const copied = !environment.sharesMemory
-  return ndArrayOf({ data, shape: lengths, strides, dtype, copied, element }, undefined) as NdArray<ArrayTypes[D]>
+  return ndArrayOf({ data, shape: lengths, strides, dtype, copied: !isShared, element }, undefined) as NdArray<
+    ArrayTypes[D]
+  >
 }
 
 /** `python.memoryview`. */
 export function memoryview(source: number | TypedArray | ArrayBufferLike): TypedArray {
   if (typeof source === 'number') {
     if (!Number.isSafeInteger(source) || source < 0) throw invalid('a number of bytes', source)
-    return new Uint8Array(memory(source))
+    return new Uint8Array(newMemory(source).buffer)
   }
   const array: unknown = types.isAnyArrayBuffer(source) ? new Uint8Array(source) : source
   if (!types.isTypedArray(array)) throw invalid('a number of bytes, a typed array or an ArrayBuffer', source)
-  const copy = new Uint8Array(memory(array.byteLength))
+  const copy = new Uint8Array(newMemory(array.byteLength).buffer)
   copy.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
   // A `Buffer` is made by a function of its own, and is a `Uint8Array` like any other here.
   const Kind = (types.isUint8Array(array) ? Uint8Array : array.constructor) as new (buffer: ArrayBuffer) => TypedArray
   return new Kind(copy.buffer)
-}
-
-/** Memory of zeros. Where this runtime forbids shared memory it is JavaScript's own, which is copied at each crossing. */
-function memory(bytes: number): ArrayBuffer {
-  interpreter.readySync()
-  const { port, sharesMemory } = environment
-  if (bytes === 0 || !sharesMemory) return new ArrayBuffer(bytes)
-  const block = port.allocate(bytes)
-  const buffer = port.bufferOf(block)
-  rememberMemory(buffer, { connection: environment, source: 'block', id: block })
-  return buffer
 }

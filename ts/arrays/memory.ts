@@ -13,14 +13,17 @@ export const transferred = 'expected an array with its memory, got one whose mem
 
 /** Whose memory a buffer is over. */
 export interface SharedMemory {
-  /** Which Python uses it. For the others it is memory of JavaScript's. */
-  readonly connection: Connection
-  /** `object`: of a Python object. `block`: of the bridge, known by a number. */
+  /** Which Python uses it; for the others it is memory of JavaScript's. Nothing for memory of the bridge's own, which each may use (`own-memory.ts`). */
+  readonly connection: Connection | undefined
+  /** `object`: of a Python object. `block`: known by a number, or not yet. */
   readonly source: 'object' | 'block'
   /** The handle id, or the number of the block. */
   readonly id: number
   /** The array that stands for the whole of it, if there is one. */
   array?: object | undefined
+  /** Memory of the bridge's own, as the Python knows it that used it last, and as others do. */
+  last?: SharedMemory
+  others?: WeakMap<Connection, SharedMemory>
 }
 
 class MemoryStamp extends Stamped {

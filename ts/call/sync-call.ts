@@ -44,6 +44,8 @@ const itself = -1
  * returns often, and a function that only ever throws stays interpreted.
  */
 export const failed: unique symbol = Symbol('failed')
+/** What `operate` gives for an attribute that is a method of the `owner`. */
+const isMethod = Symbol('method')
 let failure: unknown
 let failureIsNew = false
 /** More arguments than this travel in a request. */
@@ -146,7 +148,10 @@ export function getAttribute(state: HandleState, name: string, number: number): 
   const { id } = state
   if (id === 0) return failWithNew(state.disposedError())
   const { port, words, direct } = environment
-  if (!direct) return operate(state, Operation.value, [], undefined, noOptions, [name])
+  if (!direct) {
+    const value = operate(state, Operation.value, [], undefined, noOptions, [name], id)
+    return value === isMethod ? SyncMethod.of(state, name, number) : value
+  }
   words[targetWord] = id
   words[nameWord] = number
   const result = port.getAttribute()
@@ -175,6 +180,7 @@ function operate(
   named: object | undefined,
   rules: SyncRules,
   steps: readonly Step[],
+  owner = 0,
 ): unknown {
   if (environment.sendRequests !== undefined) environment.sendRequests()
   const convert = rules.convert ?? environment.conversion
@@ -186,7 +192,7 @@ function operate(
     const returns = returnsFor(arrival, rules.returns)
     writer.write({ id: 0, session: 0, operation, returns, target, steps, args, named, convert, scope: syncScope })
     const { encoder } = writer
-    result = environment.port.operate(environment.fillOutbox(encoder.bytes, encoder.position))
+    result = environment.port.operate(environment.fillOutbox(encoder.bytes, encoder.position), owner)
   } catch (error) {
     return failWith(error)
   } finally {
@@ -260,6 +266,8 @@ function lessCommonResult(convert: Conversion, arrival: Arrival): unknown {
   const kind = words[kindWord]
   const size = words[detailWord] as number
   switch (kind) {
+    case Kind.method:
+      return isMethod
     case Kind.handle:
       return handleResult(newState(environment, size, words[2] as number), convert, arrival)
     case Kind.value:

@@ -16,7 +16,7 @@ export interface LiveCallResult {
   readonly version: string
   readonly executable: string
   readonly prefix: string
-  readonly libpython: string
+  readonly libpython: string | null
   /** `ssl.OPENSSL_VERSION` as Python says it inside Node, or `null` without `ssl`. */
   readonly openssl: string | null
   /** Loading this package, starting Python, the first call, and importing `ssl`. */

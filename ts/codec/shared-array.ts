@@ -15,6 +15,8 @@ export interface SharedArray {
   readonly typeKey: number
   /** The handle of the object whose memory it is; 0 if none is shared. */
   readonly memory: number
+  /** Whether `memory` is the number of a block instead, which this process has and another one uses. */
+  readonly ofBlock?: boolean
   /** 0 typed array, 1 array with a shape, 2 bytes, 3 a copy of bytes. */
   readonly view: number
   /** The number of its element type. */
@@ -45,7 +47,7 @@ export function readSharedArray(
   const element = bytes[at + 13]!
   const flags = bytes[at + 14]!
   const dimensions = bytes[at + 15]!
-  if (view >= views || element >= elementKinds || flags > 3 || length !== dimensionsStart + 16 * dimensions) {
+  if (view >= views || element >= elementKinds || flags > 7 || length !== dimensionsStart + 16 * dimensions) {
     return undefined
   }
   const shape: number[] = []
@@ -63,6 +65,7 @@ export function readSharedArray(
     element,
     copied: (flags & 1) !== 0,
     bigEndian: (flags & 2) !== 0,
+    ofBlock: (flags & 4) !== 0,
     address: wordAt(message, at + 16),
     bytes: wordAt(message, at + 24),
     offset: wordAt(message, at + 32),

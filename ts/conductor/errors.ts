@@ -12,8 +12,7 @@ export function endOf({ code, signal, reason, pid }: ExitReport): string {
 
 /** @param started whether the call had begun, if it is about one */
 export function workerLost(name: string, exit: ExitReport, started: boolean | undefined): BridgeError {
-  const call = started === undefined ? '' : `; the call had ${started ? '' : 'not '}begun`
-  return new BridgeError('ERR_WORKER_LOST', `${name} has ended: ${endOf(exit)}${call}`, { started, exit })
+  return new BridgeError('ERR_WORKER_LOST', `${name} has ended: ${endOf(exit)}${begun(started)}`, { started, exit })
 }
 
 /** @param cause how the last of these processes was lost */
@@ -54,8 +53,14 @@ export function allStopped(name: string, policy: RestartPolicy): BridgeError {
   )
 }
 
-export function disconnected(name: string): BridgeError {
-  return new BridgeError('ERR_WORKER_LOST', `the connection to ${name} broke, although its process goes on`)
+/** @param started whether the call had begun, if it is about one */
+export function disconnected(name: string, started: boolean | undefined): BridgeError {
+  const message = `the connection to ${name} broke, although its process goes on${begun(started)}`
+  return new BridgeError('ERR_WORKER_LOST', message, { started })
+}
+
+function begun(started: boolean | undefined): string {
+  return started === undefined ? '' : `; the call had ${started ? '' : 'not '}begun`
 }
 
 export function noProcess(name: string): BridgeError {

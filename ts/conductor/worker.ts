@@ -120,8 +120,12 @@ export class Worker implements Load {
     this.#end()
   }
 
-  /** Its Conductor or pool was stopped: what is still under way fails, whatever is known of the process. */
-  close(makeError: () => Error): void {
+  /**
+   * Its Conductor or pool was stopped, or its connection broke: what is still under way fails, whatever is known of the process.
+   *
+   * @param makeError gets whether the call had begun
+   */
+  close(makeError: (started?: boolean) => Error): void {
     this.#lose(makeError)
   }
 
@@ -142,7 +146,7 @@ export class Worker implements Load {
       }, mostBetweenEnds)
   }
 
-  #lose(makeError: () => Error): void {
+  #lose(makeError: (started?: boolean) => Error): void {
     if (this.#isLost) return
     this.#isLost = true
     clearTimeout(this.#timer)
@@ -156,7 +160,7 @@ export class Worker implements Load {
       const exit = this.#exit
       const { unwanted } = call
       if (unwanted !== undefined) return () => unwanted(started ? 'killed' : 'not started', exit)
-      return exit === undefined ? makeError : () => workerLost(this.identity.name, exit, started)
+      return () => (exit === undefined ? makeError(started) : workerLost(this.identity.name, exit, started))
     })
     connection.outputs.closeAll()
     port.detach()

@@ -276,7 +276,7 @@ export class Workers implements Staff, AvailabilityHost {
         lost: (lost: Worker) => this.#lost(lost),
         disconnected: (broken: Worker) => {
           // The process goes on, but what it has done cannot be heard any more.
-          broken.close(() => disconnected(name))
+          broken.close((started) => disconnected(name, started))
           this.#connect(number, pid)
         },
         overdue: () => this.#native.kill(number, pid),

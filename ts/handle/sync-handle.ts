@@ -92,7 +92,8 @@ export class SyncView implements Traps, Inspectable, HasState {
    * @param boundary the function that user code called
    */
   getNamed(name: string, boundary: StackBoundary): unknown {
-    const number = environment.names.numberOf(name)
+    // Another process knows names as text.
+    const number = environment.isRemote ? 0 : environment.names.numberOf(name)
     if (number === undefined) return operateSync(this.state, Operation.value, [], undefined, this.rules, [name])
     if (
       name !== 'name' &&

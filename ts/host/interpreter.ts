@@ -3,21 +3,26 @@ import { callDirectly } from '../callback/direct-call'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
 import { OutputLines } from '../call/output-lines'
+import { isBridgeError } from '../errors/bridge-error'
 import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
+import type { PortListener } from '../native/connection'
 import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { commonListener } from './connect'
-import { chosenInterpreter, locateRequest } from './locate-report'
+import { chosenInterpreter, childInterpreter, locateRequest, needsItsOwnProcess } from './locate-report'
 import { deliverRecords, receiverOf } from './log-records'
+import { joinWorker, openStub, warnOfWorkerMode, type WorkerConfig } from './worker-process'
 import {
   checkSameConversion,
+  checkSameMode,
   checkSameOptions,
   checkSameReceivers,
   checkStartOptions,
   coreConfig,
+  wantedMode,
 } from './start-options'
 
 /** How long the end of the process, or `stop`, may wait for Python. */
@@ -26,11 +31,27 @@ const shutdownMilliseconds = 2000
 /** How long other listeners of the exit have at least, if a worker is stuck in Python. */
 const shortestWait = 200
 
+/** A core that can start Python, and how. */
+interface Prepared {
+  readonly mode: Mode
+  readonly core: NativeCore
+  readonly config: string
+}
+
+/** A core of which Python runs. */
+interface Running {
+  readonly mode: Mode
+  readonly core: NativeCore
+}
+
+type Mode = Info['mode']
+
 class Interpreter {
   #options: StartOptions = {}
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #keepsAlive = true
+  #mode: Mode = 'embedded'
   /** Whether it is this environment that starts Python: then it gets the output. */
   #starts = false
   readonly #output: [stdout: OutputLines | undefined, stderr: OutputLines | undefined] = [undefined, undefined]
@@ -43,7 +64,7 @@ class Interpreter {
       const executable =
         options.python === undefined
           ? undefined
-          : chosenInterpreter(await locateAsync(locateRequest(options))).executable
+          : childInterpreter(await locateAsync(locateRequest(options))).executable
       this.#checkSame(options, executable)
     } else {
       this.#options = options
@@ -56,38 +77,45 @@ class Interpreter {
   /** Resolves when Python runs, and starts it if nobody has. */
   ready(): Promise<void> {
     if (environment.attached) return Promise.resolve()
-    if (environment.closed) return Promise.reject(closedError())
+    if (environment.closed) return Promise.reject(environment.closedError())
     return (this.#starting ??= this.#start().finally(() => (this.#starting = undefined)))
   }
 
   /** Returns when Python runs, and starts it if nobody has. */
   readySync(): void {
     if (environment.attached) return
-    if (environment.closed) throw closedError()
-    const running = runningCore()
+    if (environment.closed) throw environment.closedError()
+    const running = runningPython()
     if (running !== undefined) {
       this.#join(running)
       return
     }
-    const { core, config } = this.#load(locate(locateRequest(this.#options)))
-    waitWhileStarting(core)
-    if (core.state() !== 'running') {
-      guarded(() => core.initialize(config))
-      this.#starts = true
+    const prepared = this.#prepare(locate(locateRequest(this.#options)))
+    const { mode, core, config } = prepared
+    if (mode === 'worker') {
+      this.#starts = core.worker() === null
+      guarded(() => core.startWorker(config))
+    } else {
+      waitWhileStarting(core)
+      if (core.state() !== 'running') {
+        guarded(() => core.initialize(config))
+        this.#starts = true
+      }
     }
-    this.#join(core)
+    this.#join(prepared)
   }
 
   info(): Info {
-    if (environment.closed) throw closedError()
+    if (environment.closed) throw environment.closedError()
     if (!environment.attached) {
       throw new BridgeError(
         'ERR_PYTHON_NOT_STARTED',
         'Python has not been started in this process; call `await python.start()`, which gives the same information, or import a module first',
       )
     }
-    const { version, executable, prefix, libpython } = JSON.parse(environment.core.info()) as CoreInfo
-    return { mode: 'embedded', version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
+    const { version, executable, prefix, libpython } = this.#runs()
+    const mode = this.#mode
+    return { mode, version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
   }
 
   /** `python.ref` and `python.unref`. */
@@ -102,7 +130,7 @@ class Interpreter {
   }
 
   async #start(): Promise<void> {
-    const running = runningCore()
+    const running = runningPython()
     if (running !== undefined) {
       this.#join(running)
       return
@@ -110,7 +138,14 @@ class Interpreter {
     const report = await locateAsync(locateRequest(this.#options))
     // A synchronous use may have started Python meanwhile.
     if (environment.attached) return
-    const { core, config } = this.#load(report)
+    const prepared = this.#prepare(report)
+    const { mode, core, config } = prepared
+    if (mode === 'worker') {
+      this.#starts = core.worker() === null
+      await started((done) => core.startWorkerAsync(config, done))
+      if (!environment.attached) this.#join(prepared)
+      return
+    }
     while (core.state() === 'starting') await new Promise((resolve) => setTimeout(resolve, startingPause))
     if (core.state() !== 'running') {
       this.#starts = true
@@ -122,22 +157,55 @@ class Interpreter {
         })
       })
     }
-    if (!environment.attached) this.#join(core)
+    if (!environment.attached) this.#join(prepared)
   }
 
-  #load(report: LocateReport): { core: NativeCore; config: string } {
+  /** The core over the library of the interpreter; or over none, where it cannot or is not to run in this process. */
+  #prepare(report: LocateReport): Prepared {
+    const mode = wantedMode(this.#options)
+    if (mode === 'worker') return this.#prepareWorker(report)
+    if (mode === 'auto' && needsItsOwnProcess(report)) {
+      const prepared = this.#prepareWorker(report)
+      warnOfWorkerMode(report, undefined)
+      return prepared
+    }
     const chosen = chosenInterpreter(report)
-    guarded(() => loadLoader().open(chosen.libpython, chosen.deepbind))
-    return { core: loadCore(), config: JSON.stringify(coreConfig(this.#options, chosen)) }
+    try {
+      guarded(() => loadLoader().open(chosen.libpython, chosen.deepbind))
+    } catch (error) {
+      if (mode === 'embedded' || !isBridgeError(error, 'ERR_LIBPYTHON_LOAD')) throw error
+      const prepared = this.#prepareWorker(report)
+      warnOfWorkerMode(report, error)
+      return prepared
+    }
+    return { mode: 'embedded', core: loadCore(), config: JSON.stringify(coreConfig(this.#options, chosen)) }
+  }
+
+  #prepareWorker(report: LocateReport): Prepared {
+    const chosen = childInterpreter(report)
+    openStub()
+    const { version, prefix } = chosen
+    const common = coreConfig(this.#options, { ...chosen, libpython: null })
+    const config: WorkerConfig = { ...common, libpython: null, drains: false, version, prefix }
+    return { mode: 'worker', core: loadCore(), config: JSON.stringify(config) }
+  }
+
+  /** What Python runs with. */
+  #runs(): CoreInfo {
+    const { core } = environment
+    if (this.#mode === 'embedded') return JSON.parse(core.info()) as CoreInfo
+    const config = core.worker() ?? '{}'
+    return { ...(JSON.parse(config) as WorkerConfig), config }
   }
 
   /** Attaches this environment to a Python that runs. */
-  #join(core: NativeCore): void {
+  #join({ mode, core }: Running): void {
     if (core.state() === 'closed') throw closedError()
+    this.#mode = mode
     const { stdout, stderr } = this.#options
     if (this.#starts && typeof stdout === 'function') this.#output[0] = new OutputLines(stdout)
     if (this.#starts && typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
-    environment.attach(core, {
+    const listener: PortListener = {
       ...commonListener(environment),
       printed: (stream, text, request) => {
         if (request !== 0) environment.outputs.push(stream, text, request)
@@ -146,7 +214,9 @@ class Interpreter {
       logged: (batch) =>
         deliverRecords(batch, environment.pool.scope, receiverOf(this.#options.logging) ?? ignoreRecord),
       called: callDirectly,
-    })
+    }
+    if (mode === 'worker') joinWorker(core, listener)
+    else environment.attach(core, listener)
     environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)
@@ -154,7 +224,8 @@ class Interpreter {
   }
 
   #checkSame(options: StartOptions, executable: string | undefined): void {
-    const { config } = JSON.parse(environment.core.info()) as CoreInfo
+    const { config } = this.#runs()
+    checkSameMode(options, this.#mode)
     checkSameOptions(options, executable, JSON.parse(config) as CoreConfig)
     checkSameReceivers(options, this.#starts ? this.#options : {})
     checkSameConversion(options, environment.conversion)
@@ -173,7 +244,10 @@ class Interpreter {
     environment.close(closedError)
     environment.requests.failAll(() => closedError)
     port.refuseQuestions()
-    await new Promise<void>((resolve) => core.shutdownAsync(shutdownMilliseconds, resolve))
+    await new Promise<void>((resolve) => {
+      if (this.#mode === 'worker') core.stopWorkerAsync(shutdownMilliseconds, resolve)
+      else core.shutdownAsync(shutdownMilliseconds, resolve)
+    })
     // What Python wrote to the very end, before the lines end; and a call that still runs must not keep the process alive.
     port.deliverOutput()
     port.detach()
@@ -184,12 +258,14 @@ class Interpreter {
   #exit(core: NativeCore, code: number): void {
     const begin = performance.now()
     // An `atexit` handler that calls JavaScript would wait for this thread.
-    environment.port.refuseQuestions()
-    if (core.isMainThread) core.shutdown(shutdownMilliseconds)
-    environment.port.deliverOutput()
-    environment.port.detach()
-    this.#endOutput()
+    const { port } = environment
+    port.refuseQuestions()
     environment.close(closedError)
+    if (core.isMainThread && this.#mode === 'worker') core.stopWorker(shutdownMilliseconds)
+    else if (core.isMainThread) core.shutdown(shutdownMilliseconds)
+    port.deliverOutput()
+    port.detach()
+    this.#endOutput()
     // Node waits for its workers, however long the Python calls take that they are in.
     const left = shutdownMilliseconds - (performance.now() - begin)
     if (core.isMainThread) core.exitWithin(Math.max(left, shortestWait), code)
@@ -209,12 +285,22 @@ export const interpreter = new Interpreter()
 environment.start = () => interpreter.ready()
 environment.startNow = () => interpreter.readySync()
 
-/** The core, if another environment of this process has started it. */
-function runningCore(): NativeCore | undefined {
-  // Without a libpython in the process the core does not load.
+/** Python, if another environment of this process has started it. */
+function runningPython(): Running | undefined {
+  // Without a library in the process the core does not load.
   if (loadLoader().opened() === null) return undefined
   const core = loadCore()
-  return core.state() === 'running' ? core : undefined
+  if (core.state() === 'running') return { mode: 'embedded', core }
+  return core.worker() === null ? undefined : { mode: 'worker', core }
+}
+
+async function started(start: (done: (problem: string | null) => void) => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    start((problem) => {
+      if (problem === null) resolve()
+      else reject(errorFromProblem(JSON.parse(problem)))
+    })
+  })
 }
 
 /** Another thread is starting Python; nothing reports to this one when it has, so it looks again. Milliseconds. */

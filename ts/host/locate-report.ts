@@ -20,6 +20,18 @@ function runsByItself({ problem }: LocateReport): boolean {
   return problem?.code === 'ERR_LIBPYTHON_NOT_FOUND' || problem?.code === 'ERR_LIBPYTHON_LOAD'
 }
 
+/** Whether the interpreter that was chosen can run, but not in this process. */
+export function needsItsOwnProcess(report: LocateReport): boolean {
+  return !report.ok && report.chosen !== null && runsByItself(report)
+}
+
+/** Why nothing can be embedded, and how that could be changed: whole sentences. */
+export function embeddingProblem({ problem, chosen, attempts }: LocateReport): string {
+  const reason = attempts.find(({ outcome, source }) => outcome === 'rejected' && source === chosen?.source)?.reason
+  const fix = problem?.fix ? ` To embed it, run: ${problem.fix}` : ''
+  return `It ${reason ?? 'has no library for that'}.${fix}`
+}
+
 /** The interpreter for a process of its own, which needs no library; throws if there is none. */
 export function childInterpreter(report: LocateReport): ChosenInterpreter {
   const { ok, chosen } = report

@@ -17,8 +17,8 @@ export function checkStartOptions(options: StartOptions): void {
     options
   if (logging !== undefined) checkLogging(logging)
   if (convert !== undefined) checkedConversion(convert)
-  // Worker mode is for programs in plain JavaScript to ask for; the type does not have it.
-  if (mode !== undefined && mode !== 'auto' && mode !== 'embedded') throw invalid('mode', "'auto' or 'embedded'", mode)
+  if (mode !== undefined && mode !== 'auto' && mode !== 'embedded' && mode !== 'worker')
+    throw invalid('mode', "'auto', 'embedded' or 'worker'", mode)
   if (python !== undefined && (typeof python !== 'string' || python === '')) throw invalid('python', 'a path', python)
   if (paths !== undefined && !isTexts(paths)) throw invalid('paths', 'an array of strings', paths)
   if (args !== undefined && !isTexts(args)) throw invalid('args', 'an array of strings', args)
@@ -41,6 +41,13 @@ export function checkStartOptions(options: StartOptions): void {
   }
 }
 
+/** How Python is to run: as the option says, else the variable `SYMPHONY_PYTHON_MODE`. */
+export function wantedMode({ mode }: StartOptions): 'auto' | 'embedded' | 'worker' {
+  const wanted = mode ?? process.env.SYMPHONY_PYTHON_MODE ?? 'auto'
+  if (wanted === 'auto' || wanted === 'embedded' || wanted === 'worker') return wanted
+  throw invalid('SYMPHONY_PYTHON_MODE', "'auto', 'embedded' or 'worker'", wanted)
+}
+
 const startOptionNames: ReadonlySet<string> = new Set([
   'mode',
   'python',
@@ -57,7 +64,7 @@ const startOptionNames: ReadonlySet<string> = new Set([
 ])
 
 /** The configuration of the core for an interpreter. */
-export function coreConfig(options: StartOptions, chosen: ChosenInterpreter & { libpython: string }): CoreConfig {
+export function coreConfig(options: StartOptions, chosen: ChosenInterpreter): CoreConfig {
   return {
     executable: chosen.executable,
     basePrefix: chosen.basePrefix,
@@ -102,6 +109,16 @@ export function checkSameOptions(options: StartOptions, executable: string | und
         'call `python.start` once, before anything else uses Python',
     )
   }
+}
+
+/** Throws `ERR_PYTHON_ALREADY_CHOSEN` if Python is to run in another way than it does. */
+export function checkSameMode({ mode }: StartOptions, running: 'embedded' | 'worker'): void {
+  if (mode === undefined || mode === 'auto' || mode === running) return
+  throw new BridgeError(
+    'ERR_PYTHON_ALREADY_CHOSEN',
+    `Python runs already, with \`mode\`: '${running}', and cannot be started again with '${mode}'; ` +
+      'call `python.start` once, before anything else uses Python',
+  )
 }
 
 /** Throws `ERR_PYTHON_ALREADY_CHOSEN` for other conversions than those that handles were made with. */

@@ -107,10 +107,11 @@ export class Connection {
   loop!: CallScope
 
   #conversion = asTheyAre
-  /** Whether numbers and primitives may cross as they are, because nobody asked for another type. */
+  /** Whether numbers and primitives may cross as they are, through the registers: nobody asked for another type, and Python is in this process. */
   direct = true
   #core: NativeCore | undefined
   #closed = false
+  #makeError: () => Error = () => new BridgeError('ERR_CLOSED', 'the connection is closed')
 
   /**
    * @param name how the program knows this Python
@@ -130,7 +131,7 @@ export class Connection {
 
   set conversion(conversion: Conversion) {
     this.#conversion = conversion
-    this.direct = conversion === asTheyAre
+    this.direct = conversion === asTheyAre && !this.isRemote
   }
 
   /** Whether requests can be submitted. */
@@ -173,13 +174,21 @@ export class Connection {
     this.port = { ...port }
     this.sharesMemory = port.sharesMemory
     this.isRemote = port.isRemote === true
+    this.direct &&= !this.isRemote
     this.#core = core
     this.outbox = new Uint8Array(this.port.outbox(outboxBytes))
   }
 
+  /** Why nothing works any more; after `close`. */
+  closedError(): Error {
+    return this.#makeError()
+  }
+
   /** From now on every use fails with what `makeError` gives. */
   close(makeError: () => Error): void {
+    if (this.#closed) return
     this.#closed = true
+    this.#makeError = makeError
     this.port = unusablePort(makeError, this.port.describeType)
   }
 

@@ -11,7 +11,7 @@ import { nativePath } from './platform'
 export interface CoreConfig {
   readonly executable: string
   readonly basePrefix: string
-  readonly libpython: string
+  readonly libpython: string | null
   readonly deepbind: boolean
   readonly paths: readonly string[]
   readonly args: readonly string[]
@@ -42,7 +42,8 @@ export interface CoreInfo {
   readonly version: string
   readonly executable: string
   readonly prefix: string
-  readonly libpython: string
+  /** `null` where Python runs in a process of its own. */
+  readonly libpython: string | null
   readonly config: string
 }
 
@@ -61,16 +62,18 @@ export interface Port {
   callMethod(target: number, name: number, ...args: unknown[]): NativeResult
   /** GIL */
   getAttribute(): NativeResult
-  /** GIL */
-  operate(length: number): NativeResult
+  /** GIL. `owner` is the handle whose methods need not come, since they can be looked up again; or 0. */
+  operate(length: number, owner?: number): NativeResult
   name(text: string): number
   adopt(id: number, state: object): void
   find(id: number): object | undefined
   release(id: number): void
   cross(id: number): void
   memoryOf(id: number, address: number, bytes: number, copy: boolean): ArrayBufferLike
-  allocate(bytes: number): number
-  bufferOf(block: number): ArrayBuffer
+  /** The number of the block that a buffer of `newMemory` is over, for as long as its buffer lives; 0 if Python cannot have it. */
+  shareMemory(buffer: ArrayBufferLike): number
+  /** The buffer over a block of that kind, whose number came back from another process. */
+  blockMemory(number: number): ArrayBuffer
   copyIn(bytes: Uint8Array): number
   lend(buffer: SharedArrayBuffer, array: TypedArray, bytes: number): number
   borrow(bytes: Uint8Array): number
@@ -80,6 +83,7 @@ export interface Port {
   /** GIL */
   bytesObject(bytes: Uint8Array): number
   endBlock(block: number, borrowed?: boolean): boolean
+  /** Whether arrays of this Python need not be copied. */
   readonly sharesMemory: boolean
   /** Whether Python is another process: arrays travel with their items, and names as text. */
   readonly isRemote?: boolean
@@ -127,7 +131,17 @@ export interface NativeConnection {
   sendMemory(bytes: Uint8Array): number
   /** So many bytes of a piece of Python's memory that a message names. Once for each time that it is named. */
   memory(number: number, bytes: number): ArrayBuffer
+  /** As those of the port. */
+  shareMemory(buffer: ArrayBufferLike): number
+  blockMemory(number: number): ArrayBuffer
   hasStarted(id: number): boolean
+  /**
+   * Sends a frame and waits for what becomes of it; meanwhile Python may ask. The message that says so: a value, and how it ended in the
+   * last byte. Throws `{ code, message }` if the other process ends.
+   */
+  ask(kind: number, second: number, payload: number | Uint8Array): Uint8Array
+  /** Hands over the text and records that have come, and forgets all else: for the end, when no event comes any more. */
+  deliver(): void
   close(): void
 }
 
@@ -148,6 +162,8 @@ export interface NativeCore {
   readonly isMainThread: boolean
   readonly probedNames: readonly string[]
   attach(mailbox: ArrayBuffer, ...callbacks: PortCallbacks): Port
+  /** Zeros in memory of the bridge's own, which every Python may use; nothing if the runtime forbids buffers over memory that is not its own. */
+  newMemory(bytes: number): ArrayBuffer | undefined
   /** Takes over a connected socket, and reads frames from it. */
   openConnection(
     descriptor: number,
@@ -161,6 +177,18 @@ export interface NativeCore {
   shutdown(milliseconds: number): void
   shutdownAsync(milliseconds: number, done: () => void): void
   exitWithin(milliseconds: number, code: number): void
+  /** Worker mode: starts the process of `python`, unless another environment has. Gives the `CoreConfig` that it has, as JSON. Waits. */
+  startWorker(config: string): string
+  startWorkerAsync(config: string, done: (problem: string | null) => void): void
+  /** The `CoreConfig` of that process as JSON, if it was started. */
+  worker(): string | null
+  /** The descriptor of a new connection to it. */
+  connectWorker(): number
+  /** How it ended, as an `ExitReport` in JSON, once that is known. */
+  workerExit(): string | null
+  /** Ends it, in so much time at most. */
+  stopWorker(milliseconds: number): void
+  stopWorkerAsync(milliseconds: number, done: () => void): void
   /**
    * Starts supervised processes, and goes on until `stop`.
    *

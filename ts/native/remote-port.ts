@@ -10,7 +10,8 @@ import {
   type Port,
   type PortCallbacks,
 } from './core'
-import { Kind, kindWord, valueStart } from './mailbox'
+import { errorFromProblem } from '../errors/from-native'
+import { detailWord, Kind, kindWord, valueStart } from './mailbox'
 
 /** What a frame is; docs/internal/remote-interface.md says what is in each. */
 const Frame = {
@@ -31,6 +32,10 @@ const Frame = {
   hello: 16,
   settleQuestion: 17,
   endBlock: 19,
+  operate: 22,
+  share: 23,
+  takeShare: 24,
+  leave: 25,
   completions: 64,
   question: 65,
   forgotten: 66,
@@ -40,6 +45,9 @@ const Frame = {
   cancelled: 70,
   welcome: 71,
 } as const
+
+/** What the last byte says of a message with what became of a request. */
+const Status = { value: 0, error: 1, method: 2 } as const
 
 /** Where the operation stands in a request. */
 const operationOffset = 12
@@ -65,6 +73,8 @@ export interface RemoteEvents {
   cancelled(id: number, place: number): void
   /** The connection is gone, and nothing more will come. */
   ended(): void
+  /** Why a call failed for which JavaScript waited, if it is known that the process is gone. */
+  lostError?(): Error | undefined
 }
 
 /** A port to another process. */
@@ -145,22 +155,25 @@ class Remote {
       isRemote: true,
       sharesMemory: false,
       close: () => native.close(),
-      detach: () => native.close(),
+      detach: () => {
+        native.send(Frame.leave, 0, 0)
+        native.close()
+      },
       // Values travel in requests only.
       callNumbers: indirect,
       call: indirect,
       callMethodNumbers: indirect,
       callMethod: indirect,
       getAttribute: indirect,
-      operate: noSyncViews,
+      operate: (length, owner = 0) => this.#operate(length, owner),
       name: notShared,
       adopt: (id, state) => native.adopt(id, state),
       find: (id) => native.find(id),
       release: (id) => native.release(id),
       cross: notShared,
       memoryOf: (number, _address, bytes) => native.memory(number, bytes),
-      allocate: notShared,
-      bufferOf: notShared,
+      shareMemory: (buffer) => native.shareMemory(buffer),
+      blockMemory: (number) => native.blockMemory(number),
       copyIn: (bytes) => native.sendMemory(bytes),
       lend: notShared,
       borrow: notShared,
@@ -172,8 +185,8 @@ class Remote {
         return false
       },
       hasStarted: (id) => native.hasStarted(id),
-      share: notAdopted,
-      takeShare: () => false,
+      share: (id, typeKey) => utf8.decode(this.#ask(Frame.share, id, words(typeKey)).value),
+      takeShare: (key) => this.#takeShare(key),
       keepAlive: (keep) => {
         this.#keepsAlive = keep
         this.#hold()
@@ -200,7 +213,7 @@ class Remote {
       },
       closeSession: (id) => native.send(Frame.closeSession, id, 0),
       listen: () => native.send(Frame.listen, 0, 0),
-      deliverOutput: nothingToDo,
+      deliverOutput: () => native.deliver(),
       deliverForgotten: nothingToDo,
       holdsObject: (id) => this.#holdsObject(id),
       objectArrived: (id) => native.send(Frame.objectArrived, id, 0, nothing, true),
@@ -216,7 +229,7 @@ class Remote {
       case Frame.completions:
         return this.#completed(payload)
       case Frame.question:
-        return this.#asked(first, payload)
+        return this.#asked(first, payload, second === 0)
       case Frame.forgotten:
         return this.#forgotten(first as Forgotten, payload)
       case Frame.output:
@@ -296,13 +309,51 @@ class Remote {
   }
 
   /** Lets JavaScript answer, in the outbox. */
-  #asked(number: number, question: Uint8Array): void {
+  #asked(number: number, question: Uint8Array, ownTurn: boolean): void {
     const large = question.length > this.#mailbox.length - valueStart
     if (large) this.#large = question
     else this.#mailbox.set(question, valueStart)
-    const length = this.#callbacks[2](large, question.length, number, false, true)
+    const length = this.#callbacks[2](large, question.length, number, false, ownTurn)
     // The sign says whether the answer names anything that has to be kept.
     this.#native.send(Frame.answer, number, length < 0 ? 1 : 0, Math.abs(length))
+  }
+
+  /** Has a request done while this thread waits. */
+  #operate(length: number, owner: number): undefined {
+    const { value, status } = this.#ask(Frame.operate, owner, length)
+    const words = this.#words
+    if (status === Status.method) {
+      words[kindWord] = Kind.method
+      return
+    }
+    const failed = status === Status.error
+    const large = value.length > this.#mailbox.length - valueStart
+    if (large) this.#large = value
+    else this.#mailbox.set(value, valueStart)
+    words[detailWord] = value.length
+    if (large) words[kindWord] = failed ? Kind.largeError : Kind.largeValue
+    else words[kindWord] = failed ? Kind.error : Kind.value
+  }
+
+  #takeShare(key: string): boolean {
+    const { value, status } = this.#ask(Frame.takeShare, 0, new TextEncoder().encode(key))
+    if (status === Status.error) throw refusedShare()
+    if (value.length === 0) return false
+    const view = new DataView(value.buffer, value.byteOffset)
+    this.#words[detailWord] = view.getInt32(0, true)
+    this.#words[detailWord + 1] = view.getInt32(4, true)
+    return true
+  }
+
+  #ask(kind: number, second: number, payload: number | Uint8Array): { value: Uint8Array; status: number } {
+    let message: Uint8Array
+    try {
+      message = this.#native.ask(kind, second, payload)
+    } catch (problem) {
+      throw this.#events.lostError?.() ?? errorFromProblem(problem)
+    }
+    const end = message.length - 1
+    return { value: message.subarray(0, end), status: message[end]! }
   }
 
   #takeLarge(): ArrayBuffer {
@@ -373,13 +424,14 @@ function notShared(): never {
   throw new BridgeError('ERR_PROTOCOL', 'another process shares no memory with this one')
 }
 
-function noSyncViews(): never {
-  throw new BridgeError('ERR_INVALID_ARGUMENT', 'Python in another process has no synchronous views')
+function refusedShare(): BridgeError {
+  return new BridgeError(
+    'ERR_INVALID_ARGUMENT',
+    'the handle was shared in another process; only threads of one process can share handles',
+  )
 }
 
-function notAdopted(): never {
-  throw new BridgeError(
-    'ERR_INVALID_ARGUMENT',
-    'a handle of another Python process cannot be shared: it belongs to the connection of this thread',
-  )
+/** A payload of one number. */
+function words(number: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(number).buffer)
 }

@@ -53,15 +53,15 @@ export interface ValueMakers {
   slice(start: unknown, stop: unknown, step?: unknown): PySlice
   /**
    * A new array of zeros over memory that the bridge allocates and that Python uses without a copy: a `numpy.ndarray` there, or a
-   * `memoryview` where there is no NumPy. Starts Python if nobody has.
+   * `memoryview` where there is no NumPy. Processes of Conductors use the same memory, on Linux. Starts Python if nobody has, unless a Conductor was started.
    *
    * @param shape the length of each dimension, or that of the only one
    * @param dtype the element type as NumPy calls it. @default `float64`
    */
   ndarray<D extends ArrayType = 'float64'>(shape: number | readonly number[], dtype?: D): NdArray<ArrayTypes[D]>
-  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. Starts Python if nobody has. */
+  /** So many bytes of zeros that Python uses without a copy, as a `memoryview`. As `ndarray` otherwise. */
   memoryview(bytes: number): Uint8Array<ArrayBuffer>
-  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. Starts Python if nobody has. */
+  /** A copy of the array, of the same type, that Python uses without a further copy, as a `memoryview`. As `ndarray` otherwise. */
   memoryview<A extends TypedArray>(array: A): A
   /** The same of all the bytes. */
   memoryview(buffer: ArrayBufferLike): Uint8Array<ArrayBuffer>

@@ -51,6 +51,8 @@ mod status;
 #[cfg(unix)]
 mod announcement;
 #[cfg(unix)]
+pub mod arena;
+#[cfg(unix)]
 mod cgroup;
 #[cfg(unix)]
 pub mod child;

@@ -474,24 +474,35 @@ impl Mapping {
     /// # Errors
     /// What the system says.
     pub(crate) fn of(file: impl AsFd, bytes: usize) -> io::Result<Self> {
-        use rustix::mm::{MapFlags, ProtFlags};
+        // All of it will be used, and its pages one by one would cost several times as much.
+        #[cfg(target_os = "linux")]
+        let flags = rustix::mm::MapFlags::SHARED | rustix::mm::MapFlags::POPULATE;
+        #[cfg(not(target_os = "linux"))]
+        let flags = rustix::mm::MapFlags::SHARED;
+        Self::with(file, bytes, flags)
+    }
+
+    /// As [`of`](Self::of), but a page is not there before somebody uses it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn as_used(file: impl AsFd, bytes: usize) -> io::Result<Self> {
+        Self::with(file, bytes, rustix::mm::MapFlags::SHARED)
+    }
+
+    fn with(file: impl AsFd, bytes: usize, flags: rustix::mm::MapFlags) -> io::Result<Self> {
         if bytes == 0 {
             return Ok(Self {
                 start: NonNull::dangling(),
                 bytes,
             });
         }
-        // All of it will be used, and its pages one by one would cost several times as much.
-        #[cfg(target_os = "linux")]
-        let flags = MapFlags::SHARED | MapFlags::POPULATE;
-        #[cfg(not(target_os = "linux"))]
-        let flags = MapFlags::SHARED;
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start = unsafe {
             rustix::mm::mmap(
                 std::ptr::null_mut(),
                 bytes,
-                ProtFlags::READ | ProtFlags::WRITE,
+                rustix::mm::ProtFlags::READ | rustix::mm::ProtFlags::WRITE,
                 flags,
                 file,
                 0,

@@ -28,12 +28,29 @@ impl SharedMemory {
     /// What the system says; `Unsupported` where it has no such files.
     #[cfg(target_os = "linux")]
     pub fn create(bytes: usize) -> io::Result<(Self, OwnedFd)> {
-        use rustix::fs::{MemfdFlags, SealFlags};
-        let file = rustix::fs::memfd_create("symphony-memory", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        rustix::fs::ftruncate(&file, bytes as u64)?;
-        rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        let file = new_file(bytes)?;
         let mapping = Mapping::of(&file, bytes)?;
         Ok((Self { mapping }, file))
+    }
+
+    /// As [`create`](Self::create), for memory of which perhaps not all is used: a page is not there before it is.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(target_os = "linux")]
+    pub fn create_as_used(bytes: usize) -> io::Result<(Self, OwnedFd)> {
+        let file = new_file(bytes)?;
+        let mapping = Mapping::as_used(&file, bytes)?;
+        Ok((Self { mapping }, file))
+    }
+
+    /// As above.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    #[cfg(not(target_os = "linux"))]
+    pub fn create_as_used(_bytes: usize) -> io::Result<(Self, OwnedFd)> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// As above.
@@ -50,6 +67,23 @@ impl SharedMemory {
     /// # Errors
     /// What the system says; `InvalidData` for anything that could become shorter while it is in use.
     pub fn map(file: &OwnedFd) -> io::Result<Self> {
+        let bytes = Self::length_of(file)?;
+        let mapping = Mapping::of(file, bytes)?;
+        Ok(Self { mapping })
+    }
+
+    /// As [`map`](Self::map), but a page is not there before it is used.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn map_as_used(file: &OwnedFd) -> io::Result<Self> {
+        let bytes = Self::length_of(file)?;
+        let mapping = Mapping::as_used(file, bytes)?;
+        Ok(Self { mapping })
+    }
+
+    /// The length that the file keeps.
+    fn length_of(file: &OwnedFd) -> io::Result<usize> {
         #[cfg(target_os = "linux")]
         if !rustix::fs::fcntl_get_seals(file)?.contains(rustix::fs::SealFlags::SHRINK) {
             return Err(io::Error::new(
@@ -57,9 +91,7 @@ impl SharedMemory {
                 "expected memory that keeps its length",
             ));
         }
-        let bytes = usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
-        let mapping = Mapping::of(file, bytes)?;
-        Ok(Self { mapping })
+        Ok(usize::try_from(rustix::fs::fstat(file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?)
     }
 
     /// Where it is: there until this is dropped. Whoever reads or writes there knows that the other process may do so, too.
@@ -71,6 +103,15 @@ impl SharedMemory {
     pub fn bytes(&self) -> usize {
         self.mapping.bytes()
     }
+}
+
+#[cfg(target_os = "linux")]
+fn new_file(bytes: usize) -> io::Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, SealFlags};
+    let file = rustix::fs::memfd_create("symphony-memory", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    rustix::fs::ftruncate(&file, bytes as u64)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(file)
 }
 
 /// Memory that this process shares with another one, piece by piece: a piece that the other one gave back serves again, since new memory costs

@@ -1,25 +1,25 @@
 //! The functions of a port for arrays and their memory, as `docs/internal/native-interface.md` lists them.
 
+use std::sync::Arc;
+
 use napi::sys;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use symphony_python_bridge::errors::BridgeError;
-use symphony_python_bridge::memory::Block;
 use symphony_python_bridge::{handles, releases};
 use symphony_wire::ErrorCode;
 
-use crate::backing_store;
 use crate::js::{self, Callback, UNDEFINED, Value};
 use crate::port::Port;
 use crate::port_functions::plain;
 use crate::shared_memory::SharedMemory;
+use crate::{backing_store, block_buffers};
 
 /// Defines the functions on a port object, and whether arrays share memory in this runtime.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 10] = [
+    let functions: [(&str, Callback); 9] = [
         ("memoryOf", memory_of),
-        ("allocate", allocate),
-        ("bufferOf", buffer_of),
+        ("shareMemory", share_memory),
         ("copyIn", copy_in),
         ("lend", lend),
         ("borrow", borrow),
@@ -47,21 +47,18 @@ unsafe extern "C" fn memory_of(env: sys::napi_env, info: sys::napi_callback_info
     })
 }
 
-unsafe extern "C" fn allocate(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+/// `shareMemory(buffer)`: the number of the block that the `ArrayBuffer` is over, which is forgotten with it; 0 if it is over none.
+unsafe extern "C" fn share_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |port, arguments| {
-        let bytes = arguments.size(0);
-        let block = Block::zeroed(bytes).ok_or_else(|| {
-            let message = format!("there is no memory for {bytes} bytes");
-            BridgeError::new(ErrorCode::InvalidArgument, message)
-        })?;
-        Ok(js::number(arguments.env, port.channel().blocks().enter(block)))
-    })
-}
-
-unsafe extern "C" fn buffer_of(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |port, arguments| {
-        port.shared_memory()
-            .of_block(arguments.env, port.channel(), arguments.u32(0))
+        let env = arguments.env;
+        let Some(block) = block_buffers::block_of(env, arguments.values[0]) else {
+            return Ok(js::number(env, 0));
+        };
+        let address = block.pointer().as_ptr() as usize;
+        let channel = Arc::clone(port.channel());
+        let number = channel.blocks().enter(block);
+        block_buffers::on_collected(env, address, move || drop(channel.blocks().take(number)));
+        Ok(js::number(env, number))
     })
 }
 

@@ -19,6 +19,9 @@ use symphony_conductor::{Conductor, Demand, Environment, StartError, WorkerId};
 use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::ErrorCode;
 
+pub(crate) use report::exit as exit_report;
+pub(crate) use settings::{arguments, stop_plan};
+
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::thread_safe_function::ThreadSafeFunction;
 

@@ -3,6 +3,8 @@
 //! What the frames mean is known to JavaScript (`ts/native/remote-port.ts`); here they are moved, in whole batches, and handles are given
 //! back when their states are collected. Everything is touched by the environment's own thread only.
 
+mod shared_blocks;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
@@ -20,6 +22,8 @@ use symphony_python_bridge::errors::BridgeError;
 use symphony_wire::{ErrorCode, Frame, FrameKind, Incoming, frame_header};
 
 use crate::adopted::{Adopted, Home};
+use crate::block_buffers;
+use crate::connection::shared_blocks::{Announcement, SharedBlocks};
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::outbox::Outbox;
 use crate::uv::{Events, READABLE, UvHandle, WRITABLE};
@@ -49,8 +53,16 @@ pub(crate) struct Connection {
     starts: RefCell<Option<SharedMemory>>,
     /// Pieces of this process's memory that Python gets.
     pieces: RefCell<Pieces>,
+    /// Blocks of this process's memory that Python has too.
+    shared: SharedBlocks,
     /// Frames that go with the next ones, or in a moment.
     delayed: RefCell<Vec<u8>>,
+    /// What came while JavaScript waited for something else.
+    kept: RefCell<VecDeque<Kept>>,
+    /// The last synchronous call.
+    last_call: Cell<u32>,
+    /// With which those get their turn of the event loop.
+    turn: RefCell<Option<UvHandle>>,
     /// `(kind, first, second, payload: Uint8Array | undefined)`
     on_frame: Cell<sys::napi_ref>,
     /// `()`: the other side is gone
@@ -63,8 +75,54 @@ pub(crate) struct Connection {
     /// Whether something is being handed over, so that it must not be freed.
     busy: Cell<bool>,
     ended: Cell<bool>,
+    /// What came cannot be understood.
+    broken: Cell<bool>,
     /// Its JavaScript object is gone.
     unreachable: Cell<bool>,
+}
+
+/// A frame that is not handed over yet.
+struct Kept {
+    kind: u8,
+    numbers: [u32; 2],
+    payload: Vec<u8>,
+}
+
+impl Kept {
+    fn of(frame: &Frame<'_>) -> Self {
+        Self {
+            kind: frame.kind,
+            numbers: [frame.first, frame.second],
+            payload: frame.payload.to_vec(),
+        }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        let [first, second] = self.numbers;
+        Frame {
+            kind: self.kind,
+            first,
+            second,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// Whether a frame was for the connection itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Own,
+    NotOwn,
+    /// What belongs to it did not come.
+    Broken,
+}
+
+/// What came in the middle of a synchronous call.
+enum Waited {
+    /// The end of it.
+    Outcome(Vec<u8>),
+    /// Something else.
+    ToTell,
 }
 
 /// An `ArrayBuffer` over a piece of Python's memory.
@@ -87,6 +145,8 @@ pub(crate) struct Released {
     pairs: RefCell<Vec<(u32, u32)>>,
     /// Pieces of Python's memory.
     items: RefCell<Vec<u32>>,
+    /// Blocks whose buffers are gone.
+    blocks: RefCell<Vec<u32>>,
     /// When they go, if nothing does before.
     timer: RefCell<Option<UvHandle>>,
 }
@@ -107,6 +167,14 @@ impl Released {
             self.start_timer();
         }
         items.push(number);
+    }
+
+    fn push_block(&self, number: u32) {
+        let mut blocks = self.blocks.borrow_mut();
+        if blocks.is_empty() {
+            self.start_timer();
+        }
+        blocks.push(number);
     }
 
     fn start_timer(&self) {
@@ -171,7 +239,11 @@ impl Connection {
             items: RefCell::default(),
             starts: RefCell::default(),
             pieces: RefCell::default(),
+            shared: SharedBlocks::default(),
             delayed: RefCell::default(),
+            kept: RefCell::default(),
+            last_call: Cell::new(0),
+            turn: RefCell::default(),
             on_frame: Cell::new(js::reference(env, on_frame)),
             on_end: Cell::new(js::reference(env, on_end)),
             context: Cell::new(ptr::null_mut()),
@@ -180,6 +252,7 @@ impl Connection {
             open_handles: Cell::new(0),
             busy: Cell::new(false),
             ended: Cell::new(false),
+            broken: Cell::new(false),
             unreachable: Cell::new(false),
         }));
         // SAFETY: the box made just now, which is freed by `free_if_done` only.
@@ -213,8 +286,10 @@ impl Connection {
         // SAFETY: writes the result only.
         unsafe { sys::napi_create_object(env, &raw mut object) };
         let this = ptr::from_ref(self).cast_mut().cast::<c_void>();
-        let functions: [(&str, Callback); 10] = [
+        let functions: [(&str, Callback); 14] = [
             ("send", send),
+            ("ask", ask),
+            ("deliver", deliver),
             ("hold", hold),
             ("outbox", outbox),
             ("adopt", adopt),
@@ -222,6 +297,8 @@ impl Connection {
             ("release", release),
             ("sendMemory", send_memory),
             ("memory", memory),
+            ("shareMemory", share_memory),
+            ("blockMemory", block_memory),
             ("hasStarted", has_started),
             ("close", close),
         ];
@@ -263,6 +340,21 @@ impl Connection {
         Ok(())
     }
 
+    /// A payload that JavaScript gives: a `Uint8Array`, or so many bytes of the outbox.
+    ///
+    /// # Safety
+    /// Nobody changes or frees the memory while the slice is in use: no JavaScript runs meanwhile.
+    unsafe fn payload(&self, given: Value, size: impl FnOnce() -> usize) -> Result<&[u8], BridgeError> {
+        if let Some((pointer, length)) = js::bytes_of(self.env, given) {
+            // SAFETY: the memory of a live array, as the caller promises.
+            return Ok(unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) });
+        }
+        match size() {
+            0 => Ok(&[]),
+            length => self.outbox.written(length),
+        }
+    }
+
     /// The delayed frames, with what was collected among them.
     fn take_delayed(&self) -> Vec<u8> {
         let mut delayed = self.delayed.take();
@@ -273,6 +365,9 @@ impl Connection {
             handles.into_iter().flat_map(|(id, count)| [id, count]).collect(),
         );
         append(&mut delayed, FrameKind::ReturnItems, self.released.items.take());
+        let ended = self.released.blocks.take().into_iter();
+        let frames = ended.filter_map(|number| frame_header(FrameKind::EndBlock, number, 0, 0));
+        delayed.extend(frames.flatten());
         delayed
     }
 
@@ -345,6 +440,43 @@ impl Connection {
         Some(number)
     }
 
+    /// Shares the block that an `ArrayBuffer` is over: its number. Nothing if it is none that another process can have.
+    fn share_memory(&self, buffer: Value) -> Option<u32> {
+        if self.ended.get() {
+            return None;
+        }
+        let block = block_buffers::block_of(self.env, buffer)?;
+        let address = block.pointer().as_ptr() as usize;
+        // Where there is no descriptor left, it is copied.
+        let announcement = self.shared.share(block).ok()??;
+        let Announcement {
+            number,
+            file,
+            place,
+            descriptor,
+        } = announcement;
+        let header = frame_header(FrameKind::ShareBlock, number, file, place.len())?;
+        let mut unsent = self.unsent.borrow_mut();
+        if let Some(descriptor) = descriptor {
+            unsent.attach(descriptor);
+        }
+        // It goes with the request that names it.
+        unsent.push(&header);
+        unsent.push(&place);
+        let released = Rc::clone(&self.released);
+        block_buffers::on_collected(self.env, address, move || released.push_block(number));
+        Some(number)
+    }
+
+    /// The buffer over a block that was shared and that a message names.
+    fn buffer_over_block(&self, number: u32) -> Result<Value, BridgeError> {
+        let block = self.shared.get(number).ok_or_else(|| {
+            let message = format!("expected the number of a block that is shared, got {number}");
+            BridgeError::new(ErrorCode::Protocol, message)
+        })?;
+        block_buffers::over(self.env, block)
+    }
+
     /// So many bytes of a piece of Python's memory, as an `ArrayBuffer`: the piece goes back when that is collected.
     fn buffer_over(&self, number: u32, bytes: usize) -> Result<Value, BridgeError> {
         let memory = self.items.borrow().get(&number).map(Rc::clone);
@@ -411,98 +543,285 @@ impl Connection {
     }
 
     /// Reads what is there, and hands it over.
-    fn read(&self) {
-        // Out of its place, because what is called may wait on this connection itself.
-        let mut incoming = self.incoming.take();
+    fn read(&self, turn: &dyn Fn(&dyn Fn())) {
+        self.hand_over(turn);
         let mut total = 0;
         while total < MOST_READ && !self.ended.get() {
-            // Not borrowed any more when a frame takes its descriptor.
-            let received = match &*self.socket.borrow() {
-                Some(socket) => receive(socket, incoming.space(), &mut self.descriptors.borrow_mut()),
-                None => Ok(0),
-            };
-            match received {
-                Ok(0) => {
-                    self.end();
-                    break;
-                }
+            match self.receive() {
+                Ok(0) => turn(&|| self.end()),
                 Ok(count) => {
                     total += count;
-                    incoming.received(count);
-                    self.hand_over(&mut incoming);
+                    self.hand_over(turn);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    self.end();
-                    break;
+                Err(_) => turn(&|| self.end()),
+            }
+        }
+    }
+
+    /// Reads once; 0 bytes are the end.
+    fn receive(&self) -> io::Result<usize> {
+        let socket = self.socket.borrow();
+        let Some(socket) = &*socket else { return Ok(0) };
+        let mut incoming = self.incoming.borrow_mut();
+        let count = receive(socket, incoming.space(), &mut self.descriptors.borrow_mut())?;
+        incoming.received(count);
+        Ok(count)
+    }
+
+    /// Hands over all that came, what was kept back for this first, each by itself, because what is called may wait on this connection. A
+    /// question is the last thing in its turn: what a callback leaves to be done, such as the reactions of promises, is done before the next one.
+    fn hand_over(&self, turn: &dyn Fn(&dyn Fn())) {
+        let is_more = Cell::new(true);
+        while is_more.get() {
+            turn(&|| {
+                while let Some(kind) = self.hand_over_one() {
+                    if kind == FrameKind::Question as u8 {
+                        return;
+                    }
+                }
+                is_more.set(false);
+                self.end_if_broken();
+            });
+        }
+    }
+
+    /// Gives the kind of the frame.
+    fn hand_over_one(&self) -> Option<u8> {
+        js::scope(self.env, || {
+            let told = self.next(|frame| Some((frame.kind, self.values_of(frame)?)));
+            told.map(|(kind, values)| {
+                self.tell(&values);
+                kind
+            })
+        })
+    }
+
+    /// What `body` makes of the next frame that is for JavaScript, be it one that was kept back.
+    fn next<T>(&self, body: impl FnOnce(&Frame<'_>) -> Option<T>) -> Option<T> {
+        let kept = self.kept.borrow_mut().pop_front();
+        match kept {
+            Some(kept) => body(&kept.frame()),
+            None => self.next_frame(body),
+        }
+    }
+
+    /// Hands over the text and the records that came, and forgets what else did: nobody waits for it any more.
+    fn deliver_output(&self) {
+        loop {
+            while js::scope(self.env, || {
+                let next = self.next(|frame| {
+                    let is_output = matches!(
+                        FrameKind::of(frame.kind),
+                        Some(FrameKind::Output | FrameKind::Logged | FrameKind::Type)
+                    );
+                    Some(is_output.then(|| self.values_of(frame)).flatten())
+                });
+                if let Some(Some(values)) = &next {
+                    self.tell(values);
+                }
+                next.is_some()
+            }) {}
+            match self.receive() {
+                Ok(count) if count > 0 => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// What `body` makes of the next frame that is for JavaScript. The others are dealt with.
+    fn next_frame<T>(&self, body: impl FnOnce(&Frame<'_>) -> Option<T>) -> Option<T> {
+        let mut incoming = self.incoming.borrow_mut();
+        while !self.ended.get()
+            && !self.broken.get()
+            && let Some(frame) = incoming.next_frame()
+        {
+            match self.take(&frame) {
+                Taken::Own => {}
+                Taken::NotOwn => return body(&frame),
+                Taken::Broken => {
+                    self.broken.set(true);
+                    return None;
                 }
             }
         }
-        self.incoming.replace(incoming);
+        None
     }
 
-    fn hand_over(&self, incoming: &mut Incoming) {
-        while !self.ended.get()
-            && let Some(frame) = incoming.next_frame()
-        {
-            js::scope(self.env, || self.tell(&frame));
-        }
-    }
-
-    fn tell(&self, frame: &Frame<'_>) {
-        let env = self.env;
+    /// Takes a frame that is about memory.
+    fn take(&self, frame: &Frame<'_>) -> Taken {
         match FrameKind::of(frame.kind) {
             Some(FrameKind::ReturnMemory) => {
                 for number in self.pieces.borrow_mut().give_back(frame.first) {
                     // Without a payload it is not too long.
                     let _fits = self.send(FrameKind::ForgetMemory, [number, 0], &[], true);
                 }
-                return;
             }
-            Some(FrameKind::ForgetItems) => {
-                self.items.borrow_mut().remove(&frame.first);
-                return;
-            }
-            Some(FrameKind::Items) => {
-                if let Some(memory) = self.memory_that_came() {
-                    self.items.borrow_mut().insert(frame.first, Rc::new(memory));
+            Some(FrameKind::ReturnBlock) => {
+                if let Some(file) = self.shared.returned(frame.first) {
+                    // As above.
+                    let _fits = self.send(FrameKind::ForgetFile, [file, 0], &[], true);
                 }
-                return;
             }
-            Some(FrameKind::Starts) => {
-                self.starts.replace(self.memory_that_came());
-                return;
-            }
-            _ => {}
+            Some(FrameKind::ForgetItems) => drop(self.items.borrow_mut().remove(&frame.first)),
+            Some(FrameKind::Items) => match self.memory_that_came() {
+                Some(memory) => drop(self.items.borrow_mut().insert(frame.first, Rc::new(memory))),
+                None => return Taken::Broken,
+            },
+            Some(FrameKind::Starts) => match self.memory_that_came() {
+                Some(memory) => drop(self.starts.replace(Some(memory))),
+                None => return Taken::Broken,
+            },
+            _ => return Taken::NotOwn,
         }
+        Taken::Own
+    }
+
+    /// A frame as the arguments of `onFrame`, in the scope that is open. Without memory for it the connection ends: nothing that comes later
+    /// could be trusted, and somebody may wait for this.
+    fn values_of(&self, frame: &Frame<'_>) -> Option<[Value; 4]> {
+        let env = self.env;
         let payload = if frame.payload.is_empty() {
             Some(js::undefined(env))
         } else {
             js::uint8_array(env, frame.payload)
         };
-        let Some(payload) = payload else {
-            // No memory for an answer that somebody waits for: nothing that comes later could be trusted.
-            self.end();
-            return;
-        };
-        let arguments = [
+        self.broken.set(self.broken.get() || payload.is_none());
+        Some([
             js::number(env, frame.kind.into()),
             js::number(env, frame.first),
             js::number(env, frame.second),
-            payload,
-        ];
-        js::call(env, js::referenced(env, self.on_frame.get()), &arguments);
+            payload?,
+        ])
     }
 
-    /// The memory whose descriptor comes with a frame; without it the connection ends.
-    fn memory_that_came(&self) -> Option<SharedMemory> {
-        let file = self.descriptors.borrow_mut().pop_front();
-        let memory = file.and_then(|file| SharedMemory::map(&file).ok());
-        if memory.is_none() {
+    /// Once nothing of the connection is in use any more, since JavaScript hears of it.
+    fn end_if_broken(&self) {
+        if self.broken.get() {
             self.end();
         }
-        memory
+    }
+
+    fn tell(&self, values: &[Value; 4]) {
+        js::call(self.env, js::referenced(self.env, self.on_frame.get()), values);
+    }
+
+    /// Sends what is answered at once, or a request that is to be done, and waits for that. Meanwhile JavaScript answers what the thread asks
+    /// that does it; all else that comes is kept for the event loop. Gives the message with what became of it.
+    fn ask(&self, kind: FrameKind, second: u32, payload: &[u8]) -> Result<Vec<u8>, BridgeError> {
+        let number = self.last_call.get().wrapping_add(1);
+        self.last_call.set(number);
+        self.send(kind, [number, second], payload, false)?;
+        let outcome = self.wait_for(number);
+        if !self.ended.get() && (!self.kept.borrow().is_empty() || self.incoming.borrow().has_frame()) {
+            self.turn_soon();
+        }
+        outcome.ok_or_else(|| BridgeError::new(ErrorCode::WorkerLost, "the process of Python ended during the call"))
+    }
+
+    fn wait_for(&self, call: u32) -> Option<Vec<u8>> {
+        loop {
+            while let Some(waited) = self.next_while_waiting(call) {
+                match waited {
+                    Waited::Outcome(outcome) => return Some(outcome),
+                    Waited::ToTell => {}
+                }
+            }
+            self.end_if_broken();
+            match self.receive() {
+                Ok(count) if count > 0 => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.ended.get() && self.wait() => {}
+                _ => {
+                    self.end();
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Deals with the next frame in the middle of a synchronous call; nothing if no whole one has come.
+    fn next_while_waiting(&self, call: u32) -> Option<Waited> {
+        js::scope(self.env, || {
+            let (mut values, mut question) = (None, None);
+            let waited = self.next_frame(|frame| {
+                match FrameKind::of(frame.kind) {
+                    Some(FrameKind::Operated) if frame.first == call => {
+                        return Some(Waited::Outcome(frame.payload.to_vec()));
+                    }
+                    // Asked by the thread for which this one waits; descriptions run no code of the program's.
+                    Some(FrameKind::Question) if frame.second != 0 => {
+                        values = self.values_of(frame);
+                        question = Some(frame.first);
+                    }
+                    Some(FrameKind::Type) => values = self.values_of(frame),
+                    _ => self.kept.borrow_mut().push_back(Kept::of(frame)),
+                }
+                Some(Waited::ToTell)
+            });
+            match (&values, question) {
+                (Some(values), Some(question)) => self.have_answered(question, values),
+                (Some(values), None) => self.tell(values),
+                (None, _) => {}
+            }
+            waited
+        })
+    }
+
+    /// Lets JavaScript answer in the middle of a synchronous call.
+    fn have_answered(&self, question: u32, values: &[Value; 4]) {
+        match js::try_call(self.env, js::referenced(self.env, self.on_frame.get()), values) {
+            Some(true) => {}
+            Some(false) => {
+                // Its stack is at its end. Python learns that from an answer without content, which is not too long.
+                let _fits = self.send(FrameKind::Answer, [question, 0], &[], false);
+            }
+            // The environment ends, and nobody waits for the call any more.
+            None => self.broken.set(true),
+        }
+    }
+
+    /// Waits until the socket can be read, or takes more of what is to be written; `false` if it is gone.
+    fn wait(&self) -> bool {
+        let is_behind = !self.unsent.borrow().is_empty();
+        let descriptor = self.socket.borrow().as_ref().map(AsRawFd::as_raw_fd);
+        let Some(descriptor) = descriptor else { return false };
+        let mut socket = libc::pollfd {
+            fd: descriptor,
+            events: if is_behind {
+                libc::POLLIN | libc::POLLOUT
+            } else {
+                libc::POLLIN
+            },
+            revents: 0,
+        };
+        // SAFETY: one descriptor, which is open: nothing closes it while this thread is here.
+        let count = unsafe { libc::poll(&raw mut socket, 1, -1) };
+        if is_behind && socket.revents & libc::POLLOUT != 0 {
+            self.send_unsent(&mut self.unsent.borrow_mut());
+        }
+        count > 0 || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+    }
+
+    /// Hands over what was kept back in the next turn of the event loop.
+    fn turn_soon(&self) {
+        let mut turn = self.turn.borrow_mut();
+        if turn.is_none() {
+            *turn = UvHandle::timer(self.env, self);
+            self.open_handles
+                .set(self.open_handles.get() + usize::from(turn.is_some()));
+        }
+        if let Some(turn) = &*turn {
+            turn.start::<Self>(0);
+        }
+    }
+
+    /// The memory whose descriptor comes with a frame.
+    fn memory_that_came(&self) -> Option<SharedMemory> {
+        let file = self.descriptors.borrow_mut().pop_front()?;
+        SharedMemory::map(&file).ok()
     }
 
     /// Runs `body`, which may run JavaScript, as Node runs its own callbacks: with the ticks and microtasks that follow.
@@ -546,12 +865,12 @@ impl Connection {
 
     fn close_handles(&self) {
         self.ended.set(true);
+        self.shared.clear();
         let poll = self.poll.take();
-        let timer = self.released.timer.take();
         if let Some(poll) = poll {
             poll.close::<Self>();
         }
-        if let Some(timer) = timer {
+        for timer in [self.released.timer.take(), self.turn.take()].into_iter().flatten() {
             timer.close::<Self>();
         }
     }
@@ -563,13 +882,17 @@ impl Events for Connection {
             self.write_on();
         }
         if failed || events & READABLE != 0 {
-            self.in_turn(|| self.read());
+            self.read(&|body| self.in_turn(body));
         }
         free_if_done(self);
     }
 
     fn timed_out(&self) {
         self.send_delayed();
+        if !self.kept.borrow().is_empty() || self.incoming.borrow().has_frame() {
+            self.hand_over(&|body| self.in_turn(body));
+        }
+        free_if_done(self);
     }
 
     fn panicked(&self) {
@@ -644,24 +967,51 @@ fn plain<const N: usize>(
     })
 }
 
+fn frame_kind(number: u32) -> Result<FrameKind, BridgeError> {
+    let kind = u8::try_from(number).ok().and_then(FrameKind::of);
+    kind.ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected the number of a frame"))
+}
+
 /// `send(kind, first, second, payload, delay)`: the payload is a `Uint8Array`, or so many bytes of the outbox.
 unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<5>(env, info, |connection, arguments| {
-        let kind = u8::try_from(arguments.u32(0)).ok().and_then(FrameKind::of);
-        let kind = kind.ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected the number of a frame"))?;
+        let kind = frame_kind(arguments.u32(0))?;
         let numbers = [arguments.u32(1), arguments.u32(2)];
-        let delay = arguments.boolean(4);
-        if let Some((pointer, length)) = js::bytes_of(env, arguments.values[3]) {
-            // SAFETY: the memory of a live array, and no JavaScript runs until it was copied or written.
-            let payload = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
-            connection.send(kind, numbers, payload, delay)?;
-        } else {
-            let payload = match arguments.size(3) {
-                0 => &[],
-                length => connection.outbox.written(length)?,
-            };
-            connection.send(kind, numbers, payload, delay)?;
+        // SAFETY: the memory of a live array or of the outbox, and no JavaScript runs until it was copied or written.
+        let payload = unsafe { connection.payload(arguments.values[3], || arguments.size(3)) }?;
+        connection.send(kind, numbers, payload, arguments.boolean(4))?;
+        Ok(UNDEFINED)
+    })
+}
+
+/// `ask(kind, second, payload)`: as `send`, and waits for what becomes of it: the message that says so, as a `Uint8Array`.
+unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<3>(env, info, |connection, arguments| {
+        if connection.ended.get() {
+            return Err(BridgeError::new(
+                ErrorCode::WorkerLost,
+                "the process of Python has ended",
+            ));
         }
+        let was_busy = connection.busy.replace(true);
+        let outcome = frame_kind(arguments.u32(0)).and_then(|kind| {
+            // SAFETY: the memory of a live array or of the outbox, which is written or copied before any JavaScript runs.
+            let payload = unsafe { connection.payload(arguments.values[2], || arguments.size(2)) }?;
+            connection.ask(kind, arguments.u32(1), payload)
+        });
+        connection.busy.set(was_busy);
+        let outcome = outcome?;
+        js::uint8_array(env, &outcome).ok_or_else(|| {
+            let message = format!("there is no memory for a result of {} bytes", outcome.len());
+            BridgeError::new(ErrorCode::Conversion, message)
+        })
+    })
+}
+
+/// `deliver()`: hands over the text and records that came, at the end of the process. What else came is forgotten.
+unsafe extern "C" fn deliver(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |connection, _| {
+        connection.deliver_output();
         Ok(UNDEFINED)
     })
 }
@@ -720,6 +1070,23 @@ unsafe extern "C" fn send_memory(env: sys::napi_env, info: sys::napi_callback_in
 unsafe extern "C" fn memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<2>(env, info, |connection, arguments| {
         connection.buffer_over(arguments.u32(0), arguments.size(1))
+    })
+}
+
+/// `shareMemory(buffer)`: the number of the block that the `ArrayBuffer` is over, for as long as it lives; 0 if that cannot be shared.
+unsafe extern "C" fn share_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        Ok(js::number(
+            env,
+            connection.share_memory(arguments.values[0]).unwrap_or_default(),
+        ))
+    })
+}
+
+/// `blockMemory(number)`: the `ArrayBuffer` over a block that was shared.
+unsafe extern "C" fn block_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |connection, arguments| {
+        connection.buffer_over_block(arguments.u32(0))
     })
 }
 

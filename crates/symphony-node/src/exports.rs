@@ -16,7 +16,7 @@ use symphony_wire::ErrorCode;
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::port::{Listeners, Port};
 use crate::port_functions;
-use crate::{conductor, connection};
+use crate::{block_buffers, conductor, connection, worker_mode};
 
 /// Defines the members.
 pub(crate) fn define(env: sys::napi_env, exports: Value) {
@@ -31,10 +31,18 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 10] = [
+    let functions: [(&str, Callback); 18] = [
         ("attach", attach),
+        ("newMemory", block_buffers::new_memory),
         ("openConnection", connection::open),
         ("startConductor", conductor::start),
+        ("startWorker", worker_mode::start_worker),
+        ("startWorkerAsync", worker_mode::start_worker_async),
+        ("worker", worker_mode::worker),
+        ("connectWorker", worker_mode::connect_worker),
+        ("workerExit", worker_mode::worker_exit),
+        ("stopWorker", worker_mode::stop_worker),
+        ("stopWorkerAsync", worker_mode::stop_worker_async),
         ("initialize", initialize),
         ("initializeAsync", initialize_async),
         ("state", state),
@@ -63,7 +71,7 @@ pub(crate) fn is_main_thread() -> bool {
     }
 }
 
-fn plain<const N: usize>(
+pub(crate) fn plain<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
     body: impl FnOnce(&Arguments<N>) -> Result<Value, BridgeError>,
@@ -123,7 +131,7 @@ unsafe extern "C" fn initialize_async(env: sys::napi_env, info: sys::napi_callba
 }
 
 /// An error as a callback gets it.
-fn problem(error: &BridgeError) -> serde_json::Value {
+pub(crate) fn problem(error: &BridgeError) -> serde_json::Value {
     json!({ "code": error.code().as_str(), "message": error.message() })
 }
 
@@ -177,8 +185,8 @@ unsafe extern "C" fn exit_within(env: sys::napi_env, info: sys::napi_callback_in
     })
 }
 
-/// Work on a thread of its own, with a JavaScript callback at its end. For the two things that happen once a process.
-struct Background {
+/// Work on a thread of its own, with a JavaScript callback at its end. For the few things that happen once a process.
+pub(crate) struct Background {
     work: Option<Box<dyn FnOnce() -> Option<serde_json::Value> + Send>>,
     outcome: Option<serde_json::Value>,
     callback: sys::napi_ref,
@@ -186,7 +194,11 @@ struct Background {
 }
 
 impl Background {
-    fn run(env: sys::napi_env, callback: Value, work: impl FnOnce() -> Option<serde_json::Value> + Send + 'static) {
+    pub(crate) fn run(
+        env: sys::napi_env,
+        callback: Value,
+        work: impl FnOnce() -> Option<serde_json::Value> + Send + 'static,
+    ) {
         let background = Box::into_raw(Box::new(Self {
             work: Some(Box::new(work)),
             outcome: None,

@@ -283,6 +283,11 @@ pub(crate) fn call(env: sys::napi_env, function: Value, arguments: &[Value]) {
     }
 }
 
+/// Calls a function: whether it came to its end, or nothing if JavaScript cannot run any more. What it throws is dropped.
+pub(crate) fn try_call(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<bool> {
+    called(env, function, arguments).map(|result| result.is_ok())
+}
+
 /// Calls a function that gives a number; 0 if it threw, which what this is used for does only where the stack is at its end, and nothing
 /// if JavaScript cannot run any more.
 pub(crate) fn call_for_number(env: sys::napi_env, function: Value, arguments: &[Value]) -> Option<f64> {
@@ -333,13 +338,14 @@ pub(crate) fn referenced(env: sys::napi_env, reference: sys::napi_ref) -> Value 
 }
 
 /// Runs `body` in a handle scope of its own.
-pub(crate) fn scope(env: sys::napi_env, body: impl FnOnce()) {
+pub(crate) fn scope<R>(env: sys::napi_env, body: impl FnOnce() -> R) -> R {
     let mut scope = ptr::null_mut();
     // SAFETY: on the environment's thread.
     unsafe { sys::napi_open_handle_scope(env, &raw mut scope) };
-    body();
+    let result = body();
     // SAFETY: the scope opened above.
     unsafe { sys::napi_close_handle_scope(env, scope) };
+    result
 }
 
 /// Whether the memory of an `ArrayBuffer` was transferred. That of a `SharedArrayBuffer` cannot be.

@@ -9,6 +9,7 @@ mod arguments;
 mod array_functions;
 mod array_memory;
 mod backing_store;
+mod block_buffers;
 mod conductor;
 mod connection;
 mod exports;
@@ -23,6 +24,7 @@ mod shared_memory;
 mod thread_safe_function;
 mod uv;
 mod waker;
+mod worker_mode;
 
 use napi::bindgen_prelude::Object;
 use napi::{Env, JsValue};

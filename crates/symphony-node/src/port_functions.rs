@@ -6,10 +6,9 @@ use std::ptr;
 use napi::sys;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyModule;
 use symphony_python_bridge::async_support::{self, Cancellation, Crossings};
 use symphony_python_bridge::errors::{BridgeError, Failure};
-use symphony_python_bridge::method::Method;
+use symphony_python_bridge::method::{Method, is_method_of};
 use symphony_python_bridge::operation::{self, Header};
 use symphony_python_bridge::shares::{self, Adopted};
 use symphony_python_bridge::symbols::{ARGUMENTS_OFFSET, symbols};
@@ -268,33 +267,15 @@ unsafe extern "C" fn get_attribute(env: sys::napi_env, info: sys::napi_callback_
         let name = name_object(py, port.mailbox().name())?;
         // SAFETY: two live objects, as in `call_object`, the second a string.
         let result = unsafe { ffi::PyObject_GetAttr(object.as_ptr(), name) };
-        if !result.is_null() && interpreter::is_running() && is_method_of(result, &object) {
-            // SAFETY: the owned reference just got.
+        // SAFETY: the owned reference just got, and the thread is attached.
+        if !result.is_null() && interpreter::is_running() && unsafe { is_method_of(result, &object) } {
+            // SAFETY: the same reference.
             unsafe { ffi::Py_DecRef(result) };
             port.mailbox().announce(Kind::Method);
             return Ok(UNDEFINED);
         }
         Ok(finish(port, py, Ok(()), result))
     })
-}
-
-/// Whether `attribute` is a method bound to `object`, so that looking it up again at the call gives the same thing. A
-/// module's functions are bound to the module as well, but are values of their own.
-#[inline]
-fn is_method_of(attribute: *mut ffi::PyObject, object: &Bound<'_, PyAny>) -> bool {
-    let symbols = symbols();
-    // SAFETY: a live object.
-    let class = unsafe { ffi::Py_TYPE(attribute) };
-    let bound_to = if class == symbols.method_type {
-        // SAFETY: exactly a bound method.
-        unsafe { (symbols.method_self)(attribute) }
-    } else if class == symbols.builtin_type {
-        // SAFETY: exactly a built-in function.
-        unsafe { ffi::PyCFunction_GetSelf(attribute) }
-    } else {
-        return false;
-    };
-    ptr::eq(bound_to, object.as_ptr()) && !object.is_instance_of::<PyModule>()
 }
 
 /// What JavaScript gets for the reference that the C API gave, or for the reason why there is none.

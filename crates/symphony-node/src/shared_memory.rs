@@ -17,7 +17,7 @@ use symphony_python_bridge::releases;
 use symphony_wire::ErrorCode;
 
 use crate::js::{self, Value};
-use crate::{backing_store, external_buffer};
+use crate::{backing_store, block_buffers, external_buffer};
 
 /// One environment's. Touched by its own thread only, but for what lenders say.
 #[derive(Default)]
@@ -48,24 +48,12 @@ struct Borrowed {
     block: Arc<Block>,
 }
 
-/// What keeps the memory of a buffer. Dropped on any thread, when nobody uses the memory any more.
-enum Held {
-    /// A crossing of the handle with that memory.
-    Object(u32),
-    /// A number among the blocks of the environment, and the block, which outlives the environment where the memory does.
-    Block(
-        Arc<Channel>,
-        u32,
-        #[expect(dead_code, reason = "keeps the memory")] Arc<Block>,
-    ),
-}
+/// A crossing of a handle with its memory, which keeps that. Dropped on any thread, when nobody uses the memory any more.
+struct Held(u32);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        match self {
-            Self::Object(id) => releases::memory(*id),
-            Self::Block(channel, number, _) => drop(channel.blocks().take(*number)),
-        }
+        releases::memory(self.0);
     }
 }
 
@@ -86,11 +74,12 @@ impl SharedMemory {
         address: usize,
         bytes: usize,
     ) -> Result<Value, BridgeError> {
-        if let Some(buffer) = self.find(env, address, bytes) {
+        let known = self.find(env, address, bytes);
+        if let Some(buffer) = known.or_else(|| block_buffers::find(env, address, bytes)) {
             releases::memory(id);
             return Ok(buffer);
         }
-        self.make(env, address, bytes, Held::Object(id))
+        self.make(env, address, bytes, Held(id))
     }
 
     /// A copy of the memory of a handle, which brings one crossing of it.
@@ -140,18 +129,6 @@ impl SharedMemory {
             drop(unsafe { Box::from_raw(probe) });
         }
         status == sys::Status::napi_ok
-    }
-
-    /// The buffer over a block that was entered under this number, which is forgotten with the buffer.
-    pub(crate) fn of_block(
-        &self,
-        env: sys::napi_env,
-        channel: &Arc<Channel>,
-        number: u32,
-    ) -> Result<Value, BridgeError> {
-        let block = channel.blocks().get(number).ok_or_else(|| no_block(number))?;
-        let (address, bytes) = (block.pointer().as_ptr() as usize, block.bytes());
-        self.make(env, address, bytes, Held::Block(Arc::clone(channel), number, block))
     }
 
     fn find(&self, env: sys::napi_env, address: usize, bytes: usize) -> Option<Value> {
@@ -395,10 +372,6 @@ impl Lender for Returning {
             self.channel.wake();
         }
     }
-}
-
-fn no_block(number: u32) -> BridgeError {
-    BridgeError::new(ErrorCode::Protocol, format!("there is no block of memory {number}"))
 }
 
 fn not_bytes() -> BridgeError {

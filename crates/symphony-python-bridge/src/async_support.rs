@@ -321,7 +321,7 @@ fn operate<'py>(py: Python<'py>, job: &Job, queue: &Queue) -> Result<Outcome<'py
 }
 
 /// A panic of ours is the failure of this job alone.
-fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(BridgeError::from_panic(panic.as_ref()).into()))
 }
 
@@ -511,6 +511,10 @@ impl References for Crossings<'_> {
         if let Some(crossing) = self.handles.iter_mut().rfind(|crossing| **crossing == id) {
             *crossing |= handles::OF_MEMORY;
         }
+    }
+
+    fn environment(&self) -> Option<usize> {
+        Some(self.channel?.identity())
     }
 
     fn reaches_memory(&self) -> bool {

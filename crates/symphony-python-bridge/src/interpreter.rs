@@ -98,6 +98,11 @@ pub fn is_running() -> bool {
     STATE.load(Ordering::Acquire) == State::Running as u8
 }
 
+/// Whether this is a forked copy of the process, in which nothing is served.
+pub(crate) fn is_forked_copy() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
 /// Why a call cannot be served now.
 pub fn refusal() -> BridgeError {
     let (code, message) = match state() {

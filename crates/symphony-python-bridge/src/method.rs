@@ -4,6 +4,7 @@ use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyModule;
 
 use crate::symbols::symbols;
 
@@ -48,4 +49,27 @@ impl<'py> Method<'py> {
     pub fn takes_object(&self) -> bool {
         self.takes_object
     }
+}
+
+/// Whether `attribute` is a method bound to `object`, so that looking it up again at the call gives the same thing. A
+/// module's functions are bound to the module as well, but are values of their own.
+///
+/// # Safety
+///
+/// `attribute` is a live object, and the thread is attached.
+#[inline]
+pub unsafe fn is_method_of(attribute: *mut ffi::PyObject, object: &Bound<'_, PyAny>) -> bool {
+    let symbols = symbols();
+    // SAFETY: a live object, as the caller promises.
+    let class = unsafe { ffi::Py_TYPE(attribute) };
+    let bound_to = if class == symbols.method_type {
+        // SAFETY: exactly a bound method.
+        unsafe { (symbols.method_self)(attribute) }
+    } else if class == symbols.builtin_type {
+        // SAFETY: exactly a built-in function.
+        unsafe { ffi::PyCFunction_GetSelf(attribute) }
+    } else {
+        return false;
+    };
+    ptr::eq(bound_to, object.as_ptr()) && !object.is_instance_of::<PyModule>()
 }

@@ -9,12 +9,14 @@ mod connection;
 mod fatal;
 mod gate;
 mod outgoing;
+mod shared_blocks;
+mod sync_calls;
 mod tasks;
 
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -23,6 +25,7 @@ use symphony_conductor::{BootErrorKind, EXIT_BOOT, EXIT_SETUP};
 pub use symphony_conductor::{Conductor, ConductorPort, ConductorStatus};
 
 use crate::gil::ThreadState;
+use crate::interpreter::Settings;
 use crate::runtime::{self, Function};
 use crate::{async_support, interpreter};
 
@@ -56,7 +59,7 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
         .map_err(|error| PyOSError::new_err(error.to_string()))?
         .ok_or_else(|| PyRuntimeError::new_err("this process was not started by a Conductor"))?;
     let child = CHILD.get_or_init(|| child);
-    let target = interpreter::adopt(py, settings)?.target;
+    let Settings { target, drains, .. } = interpreter::adopt(py, settings)?;
     let faults = child.fault_file().as_raw_fd();
     runtime::function(py, Function::WriteFaultsTo)?.call1((faults,))?;
     child.dumps_ready();
@@ -76,13 +79,18 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
         // Without a thread for it the host sees the connection end.
         let _refused = connection::open(UnixStream::from(socket));
     });
+    // `python` in worker mode has one process, and does not drain it either.
+    if drains {
+        fatal::enable();
+    }
     // The Conductor says how long that may take.
-    child.on_drain(|| {
-        async_support::wait_for_outcomes();
-        gate::shut();
-        // Of what came meanwhile.
-        async_support::wait_for_outcomes();
-        connection::close_all(Instant::now() + LONGEST_WORD);
+    child.on_drain(move || {
+        if drains {
+            async_support::wait_for_outcomes();
+            gate::shut();
+            // Of what came meanwhile. Nothing is left then that the end of the interpreter would refuse.
+            async_support::wait_for_outcomes();
+        }
         interpreter::shutdown(LONGEST_EXIT);
     });
     beat(child)?;

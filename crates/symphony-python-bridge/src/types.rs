@@ -67,6 +67,11 @@ pub trait References {
         true
     }
 
+    /// To which environment the message goes, as lenders of memory know it.
+    fn environment(&self) -> Option<usize> {
+        None
+    }
+
     /// Memory for the items of a large array, where that is what arrays travel in; and its number.
     fn new_items(&mut self, _bytes: usize) -> Option<(u32, NonNull<u8>)> {
         None

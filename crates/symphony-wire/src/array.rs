@@ -126,6 +126,8 @@ pub struct SharedArray<'a> {
     /// The handle of the object whose memory it is; one crossing more, unless it is the object itself. 0 if no memory is
     /// shared: the array is empty, or JavaScript copies it.
     pub memory: u32,
+    /// Whether `memory` is not a handle but the number of a block that JavaScript shares with this process. No crossing then.
+    pub of_block: bool,
     /// What becomes of it.
     pub view: ArrayView,
     /// What it consists of.
@@ -156,8 +158,8 @@ impl<'a> SharedArray<'a> {
 
     /// The handles of which this is a crossing, and whether that is of the memory as well.
     pub fn crossings(&self) -> impl Iterator<Item = (u32, bool)> + use<> {
-        let is_owner = self.memory == self.id;
-        let other = (self.memory != 0 && !is_owner).then_some((self.memory, true));
+        let is_owner = self.memory == self.id && !self.of_block;
+        let other = (self.memory != 0 && !is_owner && !self.of_block).then_some((self.memory, true));
         core::iter::once((self.id, is_owner)).chain(other)
     }
 
@@ -166,7 +168,7 @@ impl<'a> SharedArray<'a> {
         let (dimensions, []) = rest.as_chunks::<16>() else {
             return None;
         };
-        if dimensions.len() != usize::from(head[15]) || head[14] > 3 {
+        if dimensions.len() != usize::from(head[15]) || head[14] > 7 {
             return None;
         }
         Some(Self {
@@ -183,6 +185,7 @@ impl<'a> SharedArray<'a> {
             element: Element::of(head[13])?,
             copied: head[14] & 1 != 0,
             big_endian: head[14] & 2 != 0,
+            of_block: head[14] & 4 != 0,
             address: word(&head[16..]),
             bytes: word(&head[24..]),
             offset: word(&head[32..]),
@@ -196,6 +199,7 @@ impl<'a> SharedArray<'a> {
             id,
             type_key,
             memory: 0,
+            of_block: false,
             view,
             element,
             copied: false,
@@ -219,7 +223,7 @@ impl<'a> SharedArray<'a> {
             ArrayView::Copy => 3,
         };
         head[13] = self.element.code();
-        head[14] = u8::from(self.copied) | (u8::from(self.big_endian) << 1);
+        head[14] = u8::from(self.copied) | (u8::from(self.big_endian) << 1) | (u8::from(self.of_block) << 2);
         head[15] = dimensions;
         head[16..24].copy_from_slice(&self.address.to_le_bytes());
         head[24..32].copy_from_slice(&self.bytes.to_le_bytes());

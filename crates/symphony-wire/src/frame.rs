@@ -13,6 +13,9 @@
 /// Bytes of a header.
 pub const FRAME_HEADER: usize = 16;
 
+/// Blocks that stay shared have numbers from here on; below are those of pieces, which serve one message each.
+pub const FIRST_SHARED_BLOCK: u32 = 1 << 31;
+
 /// How much is read at once where nothing larger is on its way.
 const READ: usize = 64 * 1024;
 
@@ -63,9 +66,22 @@ pub enum FrameKind {
     ForgetMemory = 20,
     /// To Python: pieces of its memory are not used any more.
     ReturnItems = 21,
+    /// To Python: a request that JavaScript waits for, and the handle whose methods need not come, or 0.
+    Operate = 22,
+    /// To Python, and JavaScript waits for the key: a handle and, as the payload, its type are to be adopted elsewhere.
+    Share = 23,
+    /// To Python, and JavaScript waits: the handle of that key.
+    TakeShare = 24,
+    /// To Python: the environment comes to its end in order.
+    Leave = 25,
+    /// To Python: a part of a file of the host's is the block of that number from now on; the second number is that of the file, the payload
+    /// where in it the block begins and how many bytes it has. If the file is new, its descriptor comes with the first byte.
+    ShareBlock = 26,
+    /// To Python: a file of the host's has no blocks any more.
+    ForgetFile = 27,
     /// From Python: completions, back to back.
     Completions = 64,
-    /// From Python: a question.
+    /// From Python: a question, and the call for which JavaScript waits while it is asked, or 0.
     Question = 65,
     /// From Python: numbers of objects that it dropped, answers that it read, iterators that it abandoned.
     Forgotten = 66,
@@ -87,10 +103,14 @@ pub enum FrameKind {
     ForgetItems = 74,
     /// From Python: a piece of the host's memory is not used any more.
     ReturnMemory = 75,
+    /// From Python: what became of a request that JavaScript waits for.
+    Operated = 76,
+    /// From Python: a block of the host's is not used any more.
+    ReturnBlock = 77,
 }
 
 impl FrameKind {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 41] = [
         Self::Submit,
         Self::Cancel,
         Self::ReleaseHandles,
@@ -112,6 +132,12 @@ impl FrameKind {
         Self::EndBlock,
         Self::ForgetMemory,
         Self::ReturnItems,
+        Self::Operate,
+        Self::Share,
+        Self::TakeShare,
+        Self::Leave,
+        Self::ShareBlock,
+        Self::ForgetFile,
         Self::Completions,
         Self::Question,
         Self::Forgotten,
@@ -124,6 +150,8 @@ impl FrameKind {
         Self::Starts,
         Self::ForgetItems,
         Self::ReturnMemory,
+        Self::Operated,
+        Self::ReturnBlock,
     ];
 
     /// The kind of a number.
@@ -225,6 +253,11 @@ impl Incoming {
             second: word(&header[12..]),
             payload,
         })
+    }
+
+    /// Whether a whole frame has come.
+    pub fn has_frame(&self) -> bool {
+        self.missing() == 0
     }
 
     /// How many bytes the frame that has begun still lacks.

@@ -27,7 +27,7 @@ pub use array::{
 };
 pub use date_time::{ClockTime, Day, TimeDelta, TimeOfDay, UtcOffset, Zone};
 pub use format::VERSION;
-pub use frame::{FRAME_HEADER, Frame, FrameKind, Incoming, frame_header};
+pub use frame::{FIRST_SHARED_BLOCK, FRAME_HEADER, Frame, FrameKind, Incoming, frame_header};
 pub use generated::error_code::{ErrorCode, UnknownErrorCode};
 pub use reader::Reader;
 pub use token::{JsKind, JsObject, Packed, Token, utf16_units};

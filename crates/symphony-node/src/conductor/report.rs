@@ -69,7 +69,7 @@ pub(super) fn event(event: &Event) -> Option<Value> {
 }
 
 /// How a process ended.
-pub(super) fn exit(report: &ExitReport) -> Value {
+pub(crate) fn exit(report: &ExitReport) -> Value {
     json!({
         "pid": report.pid,
         "code": report.code,

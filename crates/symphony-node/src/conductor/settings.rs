@@ -18,14 +18,15 @@ const MIB: u64 = 1 << 20;
 
 /// Without time for anything.
 pub(super) fn at_once() -> StopPlan {
-    stop_plan(0, 0, 0)
+    stop_plan(Duration::ZERO, Duration::ZERO, Duration::ZERO)
 }
 
-fn stop_plan(drain: u64, terminate: u64, abort: u64) -> StopPlan {
+/// How long each phase may take.
+pub(crate) fn stop_plan(drain: Duration, terminate: Duration, abort: Duration) -> StopPlan {
     let mut plan = StopPlan::default();
-    plan.drain = milliseconds(drain);
-    plan.terminate = milliseconds(terminate);
-    plan.abort = milliseconds(abort);
+    plan.drain = drain;
+    plan.terminate = terminate;
+    plan.abort = abort;
     plan
 }
 
@@ -132,6 +133,7 @@ struct Recycle {
 
 #[derive(Deserialize)]
 struct Stop {
+    drain: u64,
     terminate: u64,
     abort: u64,
 }
@@ -159,7 +161,11 @@ impl Settings {
 
     /// The phases of a stop, the first of which may take so many milliseconds.
     pub(super) fn stop_plan(&self, drain: u64) -> StopPlan {
-        stop_plan(drain, self.stop.terminate, self.stop.abort)
+        stop_plan(
+            milliseconds(drain),
+            milliseconds(self.stop.terminate),
+            milliseconds(self.stop.abort),
+        )
     }
 
     pub(super) fn spec(&self) -> Result<Spec, BridgeError> {
@@ -184,6 +190,8 @@ impl Settings {
         };
         spec.intensity.restarts = self.restart.intensity.restarts;
         spec.intensity.within = milliseconds(self.restart.intensity.within);
+        // What is replaced, or did not start, ends by the same steps as what is stopped.
+        spec.stop = self.stop_plan(self.stop.drain);
         spec.backoff.initial = milliseconds(self.restart.backoff.first);
         spec.backoff.cap = milliseconds(self.restart.backoff.cap);
         spec.backoff.reset_after = milliseconds(self.restart.backoff.reset);
@@ -207,7 +215,7 @@ impl Settings {
         Ok(spec)
     }
 
-    /// What the interpreter runs: the bootstrap, with the path of this file and the settings of the child's side.
+    /// The command line of the interpreter.
     fn arguments(&self) -> Result<Vec<OsString>, BridgeError> {
         let Child {
             executable,
@@ -226,14 +234,19 @@ impl Settings {
             "threads": threads,
             "eventLoop": event_loop,
         });
-        let core = own_path()?;
-        Ok(vec![
-            "-c".into(),
-            BOOTSTRAP.into(),
-            core.into_os_string(),
-            settings.to_string().into(),
-        ])
+        arguments(&settings.to_string())
     }
+}
+
+/// The arguments of an interpreter that is to serve calls: the bootstrap, with the path of this file and its settings.
+pub(crate) fn arguments(settings: &str) -> Result<Vec<OsString>, BridgeError> {
+    let core = own_path()?;
+    Ok(vec![
+        "-c".into(),
+        BOOTSTRAP.into(),
+        core.into_os_string(),
+        settings.into(),
+    ])
 }
 
 fn milliseconds(count: u64) -> Duration {

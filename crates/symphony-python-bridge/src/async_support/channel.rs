@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::prelude::*;
@@ -124,10 +124,10 @@ pub enum Forgotten {
 /// Requests and completions of one environment.
 pub struct Channel {
     wake: Box<dyn Wake>,
-    /// The mark of the environment's thread: the one that made the channel.
-    thread: usize,
+    /// The mark of the environment's thread: the one that made the channel, or that does synchronous calls for another process.
+    thread: AtomicUsize,
     /// The same, as Python's `threading.get_ident` numbers it.
-    thread_ident: std::ffi::c_ulong,
+    thread_ident: AtomicU64,
     /// Counts the beginnings and the ends of synchronous calls from there: odd in the middle of one. Written by that thread only.
     calls: AtomicU32,
     objects: Objects,
@@ -159,10 +159,12 @@ struct State {
 impl Channel {
     /// An open channel.
     pub fn new(wake: Box<dyn Wake>) -> Arc<Self> {
-        Self::open(wake, None)
+        let channel = Self::open(wake, None);
+        channel.becomes_own_thread();
+        channel
     }
 
-    /// That of an environment in another process. No thread here is its own.
+    /// That of an environment in another process. No thread here is its own, unless one becomes that.
     pub(crate) fn of_connection(wake: Box<dyn Wake>) -> Arc<Self> {
         Self::open(wake, Some(Remote::default()))
     }
@@ -170,8 +172,8 @@ impl Channel {
     fn open(wake: Box<dyn Wake>, remote: Option<Remote>) -> Arc<Self> {
         let channel = Arc::new(Self {
             wake,
-            thread: thread_mark(),
-            thread_ident: symbols::thread_ident(),
+            thread: AtomicUsize::new(0),
+            thread_ident: AtomicU64::new(0),
             calls: AtomicU32::new(0),
             objects: Objects::default(),
             blocks: Blocks::default(),
@@ -191,14 +193,19 @@ impl Channel {
         channel
     }
 
-    /// Whether the environment is in another process, which shares no memory with this one.
+    /// What tells this environment from others, for as long as anybody has a reference to the channel, also a weak one.
+    pub(crate) fn identity(&self) -> usize {
+        std::ptr::from_ref(self) as usize
+    }
+
+    /// Whether the environment is in another process, which reaches no memory of this one but what it lent.
     pub(crate) fn is_remote(&self) -> bool {
         self.remote.is_some()
     }
 
     /// A handle crosses to the environment.
     #[inline]
-    pub(super) fn crossed(&self, handle: u32, kind: u32) {
+    pub(crate) fn crossed(&self, handle: u32, kind: u32) {
         if let Some(remote) = &self.remote {
             remote.crossed(handle, kind);
         }
@@ -335,8 +342,8 @@ impl Channel {
     }
 
     /// The number that Python has for the environment's thread.
-    pub(crate) fn thread_ident(&self) -> std::ffi::c_ulong {
-        self.thread_ident
+    pub(crate) fn thread_ident(&self) -> u64 {
+        self.thread_ident.load(Ordering::Relaxed)
     }
 
     /// The next question that waits for an answer.
@@ -364,7 +371,15 @@ impl Channel {
 
     /// Whether the calling thread is the environment's own.
     pub(crate) fn is_own_thread(&self) -> bool {
-        thread_mark() == self.thread
+        thread_mark() == self.thread.load(Ordering::Relaxed)
+    }
+
+    /// From now on the calling thread is the one on which synchronous calls run.
+    pub(crate) fn becomes_own_thread(&self) {
+        self.thread.store(thread_mark(), Ordering::Relaxed);
+        #[expect(clippy::useless_conversion, reason = "it has 32 bits on Windows")]
+        let ident = u64::from(symbols::thread_ident());
+        self.thread_ident.store(ident, Ordering::Relaxed);
     }
 
     /// Whether JavaScript answers at all.
@@ -580,7 +595,7 @@ impl Channel {
     ///
     /// Nothing once the environment has ended: its states went, and with them what kept the handle, whose number may be that of another
     /// object by now. It says that it ends before it gives them back, and giving back takes the GIL.
-    pub(super) fn named<'py>(&self, py: Python<'py>, handle: u32) -> Option<Bound<'py, PyAny>> {
+    pub(crate) fn named<'py>(&self, py: Python<'py>, handle: u32) -> Option<Bound<'py, PyAny>> {
         if self.is_closed() {
             return None;
         }
@@ -739,7 +754,7 @@ pub(super) fn environments_and_requests() -> (usize, usize) {
 /// Whether a thread of another environment is in the middle of a synchronous call, or about to leave Python for good.
 pub(crate) fn others_are_in_python() -> bool {
     let own = thread_mark();
-    let in_call = |channel: Arc<Channel>| channel.thread != own && channel.calls() & 1 == 1;
+    let in_call = |channel: Arc<Channel>| channel.thread.load(Ordering::Relaxed) != own && channel.calls() & 1 == 1;
     lock(&OPEN).iter().filter_map(Weak::upgrade).any(in_call) || gil::threads_are_ending()
 }
 

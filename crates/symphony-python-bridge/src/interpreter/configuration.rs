@@ -68,6 +68,9 @@ pub struct Settings {
     /// In a process of its own: what is imported before the first call.
     #[serde(default)]
     pub target: Option<Target>,
+    /// In a process of its own: whether its orderly end waits for the calls under way.
+    #[serde(default = "yes")]
+    pub drains: bool,
 }
 
 /// An object that can be reached from a module.
@@ -103,6 +106,10 @@ pub enum EventLoop {
 
 const fn default_threads() -> usize {
     4
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn default_callback_timeout() -> u64 {

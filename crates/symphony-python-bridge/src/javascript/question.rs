@@ -78,6 +78,8 @@ pub struct Question {
 enum Stage {
     /// Nobody has begun to answer.
     Asked,
+    /// It is on its way to another process, where nobody may have begun.
+    Sent,
     Begun,
     /// `None`: JavaScript could not run to the end.
     Answered(Option<Answer>),
@@ -90,6 +92,8 @@ enum Stage {
 enum Refusal {
     /// JavaScript's thread did not come to it in time.
     Overdue,
+    /// The same, of one that was sent, with what it names.
+    OverdueElsewhere,
     /// The environment ended.
     Closed,
 }
@@ -125,10 +129,26 @@ impl Question {
         waits
     }
 
-    /// Ends the wait. `None` says that JavaScript cannot run any more.
-    pub fn settle(&self, answer: Option<Answer>) {
-        *lock(&self.stage) = Stage::Answered(answer);
+    /// It goes to another process; `false` if nobody waits for an answer any more.
+    pub(crate) fn send(&self) -> bool {
+        let mut stage = lock(&self.stage);
+        let waits = matches!(*stage, Stage::Asked);
+        if waits {
+            *stage = Stage::Sent;
+        }
+        waits
+    }
+
+    /// Ends the wait. `None` says that JavaScript cannot run any more. Whether anybody waited.
+    pub fn settle(&self, answer: Option<Answer>) -> bool {
+        let mut stage = lock(&self.stage);
+        if matches!(*stage, Stage::Refused(_)) {
+            return false;
+        }
+        *stage = Stage::Answered(answer);
+        drop(stage);
         self.changed.notify_all();
+        true
     }
 
     fn refuse(&self, refusal: Refusal) {
@@ -147,9 +167,12 @@ impl Question {
         loop {
             match &mut *stage {
                 Stage::Answered(answer) => return Ok(answer.take()),
-                Stage::Asked => {
+                Stage::Asked | Stage::Sent => {
                     let Some(left) = patience.left(channel) else {
-                        *stage = Stage::Refused(Refusal::Overdue);
+                        *stage = Stage::Refused(match &*stage {
+                            Stage::Sent => Refusal::OverdueElsewhere,
+                            _ => Refusal::Overdue,
+                        });
                         continue;
                     };
                     let waited = self.changed.wait_timeout(stage, left);
@@ -322,6 +345,8 @@ impl<'a> Draft<'a> {
                 crossings.give_back(py);
                 Err(patience::overdue(py, channel))
             }
+            // JavaScript will find what it names, if late.
+            Err(Refusal::OverdueElsewhere) => Err(patience::overdue(py, channel)),
         }
     }
 

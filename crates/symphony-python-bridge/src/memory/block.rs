@@ -4,10 +4,11 @@ use std::alloc;
 use std::collections::hash_map::Entry;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
+use symphony_conductor::arena::Region;
 
 use super::exporter::Part;
 use crate::gil::Held;
@@ -16,6 +17,11 @@ use crate::gil::Held;
 pub trait Lender: Send + Sync {
     /// Nobody uses the memory any more.
     fn given_back(&self);
+
+    /// The number by which the lender knows the block, if it lent it to the environment of this key: messages to that one name it by the number.
+    fn number_in(&self, _environment: usize) -> Option<u32> {
+        None
+    }
 }
 
 /// A block of memory. It does not move, and lives as long as anybody has it.
@@ -27,6 +33,8 @@ pub struct Block {
 
 enum Owner {
     Allocated,
+    /// Everybody may get it: other processes too, if it lies in a region.
+    Listed(Option<Region>),
     Lent(Box<dyn Lender>),
     /// For the length of one call.
     Borrowed(Borrow),
@@ -48,6 +56,14 @@ unsafe impl Sync for Block {}
 const ALIGNMENT: usize = 16;
 /// How many bytes the blocks that were allocated have.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+/// From here on it is asked first whether there can be so much.
+const MUCH: usize = 256 << 20;
+
+/// The blocks that everybody may get, by their addresses.
+fn listed() -> MutexGuard<'static, FxHashMap<usize, Weak<Block>>> {
+    static LISTED: LazyLock<Mutex<FxHashMap<usize, Weak<Block>>>> = LazyLock::new(Mutex::default);
+    LISTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Block {
     /// Memory of zeros; nothing if there is not so much of it.
@@ -58,6 +74,53 @@ impl Block {
     /// Memory with anything in it, which the caller fills.
     pub fn uninitialized(bytes: usize) -> Option<Arc<Self>> {
         Self::allocated(bytes, alloc::alloc)
+    }
+
+    /// Memory of zeros that every Python may get, also in other processes where the system has such memory. Nothing if there is not so much of it.
+    pub fn shareable(bytes: usize) -> Option<Arc<Self>> {
+        if bytes >= MUCH {
+            // The system refuses what it could never have only where memory is a process's own.
+            drop(Self::zeroed(bytes)?);
+        }
+        let region = Region::zeroed(bytes).ok();
+        let pointer = match &region {
+            Some(region) => region.pointer(),
+            // SAFETY: the layout is that of at least one byte.
+            None => NonNull::new(unsafe { alloc::alloc_zeroed(layout(bytes)?) })?,
+        };
+        ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
+        let block = Arc::new(Self {
+            pointer,
+            bytes,
+            owner: Owner::Listed(region),
+        });
+        listed().insert(block.address(), Arc::downgrade(&block));
+        Some(block)
+    }
+
+    /// The block of [`shareable`](Self::shareable) that begins at an address.
+    pub fn shareable_at(address: usize) -> Option<Arc<Self>> {
+        listed().get(&address)?.upgrade()
+    }
+
+    /// Where it is for other processes; nothing if they cannot get it.
+    pub fn region(&self) -> Option<&Region> {
+        match &self.owner {
+            Owner::Listed(region) => region.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The number by which messages to the environment of this key name it, if that has lent it.
+    pub(crate) fn number_in(&self, environment: usize) -> Option<u32> {
+        match &self.owner {
+            Owner::Lent(lender) => lender.number_in(environment),
+            _ => None,
+        }
+    }
+
+    fn address(&self) -> usize {
+        self.pointer.as_ptr() as usize
     }
 
     fn allocated(bytes: usize, allocate: unsafe fn(alloc::Layout) -> *mut u8) -> Option<Arc<Self>> {
@@ -148,8 +211,15 @@ fn layout(bytes: usize) -> Option<alloc::Layout> {
 impl Drop for Block {
     fn drop(&mut self) {
         match &self.owner {
-            Owner::Allocated => {
+            Owner::Allocated | Owner::Listed(_) => {
                 ALLOCATED.fetch_sub(self.bytes, Ordering::Relaxed);
+                if let Owner::Listed(region) = &self.owner {
+                    // Before the memory goes: the next one may be at the same address.
+                    listed().remove(&self.address());
+                    if region.is_some() {
+                        return;
+                    }
+                }
                 if let Some(layout) = layout(self.bytes) {
                     // SAFETY: allocated with this layout, and nobody has the block any more.
                     unsafe { alloc::dealloc(self.pointer.as_ptr(), layout) };

@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use serde_json::json;
 use symphony_conductor::transport::{SharedMemory, receive};
-use symphony_wire::{Frame, FrameKind, Incoming};
+use symphony_wire::{Frame, FrameKind, Incoming, Writer};
 
 use super::outgoing::{Outgoing, Waker};
+use super::shared_blocks::{self, SharedBlocks};
+use super::sync_calls::{Call, Status, SyncCalls};
 use super::{fatal, gate};
 use crate::async_support::{self, Channel, Forgotten, Interruption};
 use crate::bindings::VERSION;
@@ -47,7 +49,8 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
     wake.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
     let outgoing = Outgoing::new(stream.try_clone()?, wake);
-    let channel = Channel::of_connection(Box::new(Waker(Arc::clone(&outgoing))));
+    let sync_calls = SyncCalls::new();
+    let channel = Channel::of_connection(Box::new(Waker::new(&outgoing, &sync_calls)));
     outgoing.serve(&channel);
     let mut open = lock(&OPEN);
     open.retain(|outgoing| outgoing.strong_count() > 0);
@@ -60,9 +63,12 @@ pub(super) fn open(stream: UnixStream) -> io::Result<()> {
             incoming: Incoming::default(),
             outgoing,
             channel,
+            sync_calls,
+            grace: Duration::ZERO,
             sessions: FxHashMap::default(),
             descriptors: VecDeque::new(),
             pieces: FxHashMap::default(),
+            shared: SharedBlocks::default(),
         }),
         calls: AtomicU64::new(0),
         ended: AtomicBool::new(false),
@@ -119,12 +125,17 @@ struct Reader {
     incoming: Incoming,
     outgoing: Arc<Outgoing>,
     channel: Arc<Channel>,
+    sync_calls: Arc<SyncCalls>,
+    /// How long what the host has shared can be adopted after its end.
+    grace: Duration,
     /// The sessions that the host opened: its numbers, and those of the executor.
     sessions: FxHashMap<u32, u32>,
     /// Those that came and whose frames did not.
     descriptors: VecDeque<OwnedFd>,
     /// Memory of the host's, by the numbers of its pieces.
     pieces: FxHashMap<u32, Arc<SharedMemory>>,
+    /// Memory of the host's that stays shared.
+    shared: SharedBlocks,
 }
 
 /// A piece of the host's memory that Python uses.
@@ -150,6 +161,12 @@ enum Stop {
 
 /// What came is no message, or the system refuses to wait.
 struct Fault;
+
+impl From<shared_blocks::Fault> for Fault {
+    fn from(_: shared_blocks::Fault) -> Self {
+        Self
+    }
+}
 
 impl Connection {
     fn serve(&self) {
@@ -308,12 +325,7 @@ impl Reader {
                 return async_support::submit_from_outside(channel, &requests).map_err(|_| Fault);
             }
             FrameKind::Cancel => {
-                let interruption = if second == TIMED_OUT {
-                    Interruption::TimedOut
-                } else {
-                    Interruption::Cancelled
-                };
-                let place = channel.interrupt(first, interruption) as u32;
+                let place = channel.interrupt(first, interruption(second)) as u32;
                 self.outgoing.send(FrameKind::Cancelled, first, place, &[]);
             }
             FrameKind::ReleaseHandles => {
@@ -338,11 +350,17 @@ impl Reader {
                 }
             }
             FrameKind::Answer => {
-                if let Some(question) = self.outgoing.take_question(first) {
-                    question.settle(Some(Answer {
-                        bytes: payload.to_vec(),
-                        pinned: second & PINS != 0,
-                    }));
+                let answer = Answer {
+                    bytes: payload.to_vec(),
+                    pinned: second & PINS != 0,
+                };
+                if let Err(answer) = self.sync_calls.answer(first, answer)
+                    && let Some(question) = self.outgoing.take_question(first)
+                {
+                    let is_kept = answer.pinned;
+                    if !question.settle(Some(answer)) && is_kept {
+                        self.was_read(first);
+                    }
                 }
             }
             FrameKind::SettlePromise => self.settle(false, first, second, payload),
@@ -358,19 +376,14 @@ impl Reader {
             FrameKind::RefuseQuestions => channel.refuse_questions(),
             FrameKind::Listen => async_support::listen_to_output(channel),
             FrameKind::Hello => self.welcome(),
-            FrameKind::Memory => {
-                let block = self.block_over(first, second as usize).ok_or(Fault)?;
-                channel.blocks().enter_as(first, block);
-            }
-            FrameKind::ForgetMemory => drop(self.pieces.remove(&first)),
-            FrameKind::ReturnItems => {
-                for number in frame.numbers() {
-                    for forgotten in channel.take_back_items(number) {
-                        self.outgoing.send(FrameKind::ForgetItems, forgotten, 0, &[]);
-                    }
-                }
-            }
-            FrameKind::EndBlock => drop(channel.blocks().take(first)),
+            FrameKind::Memory
+            | FrameKind::ShareBlock
+            | FrameKind::ForgetFile
+            | FrameKind::ForgetMemory
+            | FrameKind::ReturnItems
+            | FrameKind::EndBlock => self.take_memory(kind, frame)?,
+            FrameKind::Operate | FrameKind::Share | FrameKind::TakeShare => self.take_awaited(kind, frame)?,
+            FrameKind::Leave => self.grace = shares::GRACE,
             // Those that only this side sends.
             FrameKind::Completions
             | FrameKind::Question
@@ -383,7 +396,9 @@ impl Reader {
             | FrameKind::Items
             | FrameKind::Starts
             | FrameKind::ForgetItems
-            | FrameKind::ReturnMemory => return Err(Fault),
+            | FrameKind::ReturnMemory
+            | FrameKind::ReturnBlock
+            | FrameKind::Operated => return Err(Fault),
         }
         Ok(false)
     }
@@ -410,13 +425,92 @@ impl Reader {
         Some(unsafe { Block::lent(pointer, bytes, lender) })
     }
 
+    /// Takes what is about memory that both processes have.
+    fn take_memory(&mut self, kind: FrameKind, frame: &Frame<'_>) -> Result<(), Fault> {
+        let channel = &Arc::clone(&self.channel);
+        let (first, second, payload) = (frame.first, frame.second, frame.payload);
+        match kind {
+            FrameKind::Memory => {
+                let block = self.block_over(first, second as usize).ok_or(Fault)?;
+                channel.blocks().enter_as(first, block);
+            }
+            FrameKind::ShareBlock => {
+                let ends = (channel, &self.outgoing);
+                if let Some(block) = self.shared.block(first, second, payload, &mut self.descriptors, ends)? {
+                    channel.blocks().enter_as(first, block);
+                }
+            }
+            FrameKind::ForgetFile => self.shared.forget(first),
+            FrameKind::ForgetMemory => drop(self.pieces.remove(&first)),
+            FrameKind::ReturnItems => {
+                for number in frame.numbers() {
+                    for forgotten in channel.take_back_items(number) {
+                        self.outgoing.send(FrameKind::ForgetItems, forgotten, 0, &[]);
+                    }
+                }
+            }
+            _ => drop(channel.blocks().take(first)),
+        }
+        Ok(())
+    }
+
+    /// Takes what JavaScript waits for.
+    fn take_awaited(&self, kind: FrameKind, frame: &Frame<'_>) -> Result<(), Fault> {
+        let (channel, outgoing) = (&self.channel, &self.outgoing);
+        let (number, second, payload) = (frame.first, frame.second, frame.payload);
+        match kind {
+            FrameKind::Share => {
+                let type_key = frame.numbers().next().ok_or(Fault)?;
+                let mut value = Writer::new();
+                value.raw(shares::share(channel, second, type_key).as_bytes());
+                outgoing.operated(channel, number, Status::Value, value);
+            }
+            FrameKind::TakeShare => {
+                let (status, value) = self.take_share(payload);
+                outgoing.operated(channel, number, status, value);
+            }
+            _ => {
+                let call = Call {
+                    number,
+                    owner: second,
+                    request: payload.to_vec(),
+                };
+                self.sync_calls.call(call, channel, outgoing).map_err(|_| Fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The handle of a share: its number and its type; nothing if there is none.
+    fn take_share(&self, key: &[u8]) -> (Status, Writer) {
+        let mut value = Writer::new();
+        match shares::adopt(&String::from_utf8_lossy(key)) {
+            Ok(Some(adopted)) => {
+                self.channel.crossed(adopted.handle, adopted.type_key);
+                value.raw(&adopted.handle.to_le_bytes());
+                value.raw(&adopted.type_key.to_le_bytes());
+            }
+            Ok(None) => {}
+            Err(error) => {
+                error.write(&mut value);
+                return (Status::Error, value);
+            }
+        }
+        (Status::Value, value)
+    }
+
     /// What became of a promise, or of a question; `pin` is the number under which the host keeps what the value names, or 0.
     fn settle(&self, is_question: bool, id: u32, pin: u32, answer: &[u8]) {
         let wanted = self.channel.settle_promise_as(is_question, id, answer, pin);
         if !wanted && pin != 0 {
-            self.outgoing
-                .send(FrameKind::Forgotten, Forgotten::Read as u32, 0, &pin.to_le_bytes());
+            self.was_read(pin);
         }
+    }
+
+    /// What the host keeps for an answer of that number is not needed.
+    fn was_read(&self, number: u32) {
+        self.outgoing
+            .send(FrameKind::Forgotten, Forgotten::Read as u32, 0, &number.to_le_bytes());
     }
 
     fn welcome(&self) {
@@ -461,9 +555,19 @@ impl Reader {
 
     fn end(&self) {
         self.outgoing.end();
+        self.sync_calls.end();
         if self.channel.close() {
-            shares::end(&self.channel, Duration::ZERO);
+            shares::end(&self.channel, self.grace);
         }
+    }
+}
+
+/// Why a call is cancelled, as its frame says.
+fn interruption(why: u32) -> Interruption {
+    if why == TIMED_OUT {
+        Interruption::TimedOut
+    } else {
+        Interruption::Cancelled
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use symphony_conductor::transport::Unsent;
-use symphony_wire::{FrameKind, frame_header};
+use symphony_wire::{FrameKind, Writer, frame_header};
 
+use super::sync_calls::{Status, SyncCalls};
 use crate::async_support::{self, Channel, Wake};
-use crate::javascript::Question;
-use crate::kinds;
+use crate::javascript::{Answer, Called, Question, Register};
+use crate::{interpreter, kinds};
 
 /// The writing half of a connection.
 pub(super) struct Outgoing {
@@ -97,6 +98,21 @@ impl Outgoing {
         self.write(&mut state);
     }
 
+    /// Sends one frame with a message that names types and memory, of which the host is told before.
+    pub(super) fn tell(&self, channel: &Channel, kind: FrameKind, numbers: [u32; 2], message: &[u8]) {
+        let [first, second] = numbers;
+        let mut state = self.lock();
+        announce(&mut state.unsent, channel);
+        append(&mut state.unsent, kind, first, second, message);
+        self.write(&mut state);
+    }
+
+    /// Tells what became of a request for which the host waits.
+    pub(super) fn operated(&self, channel: &Channel, call: u32, status: Status, mut value: Writer) {
+        value.raw(&[status as u8]);
+        self.tell(channel, FrameKind::Operated, [call, 0], value.as_slice());
+    }
+
     /// Hands over everything that there is to tell: descriptions of types before what names them, text before the completion of what
     /// printed it.
     pub(super) fn flush(&self) {
@@ -114,7 +130,7 @@ impl Outgoing {
         let forgotten = channel.take_forgotten();
         let mut questions = Vec::new();
         while let Some(question) = channel.next_question() {
-            if question.begin() {
+            if question.send() {
                 questions.push(question);
             }
         }
@@ -124,16 +140,7 @@ impl Outgoing {
             questions: asked,
             ..
         } = &mut *state;
-        for items in channel.take_items() {
-            unsent.attach(items.file);
-            append(unsent, FrameKind::Items, items.number, 0, &[]);
-        }
-        for key in channel.take_unannounced_kinds() {
-            // Gone if no handle is left that the host could ask about.
-            if let Some(description) = kinds::description(key) {
-                append(unsent, FrameKind::Type, key, 0, description.as_bytes());
-            }
-        }
+        announce(unsent, &channel);
         if !logs.is_empty() {
             append(unsent, FrameKind::Logged, 0, 0, &logs);
         }
@@ -215,7 +222,8 @@ impl Outgoing {
 
     /// Sends what there is, as far as the socket takes it.
     fn write(&self, state: &mut State) {
-        if state.broken {
+        // A forked copy of the process has the same socket, and nothing to say.
+        if state.broken || interpreter::is_forked_copy() {
             state.unsent.clear();
             return;
         }
@@ -241,20 +249,56 @@ impl Outgoing {
 }
 
 /// What the channel of a connection calls.
-pub(super) struct Waker(pub(super) Arc<Outgoing>);
+pub(super) struct Waker {
+    outgoing: Arc<Outgoing>,
+    sync_calls: Arc<SyncCalls>,
+}
+
+impl Waker {
+    pub(super) fn new(outgoing: &Arc<Outgoing>, sync_calls: &Arc<SyncCalls>) -> Self {
+        Self {
+            outgoing: Arc::clone(outgoing),
+            sync_calls: Arc::clone(sync_calls),
+        }
+    }
+}
 
 impl Wake for Waker {
+    fn answer(&self, number: u32, question: &[u8]) -> Option<Answer> {
+        let channel = self.outgoing.channel.get()?.upgrade()?;
+        self.sync_calls.ask(&self.outgoing, &channel, number, question)
+    }
+
+    fn call(&self, _function: u32, _arguments: &[Register]) -> Called {
+        // The registers are memory of one process.
+        Called::Indirect
+    }
+
     fn wake(&self) {
         // An executor thread that goes on with the next job at once says more about both together.
         if async_support::has_more_jobs() {
-            if !self.0.deferred.swap(true, Ordering::AcqRel) {
-                DEFERRED.with(|deferred| deferred.borrow_mut().push(Arc::clone(&self.0)));
+            if !self.outgoing.deferred.swap(true, Ordering::AcqRel) {
+                DEFERRED.with(|deferred| deferred.borrow_mut().push(Arc::clone(&self.outgoing)));
                 // In case the next job takes long.
-                self.0.call();
+                self.outgoing.call();
             }
             return;
         }
-        self.0.flush();
+        self.outgoing.flush();
+    }
+}
+
+/// Memory and descriptions of types before what names them.
+fn announce(unsent: &mut Unsent, channel: &Channel) {
+    for items in channel.take_items() {
+        unsent.attach(items.file);
+        append(unsent, FrameKind::Items, items.number, 0, &[]);
+    }
+    for key in channel.take_unannounced_kinds() {
+        // Gone if no handle is left that the host could ask about.
+        if let Some(description) = kinds::description(key) {
+            append(unsent, FrameKind::Type, key, 0, description.as_bytes());
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
 use smallvec::{SmallVec, smallvec};
 use symphony_wire::{
-    ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, InlineArray, MemorySource, MessageArray, SharedArray,
-    Writer,
+    ArrayReference, ArrayTarget, ArrayView, CopiedArray, Element, FIRST_SHARED_BLOCK, InlineArray, MemorySource,
+    MessageArray, SharedArray, Writer,
 };
 
 use super::decode::Failure as DecodeFailure;
@@ -200,7 +200,15 @@ fn write_view(
             .map(|(length, stride)| (length as u64, stride_in_items(length, stride, layout)))
             .collect()
     };
+    let is_shared = is_plain && (!view.is_read_only() || kind == Kind::Bytes);
     if !references.reaches_memory() {
+        let environment = references.environment().filter(|_| is_shared && view.bytes() > 0);
+        if let Some((number, block, offset)) = environment.and_then(|environment| lent_by(environment, object, &view)) {
+            view.release(py);
+            (array.memory, array.of_block) = (number, true);
+            (array.bytes, array.offset) = (block.bytes() as u64, offset as u64);
+            return Ok(writer.shared_array(&array, dimensions.into_iter())?);
+        }
         let mut inline = InlineArray::new(id, type_key, shape, layout.element, &[]);
         inline.big_endian = layout.big_endian;
         let lengths = dimensions.iter().map(|(length, _)| *length);
@@ -213,7 +221,6 @@ fn write_view(
         // Where there are no items, nobody can tell how far they are from each other.
         return Ok(writer.shared_array(&array, dimensions.into_iter())?);
     }
-    let is_shared = is_plain && (!view.is_read_only() || kind == Kind::Bytes);
     if is_shared {
         share(object, view, layout, &mut array, references);
         Ok(writer.shared_array(&array, dimensions.into_iter())?)
@@ -339,17 +346,7 @@ fn owner<'py>(
     let mut found: Option<(Bound<'py, PyAny>, View)> = None;
     let mut current = object.clone();
     loop {
-        let next = if current.is_exact_instance_of::<PyMemoryView>() {
-            current.getattr(intern!(py, "obj"))
-        } else if matches!(value_classes::imported(&current), Some(Imported::NdArray)) {
-            current.getattr(intern!(py, "base"))
-        } else {
-            break;
-        };
-        let Ok(next) = next else { break };
-        if next.is_none() {
-            break;
-        }
+        let Some(next) = looked_at(&current) else { break };
         // All of a block, whichever part of it this object is.
         let Ok(next) = whole_of(next) else { break };
         let Ok(view) = View::take(&next, Flags::Bytes) else {
@@ -367,6 +364,33 @@ fn owner<'py>(
         current = next;
     }
     found
+}
+
+/// The block that the environment lent and that has all of the memory of an array or view; its number there, and where in it the memory begins.
+fn lent_by(environment: usize, object: &Bound<'_, PyAny>, view: &View) -> Option<(u32, Arc<Block>, usize)> {
+    let mut current = object.clone();
+    loop {
+        if let Some((block, _)) = part_of(&current) {
+            let number = block.number_in(environment)?;
+            let offset = (view.pointer() as usize).checked_sub(block.pointer().as_ptr() as usize)?;
+            let has_all = offset.checked_add(view.bytes())? <= block.bytes();
+            return has_all.then_some((number, block, offset));
+        }
+        current = looked_at(&current)?;
+    }
+}
+
+/// The object that an array or view says it looks at.
+fn looked_at<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let py = object.py();
+    let next = if object.is_exact_instance_of::<PyMemoryView>() {
+        object.getattr(intern!(py, "obj"))
+    } else if matches!(value_classes::imported(object), Some(Imported::NdArray)) {
+        object.getattr(intern!(py, "base"))
+    } else {
+        return None;
+    };
+    next.ok().filter(|next| !next.is_none())
 }
 
 /// The object itself, unless it is one over a part of a block: then one over all of it.
@@ -422,6 +446,11 @@ pub(super) fn read<'py>(
         MemorySource::Block => {
             let blocks = references.blocks();
             let block = blocks.and_then(|blocks| Some((blocks, blocks.get(id)?)));
+            if block.is_none() && id >= FIRST_SHARED_BLOCK {
+                let message =
+                    "the memory of the array could not be mapped into this process, whose address space may be limited";
+                return Err(PyMemoryError::new_err(message).into());
+            }
             let (blocks, block) = block.ok_or_else(|| {
                 DecodeFailure::Protocol(format!("expected a block of memory, got the unknown number {id}"))
             })?;

@@ -89,11 +89,12 @@ fn shared_array() -> impl Strategy<Value = Shared> {
     let handles = any::<[u32; 3]>();
     let place = any::<[u64; 3]>();
     let dimensions = prop::collection::vec(any::<(u64, i64)>(), 0..4);
-    (handles, any::<bool>(), any::<bool>(), place, dimensions).prop_map(
-        |(handles, copied, big_endian, place, dimensions)| Shared {
+    (handles, any::<[bool; 3]>(), place, dimensions).prop_map(
+        |(handles, [copied, big_endian, of_block], place, dimensions)| Shared {
             handles,
             copied,
             big_endian,
+            of_block,
             place,
             dimensions,
         },

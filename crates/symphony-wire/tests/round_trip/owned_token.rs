@@ -71,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) handles: [u32; 3],
     pub(crate) copied: bool,
     pub(crate) big_endian: bool,
+    pub(crate) of_block: bool,
     pub(crate) place: [u64; 3],
     pub(crate) dimensions: Vec<(u64, i64)>,
 }
@@ -274,6 +275,7 @@ impl From<Token<'_>> for OwnedToken {
                 handles: [array.id, array.type_key, array.memory],
                 copied: array.copied,
                 big_endian: array.big_endian,
+                of_block: array.of_block,
                 place: [array.address, array.bytes, array.offset],
                 dimensions: array.dimensions().collect(),
             }),
@@ -349,6 +351,7 @@ impl OwnedToken {
                 let mut array = SharedArray::new(id, type_key, ArrayView::Shaped, Element::Float64);
                 array.memory = memory;
                 (array.copied, array.big_endian) = (shared.copied, shared.big_endian);
+                array.of_block = shared.of_block;
                 [array.address, array.bytes, array.offset] = shared.place;
                 writer.shared_array(&array, shared.dimensions.iter().copied())?;
             }

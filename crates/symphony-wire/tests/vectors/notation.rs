@@ -126,6 +126,7 @@ fn write_array(kind: &str, content: &Value, writer: &mut Writer) {
             let mut array = SharedArray::new(id(&content[0]), id(&content[1]), view, element);
             array.memory = id(&content[2]);
             (array.copied, array.big_endian) = (number(5) & 1 != 0, number(5) & 2 != 0);
+            array.of_block = number(5) & 4 != 0;
             (array.address, array.bytes, array.offset) = (number(6) as u64, number(7) as u64, number(8) as u64);
             let dimensions = content[9].as_array().unwrap().iter();
             let dimensions: Vec<_> = dimensions
@@ -261,7 +262,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, WireError> {
         Token::JsObjectReference(id) => json!({ "jsObjectReference": id }),
         Token::SharedArray(array) => {
             let dimensions: Vec<_> = array.dimensions().collect();
-            let flags = u8::from(array.copied) | (u8::from(array.big_endian) << 1);
+            let flags = u8::from(array.copied) | (u8::from(array.big_endian) << 1) | (u8::from(array.of_block) << 2);
             let head = (
                 array.id,
                 array.type_key,

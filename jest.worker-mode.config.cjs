@@ -1,0 +1,48 @@
+// The same tests with Python in a process of its own: those of what a program sees in either mode. What is left out is about one process (the
+// interpreter that is found and started there, memory that both languages have), or has Conductors of its own.
+process.env.SYMPHONY_PYTHON_MODE = 'worker'
+
+/** @type {import('jest').Config} */
+module.exports = {
+  ...require('./jest.config.cjs'),
+  testMatch: [
+    'arrow-errors',
+    'arrow-property',
+    'arrow-sources',
+    'arrow-types',
+    'async-handle',
+    'bad-input',
+    'call-*',
+    'cancellation',
+    'convert-options',
+    'coroutines',
+    'dates*',
+    'event-loop',
+    'exit*',
+    'float-annotations',
+    'handle-*',
+    'interpreter-identity',
+    'iteration',
+    'javascript-*',
+    'keeping-alive',
+    'logging',
+    'pending-calls',
+    'property-round-trip',
+    'python-error',
+    'readable',
+    'rules',
+    'rust-futures',
+    'schema',
+    'sharing',
+    'standard-streams',
+    'streams',
+    'sync-handle',
+    'temporal',
+    'thread-*',
+    'unhandled-errors',
+    'value-classes*',
+    'with-and-session',
+    'worker-mode',
+    'worker-termination',
+  ].map((name) => `<rootDir>/__tests__/${name}.test.ts`),
+}
