@@ -16,7 +16,7 @@ mod tasks;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -79,14 +79,17 @@ pub(crate) fn serve_subprocess(py: Python<'_>, settings: &str) -> PyResult<i32> 
         // Without a thread for it the host sees the connection end.
         let _refused = connection::open(UnixStream::from(socket));
     });
+    // `python` in worker mode has one process, and does not drain it either.
+    if drains {
+        fatal::enable();
+    }
     // The Conductor says how long that may take.
     child.on_drain(move || {
         if drains {
             async_support::wait_for_outcomes();
             gate::shut();
-            // Of what came meanwhile.
+            // Of what came meanwhile. Nothing is left then that the end of the interpreter would refuse.
             async_support::wait_for_outcomes();
-            connection::close_all(Instant::now() + LONGEST_WORD);
         }
         interpreter::shutdown(LONGEST_EXIT);
     });

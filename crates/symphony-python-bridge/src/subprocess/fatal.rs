@@ -7,11 +7,13 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use symphony_conductor::EXIT_FATAL;
 
-use super::{LONGEST_EXIT, LONGEST_WORD, child, connection, gate};
+use super::{LONGEST_EXIT, LONGEST_WORD, connection, gate};
 use crate::errors::Failure;
 use crate::interpreter;
 use crate::runtime::{self, Function};
 
+/// Whether another process would take the place of this one.
+static IS_REPLACED: AtomicBool = AtomicBool::new(false);
 /// A call has raised it.
 static RAISED: AtomicBool = AtomicBool::new(false);
 
@@ -22,12 +24,17 @@ thread_local! {
 /// Its end has begun.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
+/// From now on it ends the process: another one takes its place. Otherwise it is an exception like any other.
+pub(super) fn enable() {
+    IS_REPLACED.store(true, Ordering::Release);
+}
+
 /// Looks at why a call failed, before that is told.
 pub(crate) fn look_at(py: Python<'_>, failure: &Failure) {
     let (Failure::Python(raised) | Failure::Caused(_, raised)) = failure else {
         return;
     };
-    let is_fatal = child().is_some()
+    let is_fatal = IS_REPLACED.load(Ordering::Acquire)
         && runtime::function(py, Function::ConductorFatal)
             .is_ok_and(|class| raised.bind(py).is_instance(&class).unwrap_or(false));
     if is_fatal {
