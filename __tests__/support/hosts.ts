@@ -40,7 +40,8 @@ class ProcessOfItsOwn implements Host {
   #conductor: Conductor | undefined
 
   async start(options: HostOptions): Promise<HostedPython> {
-    const conductor = await Conductor.start(options)
+    // A call that cannot be interrupted goes on, as it does in this process, instead of ending with its process.
+    const conductor = await Conductor.start({ ...options, killAfter: Infinity })
     this.#conductor = conductor
     const hosted: { [K in keyof HostedPython]: unknown } = {
       import: conductor.import.bind(conductor),
