@@ -1,7 +1,6 @@
 /* Worker mode: `python` as a process of its own, for an interpreter that cannot run in this one. */
 import { workerLost } from '../conductor/errors'
 import { BridgeError } from '../errors/bridge-error'
-import { errorFromProblem } from '../errors/from-native'
 import type { CoreConfig, NativeCore } from '../native/core'
 import { environment } from '../native/environment'
 import { loadLoader, type LocateReport } from '../native/loader'
@@ -10,6 +9,7 @@ import { attachRemote, type RemotePort } from '../native/remote-port'
 import type { ExitReport } from '../types/conductor'
 import type { PortListener } from '../native/connection'
 import { childInterpreter, embeddingProblem } from './locate-report'
+import { guarded, reported, type Residence } from './residence'
 
 /** The configuration of the process, with what `python.info()` says of it. */
 export interface WorkerConfig extends Omit<CoreConfig, 'libpython'> {
@@ -28,15 +28,36 @@ const name = 'the process of `python`'
 /** Opens what the core needs to load where there is no libpython. */
 export function openStub(): void {
   const loader = loadLoader()
-  try {
+  guarded(() => {
     if (loader.opened() === null) loader.open(stubPath(), false)
-  } catch (problem) {
-    throw errorFromProblem(problem)
+  })
+}
+
+export function workerProcess(core: NativeCore): Residence {
+  const isRunning = (): boolean => core.worker() !== null
+  return {
+    mode: 'worker',
+    isRunning,
+    startSync(config, begins) {
+      if (!isRunning()) begins()
+      guarded(() => core.startWorker(config))
+    },
+    async start(config, begins) {
+      if (!isRunning()) begins()
+      await reported((done) => core.startWorkerAsync(config, done))
+    },
+    join: (listener) => join(core, listener),
+    info() {
+      const config = core.worker() ?? '{}'
+      return { ...(JSON.parse(config) as WorkerConfig), config }
+    },
+    stop: (milliseconds) => new Promise((resolve) => core.stopWorkerAsync(milliseconds, resolve)),
+    stopSync: (milliseconds) => core.stopWorker(milliseconds),
   }
 }
 
 /** Connects this environment to the process, which runs. */
-export function joinWorker(core: NativeCore, listener: PortListener): void {
+function join(core: NativeCore, listener: PortListener): void {
   let port: RemotePort | undefined
   let lost: BridgeError | undefined
   const lostError = (): BridgeError => (lost ??= lossOf(core))
@@ -55,11 +76,7 @@ export function joinWorker(core: NativeCore, listener: PortListener): void {
         environment.outputs.closeAll()
       },
     }
-    try {
-      return (port = attachRemote(core, core.connectWorker(), events, mailbox, ...callbacks))
-    } catch (problem) {
-      throw errorFromProblem(problem)
-    }
+    return (port = guarded(() => attachRemote(core, core.connectWorker(), events, mailbox, ...callbacks)))
   })
 }
 
