@@ -11,6 +11,7 @@ import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
+import { closedError } from './closed-error'
 import { commonListener } from './connect'
 import { chosenInterpreter, childInterpreter, locateRequest, needsItsOwnProcess } from './locate-report'
 import { deliverRecords, receiverOf } from './log-records'
@@ -93,8 +94,9 @@ class Interpreter {
     const prepared = this.#prepare(locate(locateRequest(this.#options)))
     const { mode, core, config } = prepared
     if (mode === 'worker') {
-      this.#starts = core.worker() === null
+      const starts = core.worker() === null
       guarded(() => core.startWorker(config))
+      this.#starts = starts
     } else {
       waitWhileStarting(core)
       if (core.state() !== 'running') {
@@ -141,8 +143,10 @@ class Interpreter {
     const prepared = this.#prepare(report)
     const { mode, core, config } = prepared
     if (mode === 'worker') {
-      this.#starts = core.worker() === null
+      const starts = core.worker() === null
       await started((done) => core.startWorkerAsync(config, done))
+      // Not before, because it may fail, and another environment may start Python then.
+      this.#starts = starts
       if (!environment.attached) this.#join(prepared)
       return
     }
@@ -318,8 +322,4 @@ function guarded(action: () => void): void {
   } catch (problem) {
     throw errorFromProblem(problem)
   }
-}
-
-function closedError(): BridgeError {
-  return new BridgeError('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process')
 }
