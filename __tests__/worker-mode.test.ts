@@ -144,6 +144,19 @@ def deadlock(function):
     expect(await result(body)).toEqual([[42, 0], [42, 0], [42, 2], [1, 42, 3, 4], 'ERR_INVALID_ARGUMENT'])
   })
 
+  test('what is borrowed twice is one memory, and its parts must lie within each other', async () => {
+    const body = `
+      const { put } = python.execSync('def put(first, second): first[0], second[1] = 1, 2')
+      const [same, parts, twice] = [new Uint8Array(3), new Uint8Array(4), new Uint8Array(8)]
+      put(python.borrow(same), python.borrow(same))
+      put(python.borrow(parts), python.borrow(parts.subarray(1, 3)))
+      put(python.borrow(twice.subarray(4)), python.borrow(twice.subarray(0, 4)))
+      const refused = codeOf(() => put(python.borrow(parts.subarray(0, 3)), python.borrow(parts.subarray(1, 4))))
+      console.log(JSON.stringify([[...same], [...parts], [...twice], refused[0]]))`
+    const twice = [0, 2, 0, 0, 1, 0, 0, 0]
+    expect(await result(body)).toEqual([[1, 2, 0], [1, 0, 2, 0], twice, 'ERR_CONVERSION'])
+  })
+
   test('Python ends with the program: exit handlers run, and what they print is printed', async () => {
     const end = await runProgram(
       `${prelude}
@@ -179,6 +192,67 @@ describe('a process that dies', () => {
       const error = await module.leave.$async().catch((error) => error)
       console.log(JSON.stringify(${facts}))`
     expect(await result(body)).toEqual({ code: 'ERR_WORKER_LOST', signal: null, exit: 7, started: true })
+  })
+
+  test('takes nothing with it of what came before: outcomes of other calls, and text', async () => {
+    const body = `
+      const lines = []
+      await python.start({ ...worker, stdout: (line) => lines.push(line) })
+      const module = python.execSync(\`
+import os, threading
+second = threading.Event()
+def die():
+    second.wait()
+    print('last words', flush=True)
+    os._exit(7)
+\`)
+      // The second call of a session begins when the outcome of the first one is known.
+      const session = await python.session()
+      const first = session.eval('42')
+      void session.exec('second.set()', { second: module.second }).catch(() => undefined)
+      const [code] = codeOf(() => module.die())
+      const later = await python.eval('1').catch((error) => [error.code, error.started])
+      console.log(JSON.stringify([code, await first, later, lines]))`
+    expect(await result(body)).toEqual(['ERR_WORKER_LOST', 42, ['ERR_WORKER_LOST', false], ['last words']])
+  })
+
+  test('is known to environments that come later by how it ended', async () => {
+    const body = `${dying}
+      codeOf(() => module.leave())
+      const { Worker } = require('node:worker_threads')
+      new Worker(\`
+        const { parentPort } = require('node:worker_threads')
+        const { python } = require(\${JSON.stringify(require.resolve('symphony-python-bridge'))})
+        try { python.importSync('os') } catch (error) { parentPort.postMessage([error.code, error.exit?.code]) }
+      \`, { eval: true }).once('message', (said) => console.log(JSON.stringify(said)))`
+    expect(await result(body)).toEqual(['ERR_WORKER_LOST', 7])
+  })
+
+  test('because the program stopped it is an error that says so, in every environment', async () => {
+    const body = `
+      const { Worker } = require('node:worker_threads')
+      await python.start(worker)
+      const use = \`
+        const { parentPort } = require('node:worker_threads')
+        const { python } = require(\${JSON.stringify(require.resolve('symphony-python-bridge'))})
+        const codes = []
+        const attempt = (body) => { try { body() } catch (error) { codes.push(error.code) } }
+      \`
+      const said = []
+      const inCall = new Worker(use + \`
+        const { wait } = python.execSync('def wait(started):\\\\n    import threading\\\\n    started()\\\\n    threading.Event().wait()')
+        attempt(() => wait(() => parentPort.postMessage('waits')))
+        attempt(() => python.importSync('os'))
+        parentPort.postMessage(codes)
+      \`, { eval: true })
+      await new Promise((resolve) => inCall.once('message', resolve))
+      inCall.once('message', (codes) => said.push(codes))
+      const left = new Promise((resolve) => inCall.once('exit', resolve))
+      await python.stop()
+      await left
+      const late = new Worker(use + \`attempt(() => python.importSync('os')); parentPort.postMessage(codes)\`, { eval: true })
+      late.once('message', (codes) => console.log(JSON.stringify([...said, codes])))`
+    expect(await result(body)).toEqual([['ERR_CLOSED', 'ERR_CLOSED'], ['ERR_CLOSED']])
   })
 
   test('crashes alone: the program goes on', async () => {

@@ -59,14 +59,34 @@ export function refuseWhileBorrowing(): void {
   )
 }
 
-/** One array that is lent to another process, which has it in memory that both have. What Python wrote is there when the call ends. */
+/** What is lent to another process. No callback runs meanwhile, so all of it belongs to one call. */
+const lentElsewhere: BorrowElsewhere[] = []
+
+/**
+ * One array that is lent to another process, which has it in memory that both have. What Python wrote is there when the call ends. What is
+ * lent more than once is one memory there, too, because the copies would overwrite each other.
+ */
 export class BorrowElsewhere {
   constructor(
     readonly own: Uint8Array,
     readonly shared: Uint8Array,
   ) {
     active += 1
+    lentElsewhere.push(this)
     shared.set(own)
+  }
+
+  /** The one that has memory in common with an array; `covers` says whether it has all of it. */
+  static sharing(array: Uint8Array): { readonly lent: BorrowElsewhere; readonly covers: boolean } | undefined {
+    const begin = array.byteOffset
+    const end = begin + array.byteLength
+    for (const lent of lentElsewhere) {
+      const { own } = lent
+      const ownEnd = own.byteOffset + own.byteLength
+      if (own.buffer !== array.buffer || begin >= ownEnd || end <= own.byteOffset) continue
+      return { lent, covers: own.byteOffset <= begin && end <= ownEnd }
+    }
+    return undefined
   }
 
   hold(): void {
@@ -75,6 +95,7 @@ export class BorrowElsewhere {
 
   letGo(): void {
     active -= 1
+    lentElsewhere.splice(lentElsewhere.indexOf(this), 1)
     this.own.set(this.shared)
   }
 }

@@ -209,8 +209,16 @@ function writeBorrowed(array: TypedArray, request: ArrayRequest): void {
   }
   const bytes = new Uint8Array(buffer, byteOffset, byteLength)
   if (connection.isRemote) {
+    const same = BorrowElsewhere.sharing(bytes)
+    if (same !== undefined) {
+      if (!same.covers) throw failure(request, 'memory that overlaps with other borrowed memory must be a part of it')
+      const { own, shared } = same.lent
+      writeMemory(shared.buffer, byteOffset - own.byteOffset, byteLength, element, request)
+      return
+    }
     const { buffer: shared, isShared } = newMemory(byteLength)
-    if (!isShared && byteLength > 0) throw failure(request, cannotLend)
+    // What Python wrote to a copy would be lost.
+    if (byteLength > 0 && !(isShared && memoryFor(connection, shared))) throw failure(request, cannotLend)
     request.keep(new BorrowElsewhere(bytes, new Uint8Array(shared)))
     writeMemory(shared, 0, byteLength, element, request)
     return

@@ -10,6 +10,7 @@ import { environment } from '../native/environment'
 import { loadLoader, locate, locateAsync, type LocateReport } from '../native/loader'
 import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
+import { closedError } from './closed-error'
 import { commonListener } from './connect'
 import { embedded } from './embedded'
 import { chosenInterpreter, childInterpreter, locateRequest, needsItsOwnProcess } from './locate-report'
@@ -258,8 +259,4 @@ function runningPython(): Omit<Prepared, 'config'> | undefined {
   const core = loadCore()
   const residence = [embedded(core), workerProcess(core)].find((one) => one.isRunning())
   return residence && { core, residence }
-}
-
-function closedError(): BridgeError {
-  return new BridgeError('ERR_CLOSED', 'Python was stopped; it cannot be started again in this process')
 }

@@ -1,6 +1,7 @@
 /* Worker mode: `python` as a process of its own, for an interpreter that cannot run in this one. */
 import { workerLost } from '../conductor/errors'
 import { BridgeError } from '../errors/bridge-error'
+import { errorFromProblem } from '../errors/from-native'
 import type { CoreConfig, NativeCore } from '../native/core'
 import { environment } from '../native/environment'
 import { loadLoader, type LocateReport } from '../native/loader'
@@ -8,6 +9,7 @@ import { stubPath } from '../native/platform'
 import { attachRemote, type RemotePort } from '../native/remote-port'
 import type { ExitReport } from '../types/conductor'
 import type { PortListener } from '../native/connection'
+import { closedError } from './closed-error'
 import { childInterpreter, embeddingProblem } from './locate-report'
 import { guarded, reported, type Residence } from './residence'
 
@@ -60,7 +62,8 @@ export function workerProcess(core: NativeCore): Residence {
 function join(core: NativeCore, listener: PortListener): void {
   let port: RemotePort | undefined
   let lost: BridgeError | undefined
-  const lostError = (): BridgeError => (lost ??= lossOf(core))
+  const lostError = (): BridgeError =>
+    (lost ??= lossOf(core) ?? new BridgeError('ERR_WORKER_LOST', `the connection to ${name} broke`))
   environment.attach(core, listener, (mailbox, ...callbacks) => {
     const events = {
       welcome: () => undefined,
@@ -76,12 +79,20 @@ function join(core: NativeCore, listener: PortListener): void {
         environment.outputs.closeAll()
       },
     }
-    return (port = guarded(() => attachRemote(core, core.connectWorker(), events, mailbox, ...callbacks)))
+    try {
+      return (port = attachRemote(core, core.connectWorker(), events, mailbox, ...callbacks))
+    } catch (problem) {
+      throw lossOf(core) ?? errorFromProblem(problem)
+    }
   })
 }
 
-/** The error of what fails because the process has ended. It is known in a moment how; JavaScript may be in a synchronous call. */
-function lossOf(core: NativeCore): BridgeError {
+/**
+ * The error of what fails because the process has ended; nothing if it has not. It is known in a moment how; JavaScript may be in a
+ * synchronous call.
+ */
+function lossOf(core: NativeCore): BridgeError | undefined {
+  if (core.workerIsStopped()) return closedError()
   const pause = new Int32Array(new SharedArrayBuffer(4))
   const deadline = performance.now() + mostUntilReport
   let exit = core.workerExit()
@@ -89,7 +100,7 @@ function lossOf(core: NativeCore): BridgeError {
     Atomics.wait(pause, 0, 0, 1)
     exit = core.workerExit()
   }
-  if (exit === null) return new BridgeError('ERR_WORKER_LOST', `the connection to ${name} broke`)
+  if (exit === null) return undefined
   return workerLost(name, JSON.parse(exit) as ExitReport, undefined)
 }
 

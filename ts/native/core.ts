@@ -186,6 +186,8 @@ export interface NativeCore {
   connectWorker(): number
   /** How it ended, as an `ExitReport` in JSON, once that is known. */
   workerExit(): string | null
+  /** Whether it is the program that ended it, or is about to. */
+  workerIsStopped(): boolean
   /** Ends it, in so much time at most. */
   stopWorker(milliseconds: number): void
   stopWorkerAsync(milliseconds: number, done: () => void): void

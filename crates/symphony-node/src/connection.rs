@@ -73,7 +73,7 @@ pub(crate) struct Connection {
     /// Whether something is being handed over, so that it must not be freed.
     busy: Cell<bool>,
     ended: Cell<bool>,
-    /// What came cannot be understood.
+    /// Nothing more comes: the other side is gone, or what it said cannot be understood. It ends when JavaScript has been told what came before.
     broken: Cell<bool>,
     /// Its JavaScript object is gone.
     unreachable: Cell<bool>,
@@ -378,7 +378,7 @@ impl Connection {
 
     /// As much as the socket takes, the rest when it takes more.
     fn write(&self, parts: [&[u8]; 3]) {
-        if self.ended.get() {
+        if self.ended.get() || self.broken.get() {
             return;
         }
         let mut unsent = self.unsent.borrow_mut();
@@ -714,12 +714,18 @@ impl Connection {
         self.last_call.set(number);
         self.send(kind, [number, second], payload, false)?;
         let outcome = self.wait_for(number);
-        if !self.ended.get() && (!self.kept.borrow().is_empty() || self.incoming.borrow().has_frame()) {
+        if !self.ended.get() && self.has_to_tell() {
             self.turn_soon();
         }
         outcome.ok_or_else(|| BridgeError::new(ErrorCode::WorkerLost, "the process of Python ended during the call"))
     }
 
+    /// Whether JavaScript has not been told everything yet.
+    fn has_to_tell(&self) -> bool {
+        !self.kept.borrow().is_empty() || self.broken.get() || self.incoming.borrow().has_frame()
+    }
+
+    /// Nothing at the end of the other side, of which JavaScript is told by the event loop, after all that came before.
     fn wait_for(&self, call: u32) -> Option<Vec<u8>> {
         loop {
             while let Some(waited) = self.next_while_waiting(call) {
@@ -728,15 +734,16 @@ impl Connection {
                     Waited::ToTell => {}
                 }
             }
-            self.end_if_broken();
+            if self.broken.get() || self.ended.get() {
+                // Nobody over there waits for an answer in vain.
+                self.shut_down();
+                return None;
+            }
             match self.receive() {
                 Ok(count) if count > 0 => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.ended.get() && self.wait() => {}
-                _ => {
-                    self.end();
-                    return None;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.wait() => {}
+                _ => self.broken.set(true),
             }
         }
     }
@@ -888,7 +895,7 @@ impl Events for Connection {
 
     fn timed_out(&self) {
         self.send_delayed();
-        if !self.kept.borrow().is_empty() || self.incoming.borrow().has_frame() {
+        if !self.ended.get() && self.has_to_tell() {
             self.hand_over(&|body| self.in_turn(body));
         }
         free_if_done(self);
@@ -986,7 +993,7 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
 /// `ask(kind, second, payload)`: as `send`, and waits for what becomes of it: the message that says so, as a `Uint8Array`.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<3>(env, info, |connection, arguments| {
-        if connection.ended.get() {
+        if connection.ended.get() || connection.broken.get() {
             return Err(BridgeError::new(
                 ErrorCode::WorkerLost,
                 "the process of Python has ended",

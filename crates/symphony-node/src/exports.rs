@@ -31,7 +31,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         unsafe { sys::napi_set_element(env, names, index, js::string(env, name)) };
     }
     js::set(env, exports, "probedNames", names);
-    let functions: [(&str, Callback); 18] = [
+    let functions: [(&str, Callback); 19] = [
         ("attach", attach),
         ("newMemory", block_buffers::new_memory),
         ("openConnection", connection::open),
@@ -41,6 +41,7 @@ pub(crate) fn define(env: sys::napi_env, exports: Value) {
         ("worker", worker_mode::worker),
         ("connectWorker", worker_mode::connect_worker),
         ("workerExit", worker_mode::worker_exit),
+        ("workerIsStopped", worker_mode::worker_is_stopped),
         ("stopWorker", worker_mode::stop_worker),
         ("stopWorkerAsync", worker_mode::stop_worker_async),
         ("initialize", initialize),

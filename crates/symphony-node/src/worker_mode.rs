@@ -30,6 +30,8 @@ enum State {
         worker: Worker,
         /// What it was started with.
         config: String,
+        /// The program has ended it.
+        is_stopped: bool,
     },
 }
 
@@ -60,6 +62,7 @@ fn start(config: String) -> Result<String, BridgeError> {
             conductor,
             worker,
             config,
+            is_stopped: false,
         };
     });
     if outcome.is_err() {
@@ -97,8 +100,13 @@ fn launch(config: &str) -> Result<(Conductor, Worker), BridgeError> {
 
 /// Ends the process, the calls under way in it first, in so much time at most.
 fn stop(limit: Duration) {
-    let conductor = match &*lock() {
-        State::Running { conductor, .. } => conductor.clone(),
+    let conductor = match &mut *lock() {
+        State::Running {
+            conductor, is_stopped, ..
+        } => {
+            *is_stopped = true;
+            conductor.clone()
+        }
         _ => return,
     };
     // This is not the supervisor's thread, which alone may not wait.
@@ -162,6 +170,14 @@ pub(crate) unsafe extern "C" fn worker_exit(env: sys::napi_env, info: sys::napi_
             Some(exit) => js::string(env, &exit_report(&exit).to_string()),
             None => js::null(env),
         })
+    })
+}
+
+/// `workerIsStopped(): boolean`: whether it is the program that ended the process, or is about to.
+pub(crate) unsafe extern "C" fn worker_is_stopped(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<0>(env, info, |_| {
+        let is_stopped = matches!(&*lock(), State::Running { is_stopped: true, .. });
+        Ok(js::boolean(env, is_stopped))
     })
 }
 

@@ -124,8 +124,9 @@ impl SyncCalls {
     ) -> Option<Answer> {
         let call = {
             let mut inbox = self.lock();
+            let call = inbox.calls.last().copied()?;
             inbox.awaited.push(number);
-            inbox.calls.last().copied()?
+            call
         };
         outgoing.tell(channel, FrameKind::Question, [number, call], question);
         let answer = loop {
