@@ -46,12 +46,14 @@ pub use hot_map::Reclaimed;
 pub use processes::ProcessInfo;
 pub use store::{Batch, Durability, Reader, Store, Table, Writer};
 
-pub(crate) use events::{Found, RawEvent};
+pub(crate) use events::{
+    Found, RawEvent, head as event_head, read as read_event, recent as recent_events, write as write_event,
+};
 pub(crate) use folder::Lock;
-pub(crate) use hot_map::{Counter, DeadInstance, HotMap};
+pub(crate) use hot_map::{Awaited, Counter, DeadInstance, HotMap, flags};
 pub(crate) use keeper::Attendant;
 pub(crate) use layout::{InstanceWord, SlotRange};
-pub(crate) use slot::Holder;
+pub(crate) use slot::{Holder, announce, claim_behind, held, release, revoke};
 
 use crate::atomic::{AtomicU64, Ordering};
 use crate::error::{Component, PitCode, PitError, Result};
@@ -62,9 +64,6 @@ use keeper::Keeper;
 use layout::{HotHeader, Meta};
 use processes::{Membership, Process};
 use store::StoreOptions;
-
-pub(crate) use events::{head as event_head, read as read_event, recent as recent_events};
-pub(crate) use slot::{announce, claim_behind, held, release, revoke};
 
 /// How a process attaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +103,7 @@ pub(crate) struct Shared {
     folder: PathBuf,
     id: DomainId,
     place: u16,
-    run: Store,
+    pub(crate) run: Store,
     keep: Store,
     /// The time a moment ago: at most one beat old. The clock itself costs as much as a lease.
     recent: AtomicU64,
@@ -148,10 +147,17 @@ impl Domain {
         // Held while attaching, so that two threads do not both try.
         let mut attached = ATTACHED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = attached.iter().find(|(known, _)| *known == identity);
-        if let Some(domain) = known.and_then(|(_, domain)| domain.upgrade())
-            && !domain.is_closed()
-        {
-            return Ok(domain);
+        if let Some(domain) = known.and_then(|(_, domain)| domain.upgrade()) {
+            if !domain.is_closed() {
+                return Ok(domain);
+            }
+            return Err(PitError::domain(
+                PitCode::AlreadyExists,
+                format!(
+                    "this process has closed the domain `{}`, but something still refers to it; it can attach again afterwards",
+                    folder.display()
+                ),
+            ));
         }
         let domain = Arc::new(Self::open(&folder, options)?);
         attached.retain(|(known, domain)| *known != identity && domain.strong_count() > 0);
@@ -385,12 +391,15 @@ impl Shared {
     pub(crate) fn tell(&self, what: [u64; 5]) {
         events::write(&self.map, what);
         self.ring_waiting();
+        for place in self.map.all_waiting(Awaited::Event) {
+            self.ring(place);
+        }
     }
 
-    /// Wakes the keepers of all processes that wait for something.
+    /// Wakes the keepers of all processes that wait for a lease or for room.
     #[inline]
     pub(crate) fn ring_waiting(&self) {
-        for place in self.map.all_waiting() {
+        for place in self.map.all_waiting(Awaited::Slot) {
             self.ring(place);
         }
     }

@@ -185,11 +185,13 @@ pub enum TransitionReason {
     ErrorRecovery,
     /// The process that had it has ended.
     OwnerDied,
+    /// It did not load.
+    LoadFailure,
 }
 
 impl TransitionReason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UserRequest,
         Self::AutomaticTimeout,
         Self::HealthCheckFailure,
@@ -198,6 +200,7 @@ impl TransitionReason {
         Self::ScheduledCooldown,
         Self::ErrorRecovery,
         Self::OwnerDied,
+        Self::LoadFailure,
     ];
 
     /// The word for it in texts and other languages.
@@ -211,6 +214,7 @@ impl TransitionReason {
             Self::ScheduledCooldown => "scheduled-cooldown",
             Self::ErrorRecovery => "error-recovery",
             Self::OwnerDied => "owner-died",
+            Self::LoadFailure => "load-failure",
         }
     }
 

@@ -33,6 +33,15 @@ pub(crate) enum Counter {
     UsesOfFormerInstances,
 }
 
+/// What a process may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// That a lease is given back, or room for a model.
+    Slot = 0,
+    /// That something happens.
+    Event = 1,
+}
+
 /// The shared memory of a domain.
 #[derive(Debug)]
 pub(crate) struct HotMap {
@@ -81,14 +90,15 @@ impl HotMap {
     }
 
     /// The word in which the process at `place` says that it waits, and its bit there.
-    pub(crate) fn waiting(&self, place: u16) -> (&AtomicU64, u64) {
-        (self.words(WAITING, usize::from(place / 64)), 1 << (place % 64))
+    pub(crate) fn waiting(&self, place: u16, what: Awaited) -> (&AtomicU64, u64) {
+        let words = self.cell(WAITING + what as usize);
+        (&words[usize::from(place / 64) % 4], 1 << (place % 64))
     }
 
     /// The places of the processes that wait.
     #[inline]
-    pub(crate) fn all_waiting(&self) -> impl Iterator<Item = u16> {
-        let words = self.cell(WAITING);
+    pub(crate) fn all_waiting(&self, what: Awaited) -> impl Iterator<Item = u16> {
+        let words = self.cell(WAITING + what as usize);
         (0..4_u16).flat_map(move |word| {
             let mut bits = slot::waiting(&words[usize::from(word)]);
             std::iter::from_fn(move || {
@@ -223,8 +233,9 @@ impl<'a> InstanceCell<'a> {
     pub(crate) fn since(self) -> &'a AtomicU64 {
         &self.second[4]
     }
-    /// 1 if it must not be unloaded for another.
-    pub(crate) fn pinned(self) -> &'a AtomicU64 {
+    /// [`flags`].
+    #[inline]
+    pub(crate) fn flags(self) -> &'a AtomicU64 {
         &self.second[5]
     }
     /// When its health was last reported, in nanoseconds, with the verdict in the lowest two bits.
@@ -295,6 +306,11 @@ impl<'a> LeaseCell<'a> {
     pub(crate) fn since(self) -> &'a AtomicU64 {
         &self.0[1]
     }
+    /// The place of the instance that it is a lease of.
+    #[inline]
+    pub(crate) fn instance_place(self) -> &'a AtomicU64 {
+        &self.0[2]
+    }
 }
 
 #[inline]
@@ -306,6 +322,16 @@ fn write_id(high: &AtomicU64, low: &AtomicU64, id: Id128) {
     let [first, second] = id.words();
     high.store(first, Ordering::Relaxed);
     low.store(second, Ordering::Relaxed);
+}
+
+/// What is said of an instance besides its state.
+pub(crate) mod flags {
+    /// It must not be unloaded for another.
+    pub(crate) const PINNED: u64 = 1;
+    /// Its owner is to be woken when a lease is given back.
+    pub(crate) const RING_OWNER: u64 = 2;
+    /// Another process wants its owner to unload it, if nobody uses it.
+    pub(crate) const COOL_WANTED: u64 = 4;
 }
 
 /// What became of the instances and leases of a process that has ended.
@@ -408,8 +434,10 @@ impl HotMap {
         for place in 0..super::layout::LEASE_COUNT {
             reclaimed.leases += u64::from(slot::reclaim(self.lease(place).slot(), Holder::process(dead)));
         }
-        let (word, bit) = self.waiting(dead);
-        word.fetch_and(!bit, Ordering::SeqCst);
+        for what in [Awaited::Slot, Awaited::Event] {
+            let (word, bit) = self.waiting(dead, what);
+            word.fetch_and(!bit, Ordering::SeqCst);
+        }
         reclaimed
     }
 }

@@ -8,14 +8,14 @@
 //! | 0 | magic, version, start of the machine (2), domain (2), check word over these |
 //! | 1 | epochs: how often each component has changed |
 //! | 2 | budget: memory, memory of the graphics processor, thousandths of cores; each plus one, 0 for none |
-//! | 4 … 8 | which processes wait, a bit for each |
+//! | 4, 5 | which processes wait for leases, and for events; a bit for each |
 //! | 8 … 12 | counters |
 //! | 12 | how many events there have been |
 //! | 16 … 32 | doorbells, 32 bits for each process |
 //! | [`PROCESSES`] | state, pid, start of the process, last beat, first beat |
-//! | [`INSTANCES`], two each | state, model's place, instance (2), model (2), slots; last use, memory (3), since, keep alive, health, uses before |
+//! | [`INSTANCES`], two each | state, model's place, instance (2), model (2), slots; last use, memory (3), since, flags, health, uses before |
 //! | [`MODELS`] | model (2), instances (4 words of bits) |
-//! | [`LEASES`] | slot word, since when |
+//! | [`LEASES`] | slot word, since when, place of the instance |
 //! | [`EVENTS`] | sequence, time, what (5), check word |
 
 use std::fmt;

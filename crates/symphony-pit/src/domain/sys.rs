@@ -57,9 +57,11 @@ impl Mapping {
         if index >= super::layout::CELLS || (CELLS_BEFORE..CELLS_AFTER).contains(&index) {
             return None;
         }
-        // SAFETY: within the mapping, by the check above, which lives as long as `self`; page-aligned, so cells are aligned
-        // too. Any bits are valid atomics, every process changes them atomically, and no other size is used for these.
-        Some(unsafe { self.start.add(index).as_ref() })
+        // SAFETY: within the mapping, by the check above.
+        let cell = unsafe { self.start.add(index) };
+        // SAFETY: mapped as long as `self` lives; page-aligned, so cells are aligned too. Any bits are valid atomics, every
+        // process changes them atomically, and no other size is used for these.
+        Some(unsafe { cell.as_ref() })
     }
 
     /// The doorbell of a process.
@@ -67,9 +69,12 @@ impl Mapping {
         if place >= PROCESS_COUNT {
             return None;
         }
-        // SAFETY: the doorbells lie within the mapping, and `place` is one of them; words of this size are used for these
-        // cells alone. Otherwise as for `cell`.
-        Some(unsafe { self.start.add(DOORBELLS).cast::<AtomicU32>().add(place).as_ref() })
+        // SAFETY: the cells of the doorbells lie within the mapping.
+        let bells = unsafe { self.start.add(DOORBELLS) }.cast::<AtomicU32>();
+        // SAFETY: `place` is one of them, by the check above.
+        let bell = unsafe { bells.add(place) };
+        // SAFETY: as for `cell`; words of this size are used for these cells alone.
+        Some(unsafe { bell.as_ref() })
     }
 }
 
@@ -116,9 +121,11 @@ impl ClosedInChildren {
     pub(crate) fn new(descriptor: BorrowedFd<'_>) -> Self {
         use std::os::fd::AsRawFd;
         static INSTALLED: Once = Once::new();
-        // SAFETY: the handler only stores to statics and closes descriptors. It is code of this library, which is never
-        // unloaded: hosts open it with RTLD_NODELETE or link it.
-        INSTALLED.call_once(|| drop(unsafe { libc::pthread_atfork(None, None, Some(in_forked_child)) }));
+        INSTALLED.call_once(|| {
+            // SAFETY: the handler only stores to statics and closes descriptors. It is code of this library, which is never
+            // unloaded: hosts open it with RTLD_NODELETE or link it.
+            let _out_of_memory = unsafe { libc::pthread_atfork(None, None, Some(in_forked_child)) };
+        });
         let number = descriptor.as_raw_fd();
         let free = |lock: &AtomicI32| {
             lock.compare_exchange(NONE, number, Ordering::Relaxed, Ordering::Relaxed)
