@@ -62,6 +62,13 @@ impl Helper {
         self.child.wait().unwrap();
     }
 
+    /// Kills it, and gives what it had said until then.
+    pub(crate) fn kill_and_read(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::iter::from_fn(|| self.answer()).collect()
+    }
+
     /// Kills it, and keeps the input that its own children read.
     pub(crate) fn kill_keeping_input(mut self, input: &mut Option<ChildStdin>) {
         self.child.kill().unwrap();

@@ -3,7 +3,9 @@
 #![cfg(unix)]
 
 mod children;
+mod kills;
 mod rules;
+mod sharing;
 
 use std::sync::Arc;
 
@@ -17,7 +19,11 @@ fn child_process() {
         return;
     };
     let folder = std::env::var_os(children::FOLDER).expect("a child is given a folder");
-    rules::child(&task, folder.as_ref());
+    match task.split_once(": ") {
+        Some(("sharing", task)) => sharing::child(task, folder.as_ref()),
+        Some(("kills", task)) => kills::child(task, folder.as_ref()),
+        _ => rules::child(&task, folder.as_ref()),
+    }
 }
 
 /// Temporary folders may be in memory, which matters to none of these tests.
