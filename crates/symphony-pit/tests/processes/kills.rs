@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use symphony_pit::Priority;
 use symphony_pit::domain::{Batch, Domain, Durability, Table};
 use symphony_pit::lifecycle::InstanceState;
 use symphony_pit::pool::{AcquireOptions, Budget, Pool};
-use symphony_pit::{Priority, Result};
 
 use crate::children::{Helper, await_order, say};
 use crate::sharing::{model, pool};
@@ -55,7 +55,7 @@ fn write(domain: &Arc<Domain>) {
             domain.run().write(batch, Durability::CrashSafe).wait().unwrap();
         } else {
             let change = domain.run().transact(Durability::CrashSafe, move |writer| {
-                let before = number(writer.get(GENERAL, &left)?)?;
+                let before = number(writer.get(GENERAL, &left)?);
                 assert_eq!(before + 1, count, "nobody else writes it");
                 writer.put(GENERAL, &left, &bytes)?;
                 writer.put(GENERAL, &right, &bytes)
@@ -66,8 +66,8 @@ fn write(domain: &Arc<Domain>) {
     }
 }
 
-fn number(bytes: Option<&[u8]>) -> Result<u64> {
-    Ok(bytes.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap())))
+fn number(bytes: Option<&[u8]>) -> u64 {
+    bytes.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
 }
 
 fn borrow(pool: &Arc<Pool>) {
@@ -119,8 +119,8 @@ fn check(domain: &Arc<Domain>, pool: &Arc<Pool>, dead: u32, surely_written: u64)
     let [left, right] = keys(dead);
     let read = domain.run().read(|reader| {
         Ok((
-            number(reader.get(GENERAL, &left)?)?,
-            number(reader.get(GENERAL, &right)?)?,
+            number(reader.get(GENERAL, &left)?),
+            number(reader.get(GENERAL, &right)?),
         ))
     });
     let (left, right) = read.unwrap();
@@ -151,7 +151,11 @@ fn five_hundred_processes_are_killed_and_nothing_is_lost_doubled_or_left_behind(
         .collect();
     let start = |turn: u32| {
         Helper::start(
-            if turn % 2 == 0 { "kills: write" } else { "kills: borrow" },
+            if turn.is_multiple_of(2) {
+                "kills: write"
+            } else {
+                "kills: borrow"
+            },
             folder.path(),
         )
     };
