@@ -449,7 +449,7 @@ fn a_store_is_written_by_many_threads_and_nothing_is_lost() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Words anywhere in the tables, with values near those that mean something.
     #[test]
