@@ -142,7 +142,9 @@ impl ArtifactStore {
             ));
         }
         if options.remote.is_some() {
-            return Err(invalid("`remote`: remote tiers are not part of this version; content is kept on this machine"));
+            return Err(invalid(
+                "`remote`: remote tiers are not part of this version; content is kept on this machine",
+            ));
         }
         domain.shared().check()?;
         let files = Arc::new(Files::open(domain.folder())?);
@@ -254,9 +256,7 @@ impl ArtifactStore {
             content
                 .filter(|content| content.size == digest.size && content.references > 0)
                 .map(|content| (digest, content))
-                .ok_or_else(|| {
-                    PitError::store(PitCode::NotFound, format!("no artifact has the content `{digest}`"))
-                })
+                .ok_or_else(|| PitError::store(PitCode::NotFound, format!("no artifact has the content `{digest}`")))
         })
     }
 

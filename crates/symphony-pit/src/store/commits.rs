@@ -22,7 +22,10 @@ pub(super) struct Transaction<'a, 'w> {
 
 impl Transaction<'_, '_> {
     pub(super) fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>> {
-        self.writer.get(table, key)?.map(|bytes| decode(table, bytes)).transpose()
+        self.writer
+            .get(table, key)?
+            .map(|bytes| decode(table, bytes))
+            .transpose()
     }
 
     pub(super) fn contains(&self, table: Table, key: &[u8]) -> Result<bool> {

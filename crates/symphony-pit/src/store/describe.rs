@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ArtifactStore;
 use super::ledger::{self, describe};
-use super::records::{
-    ArtifactMeta, Hold, MAX_WORD, QualityScore, Tombstone, check_quality, check_text, check_word,
-};
+use super::records::{ArtifactMeta, Hold, MAX_WORD, QualityScore, Tombstone, check_quality, check_text, check_word};
 use crate::error::{PitCode, PitError, Result};
 use crate::ids::ArtifactId;
 

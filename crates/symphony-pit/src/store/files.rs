@@ -130,7 +130,11 @@ impl Files {
                 .map_err(|error| failed("make", &path, error))?;
             // Between making and locking it, somebody who cleans up may take it for a dead one's.
             let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-            let linked = file.metadata().map_err(|error| failed("inspect", &path, error))?.nlink() > 0;
+            let linked = file
+                .metadata()
+                .map_err(|error| failed("inspect", &path, error))?
+                .nlink()
+                > 0;
             if locked && linked {
                 return Ok(Temporary {
                     file,
@@ -324,8 +328,15 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// Gives the file its name, unless a sound file of this content has it, which then stays; gives the size of the one that
-    /// has it. A sound file is never replaced, because others may be about to say how large it is.
-    pub(super) fn publish(mut self, files: &Files, digest: &Digest, encoding: Encoding, durable: bool) -> Result<Stored> {
+    /// has it. A sound file is never replaced, because others may be about to say how large it is. Can be repeated, should
+    /// somebody remove the file before a record names it.
+    pub(super) fn publish(
+        &mut self,
+        files: &Files,
+        digest: &Digest,
+        encoding: Encoding,
+        durable: bool,
+    ) -> Result<Stored> {
         let path = files.path(digest, encoding);
         let failed = |error| failed("write", &path, error);
         self.file
@@ -349,10 +360,15 @@ impl Temporary {
                 return Ok(stored);
             }
         }
-        // Where there are no links, and where what has the name is worth nothing.
         if linked.is_err() {
-            fs::rename(&self.path, &path).map_err(failed)?;
-            self.published = true;
+            // What has the name is worth nothing, or there are no links here.
+            let second = files.folder.join("new").join(Id128::new().to_string());
+            if fs::hard_link(&self.path, &second).is_ok() {
+                fs::rename(&second, &path).map_err(failed)?;
+            } else {
+                fs::rename(&self.path, &path).map_err(failed)?;
+                self.published = true;
+            }
         }
         if durable {
             sync_folder(path.parent().unwrap_or(&files.folder))?;
@@ -378,6 +394,10 @@ impl Temporary {
 
 impl io::Write for Temporary {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A forked child that drops its copy of a buffer would write what the parent writes, too.
+        if self.process != std::process::id() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         self.file.write(bytes)
     }
 

@@ -117,7 +117,10 @@ pub(super) fn put(
         }
     }
     let version = match &new.version {
-        Some(version) => Some(versions::next(transaction, version)?),
+        Some(version) => Some(versions::next(
+            versions::changing_head(transaction, &version.line)?,
+            version,
+        )?),
         None => None,
     };
     let key = digest.key().0;
@@ -211,7 +214,10 @@ fn settle(
         return None;
     }
     // Somebody stored the same in another way meanwhile, or what was there was worth nothing.
-    let others = [written.map(|written| written.encoding), before.map(|before| before.encoding)];
+    let others = [
+        written.map(|written| written.encoding),
+        before.map(|before| before.encoding),
+    ];
     for encoding in others.into_iter().flatten().filter(|other| *other != content.encoding) {
         files.remove(&new.digest, encoding);
     }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use zstd::stream::write::Encoder;
 
 use super::ArtifactStore;
-use super::commits;
+use super::commits::{self, Transaction};
 use super::digest::{Digest, Hasher};
 use super::files::{CHUNK, Encoding, Temporary, failed};
 use super::ledger::{self, ContentRecord, MAX_LABELS, NewArtifact, Prepared, too_many};
 use super::records::{Description, PutOptions, PutResult};
-use super::versions::NewVersion;
+use super::versions::{self, NewVersion};
 use crate::domain::{Durability, Table};
 use crate::error::{PitCode, PitError, Result};
 use crate::ids::ArtifactId;
@@ -158,7 +158,14 @@ impl ContentWriter {
         } = self;
         let digest = hasher.finish();
         let (temporary, encoding) = sink.finish().map_err(|error| store.write_failed(error))?;
-        store.put_prepared(digest, description, &options, version, Some((temporary, encoding)), None)
+        store.put_prepared(
+            digest,
+            description,
+            &options,
+            version,
+            Some((temporary, encoding)),
+            None,
+        )
     }
 
     fn check(&self) -> Result<()> {
@@ -288,9 +295,7 @@ impl ArtifactStore {
         };
         let mut prepared = Prepared::default();
         for _ in 0..ATTEMPTS {
-            let found = self.read(|reader| {
-                commits::read::<ContentRecord>(reader, Table::Contents, &digest.key().0)
-            })?;
+            let found = self.read(|reader| commits::read::<ContentRecord>(reader, Table::Contents, &digest.key().0))?;
             let sound = match &found {
                 Some(found) => self.files.is_sound(&digest, &found.stored())?,
                 None => false,
@@ -303,28 +308,62 @@ impl ArtifactStore {
                 }
             } else {
                 prepared.unsound = found.map(|found| found.encoding);
-                let next = match (written.take(), bytes) {
-                    (Some(written), _) => Some(written),
-                    (None, Some(bytes)) => Some(self.write_bytes(bytes, options.zstd)?),
-                    // A stream's only file was published, and was removed by somebody since.
-                    (None, None) => None,
+                if written.is_none()
+                    && let Some(bytes) = bytes
+                {
+                    self.check_expectations(&new)?;
+                    written = Some(self.write_bytes(bytes, options.zstd)?);
+                }
+                let Some((temporary, encoding)) = &mut written else {
+                    break;
                 };
-                let Some((temporary, encoding)) = next else { break };
-                prepared.written = Some(temporary.publish(&self.files, &digest, encoding, durable)?);
-                prepared.synced = durable.then_some(encoding);
+                prepared.written = Some(temporary.publish(&self.files, &digest, *encoding, durable)?);
+                prepared.synced = durable.then_some(*encoding);
             }
             let (files, boot, new) = (Arc::clone(&self.files), self.boot, new.clone());
             let recorded = self
                 .commits
-                .run(move |transaction| ledger::put(transaction, &files, boot, &new, prepared))?;
-            if let Some(result) = recorded {
-                return Ok(result);
+                .run(move |transaction| ledger::put(transaction, &files, boot, &new, prepared));
+            match recorded {
+                Ok(Some(result)) => return Ok(result),
+                Ok(None) => {}
+                Err(error) => {
+                    self.withdraw(digest, prepared);
+                    return Err(error);
+                }
             }
         }
         Err(PitError::store(
             PitCode::Conflict,
             format!("the files of `{digest}` are being removed and stored by others all the time"),
         ))
+    }
+
+    /// Says before anything is written what would be said afterwards. The answer may change until then.
+    fn check_expectations(&self, new: &NewArtifact) -> Result<()> {
+        self.read(|reader| {
+            if let Some(version) = &new.version {
+                versions::next(versions::head(reader, &version.line)?, version)?;
+            }
+            new.description.parents.iter().try_for_each(|parent| {
+                match reader.get(Table::Artifacts, &parent.id.0.bytes())? {
+                    Some(_) => Ok(()),
+                    None => Err(ledger::not_found(parent.id)),
+                }
+            })
+        })
+    }
+
+    /// Removes what was written for an artifact that is not to be, unless somebody else needs it meanwhile.
+    fn withdraw(&self, digest: Digest, prepared: Prepared) {
+        if let Some(written) = prepared.written {
+            let files = Arc::clone(&self.files);
+            let remove = move |transaction: &mut Transaction<'_, '_>| {
+                ledger::remove_orphan(transaction, &files, &digest, written.encoding)
+            };
+            // What cannot be removed now is removed with other orphans.
+            let _later = self.commits.run(remove);
+        }
     }
 
     fn write_bytes(&self, bytes: &[u8], zstd: Option<u8>) -> Result<(Temporary, Encoding)> {

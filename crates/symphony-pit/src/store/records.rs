@@ -230,14 +230,20 @@ pub(super) fn check_word(what: &str, text: &str, longest: usize) -> Result<()> {
         return Err(invalid(format!("{what} has 1 to {longest} bytes, not {length}")));
     }
     if text.contains('\0') {
-        return Err(invalid(format!("{what} must not contain the character U+0000, and `{}` does", text.escape_debug())));
+        return Err(invalid(format!(
+            "{what} must not contain the character U+0000, and `{}` does",
+            text.escape_debug()
+        )));
     }
     Ok(())
 }
 
 pub(super) fn check_text(what: &str, text: &str) -> Result<()> {
     if text.len() > MAX_TEXT {
-        return Err(invalid(format!("{what} has at most {MAX_TEXT} bytes, not {}", text.len())));
+        return Err(invalid(format!(
+            "{what} has at most {MAX_TEXT} bytes, not {}",
+            text.len()
+        )));
     }
     Ok(())
 }

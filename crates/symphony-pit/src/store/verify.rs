@@ -90,10 +90,14 @@ impl ArtifactStore {
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
             for (key, content) in page {
-                let Some(digest) = key.with_size(content.size) else { continue };
+                let Some(digest) = key.with_size(content.size) else {
+                    continue;
+                };
                 report.contents += 1;
                 report.bytes += content.size;
-                let Err(error) = self.files.verify(&digest, &content.stored()) else { continue };
+                let Err(error) = self.files.verify(&digest, &content.stored()) else {
+                    continue;
+                };
                 if !is_damage(&error) {
                     return Err(error);
                 }
@@ -174,7 +178,9 @@ impl ArtifactStore {
     fn contents_after(&self, after: Option<ContentKey>) -> Result<Vec<(ContentKey, ContentRecord)>> {
         self.read(|reader| {
             let mut page = Vec::new();
-            let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.0.as_slice()));
+            let from = after
+                .as_ref()
+                .map_or(Bound::Unbounded, |key| Bound::Excluded(key.0.as_slice()));
             reader.scan(Table::Contents, from, |key, value| {
                 if let Some(key) = ContentKey::from_bytes(key) {
                     page.push((key, decode(Table::Contents, value)?));

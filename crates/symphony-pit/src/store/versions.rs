@@ -8,9 +8,7 @@ use super::ArtifactStore;
 use super::commits::{self, Transaction, decode};
 use super::digest::Digest;
 use super::put::Source;
-use super::records::{
-    ArtifactMeta, Description, MAX_NAME, PutOptions, PutResult, check_text, check_word,
-};
+use super::records::{ArtifactMeta, Description, MAX_NAME, PutOptions, PutResult, check_text, check_word};
 use crate::domain::{Reader, Table};
 use crate::error::{PitCode, PitError, Result};
 use crate::ids::ArtifactId;
@@ -108,9 +106,18 @@ fn version_key(line: &str, version: u32) -> Vec<u8> {
     key
 }
 
+/// The number of the last version, 0 if there is none.
+pub(super) fn head(reader: &Reader<'_>, line: &str) -> Result<u32> {
+    Ok(commits::read(reader, Table::Lines, &head_key(line))?.unwrap_or(0))
+}
+
+/// The same, as it is being changed.
+pub(super) fn changing_head(transaction: &Transaction<'_, '_>, line: &str) -> Result<u32> {
+    Ok(transaction.get(Table::Lines, &head_key(line))?.unwrap_or(0))
+}
+
 /// The number of the next version, if the line is as expected.
-pub(super) fn next(transaction: &Transaction<'_, '_>, new: &NewVersion) -> Result<u32> {
-    let head: u32 = transaction.get(Table::Lines, &head_key(&new.line))?.unwrap_or(0);
+pub(super) fn next(head: u32, new: &NewVersion) -> Result<u32> {
     if let Some(expected) = new.expect_head.filter(|expected| *expected != head) {
         return Err(PitError::store(
             PitCode::Conflict,
@@ -175,7 +182,7 @@ impl ArtifactStore {
     /// What the records' store says.
     pub fn head(&self, line: &str) -> Result<u32> {
         check_word("the name of a line", line, MAX_NAME)?;
-        self.read(|reader| Ok(commits::read(reader, Table::Lines, &head_key(line))?.unwrap_or(0)))
+        self.read(|reader| head(reader, line))
     }
 
     /// A version of a line; the last one by default. Costs a few microseconds.
@@ -185,7 +192,7 @@ impl ArtifactStore {
     pub fn version(&self, line: &str, version: Option<u32>) -> Result<ArtifactVersion> {
         check_word("the name of a line", line, MAX_NAME)?;
         self.read(|reader| {
-            let last = commits::read(reader, Table::Lines, &head_key(line))?.unwrap_or(0);
+            let last = head(reader, line)?;
             let number = version.unwrap_or(last);
             let record: Option<Record> = commits::read(reader, Table::Lines, &version_key(line, number))?;
             let record = record.ok_or_else(|| {

@@ -6,9 +6,7 @@ use std::path::Path;
 
 use symphony_pit::PitCode;
 use symphony_pit::domain::Durability;
-use symphony_pit::store::{
-    ContentDiff, Description, Digest, Encoding, HashAlgo, PutOptions, Source, Verification,
-};
+use symphony_pit::store::{ContentDiff, Description, Digest, Encoding, HashAlgo, PutOptions, Source, Verification};
 
 use crate::fixture::{Fixture, code, damage, files, noise};
 
@@ -33,7 +31,10 @@ fn the_same_bytes_twice_are_one_content_and_two_artifacts() {
     assert_eq!(files(&store.folder().join("cas")).len(), 1);
     let stats = store.dedup_stats().unwrap();
     assert_eq!((stats.artifacts, stats.contents), (2, 1));
-    assert_eq!((stats.logical_bytes, stats.unique_bytes, stats.stored_bytes), (10, 5, 5));
+    assert_eq!(
+        (stats.logical_bytes, stats.unique_bytes, stats.stored_bytes),
+        (10, 5, 5)
+    );
     assert!((stats.saved() - 0.5).abs() < 1e-9);
     assert_eq!(store.info(first.digest.into()).unwrap().references, 2);
     for id in [first.id, second.id] {
@@ -94,7 +95,11 @@ fn what_compresses_takes_less_space_and_what_does_not_is_kept_as_it_is() {
     let info = store.info(packed.id.into()).unwrap();
     assert_eq!(info.encoding, Encoding::Zstd);
     assert!(info.stored_size < info.size / 100);
-    assert_eq!(packed.digest, Digest::of(HashAlgo::Blake3, &text), "of the bytes as given");
+    assert_eq!(
+        packed.digest,
+        Digest::of(HashAlgo::Blake3, &text),
+        "of the bytes as given"
+    );
     assert!(!store.put(&text, &plain(), &PutOptions::default()).unwrap().newly_stored);
     let content = store.get(packed.id).unwrap();
     assert!(!content.is_mapped());
@@ -114,13 +119,24 @@ fn parts_are_read_from_mapped_and_from_compressed_content() {
     let store = Fixture::new();
     let text: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     for zstd in [None, Some(3)] {
-        let algo = if zstd.is_some() { HashAlgo::Sha256 } else { HashAlgo::Blake3 };
+        let algo = if zstd.is_some() {
+            HashAlgo::Sha256
+        } else {
+            HashAlgo::Blake3
+        };
         let options = options(|options| {
             options.zstd = zstd;
             options.algo = algo;
         });
         let id = store.put(&text, &plain(), &options).unwrap().id;
-        for (offset, length) in [(0_u64, 10_u64), (999_999, 1000), (1_199_999, 50), (1_200_000, 1), (5, 0), (0, u64::MAX)] {
+        for (offset, length) in [
+            (0_u64, 10_u64),
+            (999_999, 1000),
+            (1_199_999, 50),
+            (1_200_000, 1),
+            (5, 0),
+            (0, u64::MAX),
+        ] {
             let start = usize::try_from(offset).unwrap();
             let end = usize::try_from(offset.saturating_add(length)).unwrap().min(text.len());
             let part = store.get_range(id, offset, length).unwrap();
@@ -151,7 +167,10 @@ fn damage_is_an_error_of_that_content_alone_and_putting_it_again_repairs_it() {
                 store.get_with(put.id, Verification::Always),
             ] {
                 let error = result.unwrap_err();
-                assert!(matches!(error.code(), PitCode::HashMismatch | PitCode::Corrupted), "{error}");
+                assert!(
+                    matches!(error.code(), PitCode::HashMismatch | PitCode::Corrupted),
+                    "{error}"
+                );
                 assert!(error.message().contains(path.to_str().unwrap()), "{error}");
             }
             assert!(store.verify(put.id).is_err());
@@ -182,10 +201,19 @@ fn damage_that_happened_before_this_process_came_is_noticed_at_the_first_look() 
     let path = store.file(&store.meta(id).unwrap().digest);
     let times = fs::metadata(&path).unwrap().modified().unwrap();
     damage(&path, b"preciouz");
-    fs::File::options().write(true).open(&path).unwrap().set_modified(times).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(times)
+        .unwrap();
     let store = store.reopen();
     assert_eq!(code(store.get(id)), PitCode::HashMismatch);
-    assert_eq!(&*store.get_with(id, Verification::Never).unwrap(), b"preciouz", "as asked for");
+    assert_eq!(
+        &*store.get_with(id, Verification::Never).unwrap(),
+        b"preciouz",
+        "as asked for"
+    );
     fs::remove_file(&path).unwrap();
     assert_eq!(code(store.get(id)), PitCode::Corrupted);
     assert_eq!(store.exists(&[store.meta(id).unwrap().digest]).unwrap(), [false]);
@@ -250,7 +278,10 @@ fn a_stream_that_breaks_off_and_a_writer_that_is_dropped_leave_nothing() {
     assert!(files(&store.folder().join("cas")).is_empty());
     assert_eq!(store.dedup_stats().unwrap(), Default::default());
     let missing = Path::new("/does/not/exist");
-    assert_eq!(code(store.put(missing, &plain(), &PutOptions::default())), PitCode::NotFound);
+    assert_eq!(
+        code(store.put(missing, &plain(), &PutOptions::default())),
+        PitCode::NotFound
+    );
     let folder = store.folder().to_owned();
     assert_eq!(
         code(store.put(folder, &plain(), &PutOptions::default())),
@@ -279,7 +310,11 @@ fn files_that_no_record_names_are_removed_and_others_stay() {
     let written = writing.finish(&plain(), None).unwrap();
     assert_eq!(&*store.get(written.id).unwrap(), b"still being written");
     assert_eq!(&*store.get(kept).unwrap(), b"kept");
-    assert_eq!(store.dedup_stats().unwrap().unreferenced, 1, "waits for whoever reclaims space");
+    assert_eq!(
+        store.dedup_stats().unwrap().unreferenced,
+        1,
+        "waits for whoever reclaims space"
+    );
     assert_eq!(store.verify_all().unwrap().contents, 3);
 }
 

@@ -37,7 +37,9 @@ fn versions_are_numbered_and_stay_when_their_artifacts_are_deleted() {
     assert_eq!(store.head("report").unwrap(), 0);
     assert_eq!(code(store.version("report", None)), PitCode::NotFound);
     let version = |number: u32| {
-        let new = NewVersion::of("report").after(number - 1).because(format!("number {number}"));
+        let new = NewVersion::of("report")
+            .after(number - 1)
+            .because(format!("number {number}"));
         store
             .new_version(&new, &noise(number.into(), 10), &Description::default(), &plain())
             .unwrap()
@@ -55,7 +57,10 @@ fn versions_are_numbered_and_stay_when_their_artifacts_are_deleted() {
     }
     assert_eq!(store.version("report", None).unwrap(), versions[299]);
     assert_eq!(store.version("report", Some(256)).unwrap(), versions[255]);
-    assert_eq!(code(store.get(store.version("report", Some(2)).unwrap().id)), PitCode::NotFound);
+    assert_eq!(
+        code(store.get(store.version("report", Some(2)).unwrap().id)),
+        PitCode::NotFound
+    );
     let error = store.version("report", Some(301)).unwrap_err();
     assert!(error.message().contains("1 to 300, not 301"), "{error}");
     let place = store.meta(results[4].id).unwrap().version.unwrap();
@@ -79,7 +84,11 @@ fn a_version_that_follows_another_than_expected_is_refused_and_leaves_nothing() 
     assert!(error.is_retryable());
     assert_eq!(code(put(&NewVersion::of("a").after(2))), PitCode::Conflict);
     assert_eq!(store.dedup_stats().unwrap(), before);
-    assert_eq!(put(&NewVersion::of("a")).unwrap().version, Some(2), "any, if none is expected");
+    assert_eq!(
+        put(&NewVersion::of("a")).unwrap().version,
+        Some(2),
+        "any, if none is expected"
+    );
     let threads: Vec<_> = (0..8)
         .map(|_| {
             let store = store.clone();
@@ -118,8 +127,12 @@ fn lines_are_listed_by_how_their_names_begin() {
         let lines = store.lines(beginning).unwrap();
         lines.into_iter().map(|line| (line.name, line.head)).collect()
     };
-    let expected = |names: &[(&str, u32)]| -> Vec<_> { names.iter().map(|(name, head)| ((*name).to_owned(), *head)).collect() };
-    assert_eq!(names(""), expected(&[("a", 1), ("a/1", 1), ("a/2", 1), ("b", 2), ("ä", 1)]));
+    let expected =
+        |names: &[(&str, u32)]| -> Vec<_> { names.iter().map(|(name, head)| ((*name).to_owned(), *head)).collect() };
+    assert_eq!(
+        names(""),
+        expected(&[("a", 1), ("a/1", 1), ("a/2", 1), ("b", 2), ("ä", 1)])
+    );
     assert_eq!(names("a/"), expected(&[("a/1", 1), ("a/2", 1)]));
     assert!(names("c").is_empty());
 }
@@ -157,7 +170,11 @@ fn artifacts_are_found_by_what_is_said_of_them_until_it_is_not_said_any_more() {
     };
     let every: Vec<_> = (0..20).collect();
     expect("all", &SearchQuery::default(), &every);
-    expect("a tag", &query(|it| it.tags = ["mod1".into()].into()), &[1, 5, 9, 13, 17]);
+    expect(
+        "a tag",
+        &query(|it| it.tags = ["mod1".into()].into()),
+        &[1, 5, 9, 13, 17],
+    );
     expect(
         "all of some tags",
         &query(|it| it.tags = ["all".into(), "mod2".into()].into()),
@@ -180,16 +197,36 @@ fn artifacts_are_found_by_what_is_said_of_them_until_it_is_not_said_any_more() {
     );
     expect("any text", &metadata("number", Matches::Anything), &every);
     expect("no such text", &metadata("numbe", Matches::Anything), &[]);
-    expect("a long text", &metadata("long", Matches::Exactly(format!("{long}7"))), &[7]);
-    expect("how a long one begins", &metadata("long", Matches::Beginning(format!("{long}19"))), &[19]);
-    expect("a text with a zero", &metadata("zero", Matches::Exactly("\u{0}4".into())), &[4]);
-    expect("not a part of it", &metadata("zero", Matches::Exactly(String::new())), &[]);
+    expect(
+        "a long text",
+        &metadata("long", Matches::Exactly(format!("{long}7"))),
+        &[7],
+    );
+    expect(
+        "how a long one begins",
+        &metadata("long", Matches::Beginning(format!("{long}19"))),
+        &[19],
+    );
+    expect(
+        "a text with a zero",
+        &metadata("zero", Matches::Exactly("\u{0}4".into())),
+        &[4],
+    );
+    expect(
+        "not a part of it",
+        &metadata("zero", Matches::Exactly(String::new())),
+        &[],
+    );
     expect(
         "a name",
         &query(|it| it.name = Some(Matches::Exactly("file-2".into()))),
         &[2, 5, 8, 11, 14, 17],
     );
-    expect("names", &query(|it| it.name = Some(Matches::Beginning("file-".into()))), &every);
+    expect(
+        "names",
+        &query(|it| it.name = Some(Matches::Beginning("file-".into()))),
+        &every,
+    );
     expect(
         "a type and sizes",
         &query(|it| {
@@ -206,7 +243,9 @@ fn artifacts_are_found_by_what_is_said_of_them_until_it_is_not_said_any_more() {
         it.created_from = Some(times[5]);
         it.created_before = Some(times[8]);
     });
-    let expected: Vec<_> = (0..20).filter(|number| times[*number] >= times[5] && times[*number] < times[8]).collect();
+    let expected: Vec<_> = (0..20)
+        .filter(|number| times[*number] >= times[5] && times[*number] < times[8])
+        .collect();
     expect("times", &between, &expected);
 
     let mut page = query(|it| {
@@ -229,7 +268,11 @@ fn artifacts_are_found_by_what_is_said_of_them_until_it_is_not_said_any_more() {
     change.metadata = [("number".into(), None), ("other".into(), Some("1".into()))].into();
     let meta = store.label(ids[5], &change).unwrap();
     assert_eq!(meta, store.meta(ids[5]).unwrap());
-    expect("deleted and untagged", &query(|it| it.tags = ["mod1".into()].into()), &[9, 13, 17]);
+    expect(
+        "deleted and untagged",
+        &query(|it| it.tags = ["mod1".into()].into()),
+        &[9, 13, 17],
+    );
     expect("tagged", &query(|it| it.tags = ["new".into()].into()), &[5]);
     expect("set", &metadata("other", Matches::Exactly("1".into())), &[5]);
     expect("removed", &metadata("number", Matches::Exactly("5".into())), &[]);
@@ -269,7 +312,11 @@ fn lineages_go_both_ways_so_far_and_through_deleted_artifacts_and_circles() {
     assert_eq!(up.edges.len(), 4);
     let down = store.lineage(top, Direction::Descendants, 1).unwrap();
     assert_eq!(down.artifacts, [top, left, right]);
-    assert!(down.edges.iter().all(|edge| edge.parent == top && edge.relation == "derived-from"));
+    assert!(
+        down.edges
+            .iter()
+            .all(|edge| edge.parent == top && edge.relation == "derived-from")
+    );
     store.delete(left).unwrap();
     assert_eq!(store.lineage(bottom, Direction::Ancestors, u32::MAX).unwrap(), up);
     store.relate(top, "reviewed-with", bottom).unwrap();
@@ -284,7 +331,10 @@ fn lineages_go_both_ways_so_far_and_through_deleted_artifacts_and_circles() {
     assert_eq!(code(store.relate(top, "x", ArtifactId::new())), PitCode::NotFound);
     assert_eq!(code(store.relate(top, "x", top)), PitCode::InvalidArgument);
     assert_eq!(code(store.relate(top, "", bottom)), PitCode::InvalidArgument);
-    assert_eq!(code(store.lineage(ArtifactId::new(), Direction::Ancestors, 1)), PitCode::NotFound);
+    assert_eq!(
+        code(store.lineage(ArtifactId::new(), Direction::Ancestors, 1)),
+        PitCode::NotFound
+    );
 }
 
 #[test]
@@ -369,9 +419,15 @@ fn descriptions_that_cannot_be_kept_are_refused_and_nothing_is_stored() {
     refused("U+0000", &|it| it.name = Some("a\0b".into()));
     refused("`content_type`", &|it| it.content_type = Some(String::new()));
     refused("a tag", &|it| it.tags = ["t".repeat(129)].into());
-    refused("a name of metadata", &|it| it.metadata = [(String::new(), String::new())].into());
-    refused("`metadata.a`", &|it| it.metadata = [("a".into(), "x".repeat(65_537))].into());
-    refused("1024 tags", &|it| it.tags = (0..1025).map(|number| number.to_string()).collect());
+    refused("a name of metadata", &|it| {
+        it.metadata = [(String::new(), String::new())].into()
+    });
+    refused("`metadata.a`", &|it| {
+        it.metadata = [("a".into(), "x".repeat(65_537))].into()
+    });
+    refused("1024 tags", &|it| {
+        it.tags = (0..1025).map(|number| number.to_string()).collect()
+    });
     refused("`quality.utility`", &|it| it.quality.utility = f32::NAN);
     refused("`quality.structure`", &|it| it.quality.structure = 1.5);
     for line in [String::new(), "l".repeat(256), "a\0".into()] {
@@ -399,10 +455,16 @@ fn a_store_whose_domain_was_left_says_so() {
     store.domain().close();
     assert_eq!(code(store.get(id)), PitCode::NotAttached);
     assert_eq!(code(store.search(&SearchQuery::default())), PitCode::NotAttached);
-    assert_eq!(code(store.put(b"x", &Description::default(), &plain())), PitCode::NotAttached);
+    assert_eq!(
+        code(store.put(b"x", &Description::default(), &plain())),
+        PitCode::NotAttached
+    );
     assert_eq!(code(store.delete(id)), PitCode::NotAttached);
     assert_eq!(code(store.writer(&plain())), PitCode::NotAttached);
-    assert_eq!(code(ArtifactStore::open(store.domain(), &StoreOptions::default())), PitCode::NotAttached);
+    assert_eq!(
+        code(ArtifactStore::open(store.domain(), &StoreOptions::default())),
+        PitCode::NotAttached
+    );
     assert!(Domain::attached().is_none_or(|domain| domain.folder() != store.folder()));
 }
 

@@ -216,7 +216,11 @@ impl Model {
                 Err(error) => assert!(artifact.deleted && error.code() == PitCode::NotFound, "{error}"),
             }
             let lineage = store.lineage(artifact.id, Direction::Ancestors, 1).unwrap();
-            let parents: Vec<_> = artifact.parent.iter().map(|parent| self.artifacts[*parent].id).collect();
+            let parents: Vec<_> = artifact
+                .parent
+                .iter()
+                .map(|parent| self.artifacts[*parent].id)
+                .collect();
             assert_eq!(lineage.artifacts[1..], parents);
         }
         for (tag, name) in TAGS.iter().enumerate() {
@@ -242,7 +246,9 @@ impl Model {
         }
         for number in 0..3 {
             let expected = self.memos.get(&number).map(|artifact| &self.artifacts[*artifact]);
-            let expected = expected.filter(|artifact| !artifact.deleted).map(|artifact| artifact.id);
+            let expected = expected
+                .filter(|artifact| !artifact.deleted)
+                .map(|artifact| artifact.id);
             let memo = store.memo_get(&action(number)).unwrap();
             assert_eq!(memo.map(|memo| memo.id), expected);
         }

@@ -25,7 +25,9 @@ pub(crate) fn child(task: &str, folder: &Path) {
             say("ready");
             while let Some(order) = await_order() {
                 let bytes = noise(order.parse().unwrap(), 200_000);
-                let result = store.put(&bytes, &Description::default(), &PutOptions::default()).unwrap();
+                let result = store
+                    .put(&bytes, &Description::default(), &PutOptions::default())
+                    .unwrap();
                 say(if result.newly_stored { "new" } else { "known" });
             }
         }
@@ -54,7 +56,9 @@ fn bytes(content: u64) -> Vec<u8> {
 fn put_until_killed(store: &std::sync::Arc<ArtifactStore>) {
     let mut random = u64::from(std::process::id());
     let mut next = |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % below
     };
     loop {
@@ -138,8 +142,10 @@ impl Answered {
 
 /// What is true whatever happens.
 fn check_invariants(store: &ArtifactStore) {
+    let head = store.head(LINE).unwrap();
     let versions = store.versions(LINE).unwrap();
-    assert!(versions.iter().map(|version| version.version).eq(1..=store.head(LINE).unwrap().max(versions.len() as u32)));
+    assert!(versions.len() >= head as usize);
+    assert!((1..).zip(&versions).all(|(number, version)| version.version == number));
     for version in &versions {
         assert_eq!(store.meta(version.id).unwrap().digest, version.digest);
     }
@@ -207,7 +213,9 @@ fn a_hundred_writers_that_are_killed_leave_nothing_half() {
 #[test]
 fn two_processes_that_put_the_same_content_store_it_once() {
     let store = Fixture::new();
-    let mut helpers: Vec<_> = (0..2).map(|_| Helper::start("put what is told", store.folder())).collect();
+    let mut helpers: Vec<_> = (0..2)
+        .map(|_| Helper::start("put what is told", store.folder()))
+        .collect();
     for helper in &mut helpers {
         helper.expect("ready");
     }
@@ -245,7 +253,10 @@ fn what_a_writer_has_begun_is_removed_by_anybody_once_it_is_dead_and_not_before(
     helper.expect("half");
     helper.kill();
     let store = store.reopen();
-    assert!(files(&store.folder().join("cas/new")).is_empty(), "whoever comes clears up");
+    assert!(
+        files(&store.folder().join("cas/new")).is_empty(),
+        "whoever comes clears up"
+    );
 }
 
 /// A limit on the size of files stands for a disk that is full: both end a write in the middle.
@@ -309,14 +320,15 @@ fn records_that_do_not_fit_are_an_error_and_leave_nothing_half() {
     assert_eq!(store.dedup_stats().unwrap().artifacts, put);
     check_counts(&store);
     let report = store.verify_all().unwrap();
-    assert_eq!((report.contents, report.orphans), (put, 1), "the content came before its record");
+    assert_eq!((report.contents, report.orphans), (put, 0));
     drop(store);
     drop(domain);
     options.map_size = 1 << 24;
     let domain = Domain::attach(folder.path(), &options).unwrap();
     let store = ArtifactStore::open(&domain, &StoreOptions::default()).unwrap();
-    assert_eq!(store.sweep().unwrap().orphans, 1);
-    store.put(&put.to_le_bytes(), &description, &PutOptions::default()).unwrap();
+    store
+        .put(&put.to_le_bytes(), &description, &PutOptions::default())
+        .unwrap();
     check_counts(&store);
 }
 
@@ -327,9 +339,16 @@ fn fork_while_writing(store: &std::sync::Arc<ArtifactStore>) {
     // SAFETY: the child uses nothing that another thread might have locked: it closes a file and looks at a flag.
     match unsafe { libc::fork() } {
         0 => {
-            let refused = [writer.write(b"!").err(), store.put(b"x", &Description::default(), &PutOptions::default()).err()]
-                .iter()
-                .all(|error| error.as_ref().is_some_and(|error| error.code() == PitCode::ForkedHandle));
+            let refused = [
+                writer.write(b"!").err(),
+                store.put(b"x", &Description::default(), &PutOptions::default()).err(),
+            ]
+            .iter()
+            .all(|error| {
+                error
+                    .as_ref()
+                    .is_some_and(|error| error.code() == PitCode::ForkedHandle)
+            });
             drop(writer);
             // SAFETY: always allowed.
             unsafe { libc::_exit(i32::from(!refused)) };
