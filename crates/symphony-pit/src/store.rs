@@ -283,3 +283,58 @@ impl Attendant for ArtifactStore {
 
     fn end(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::domain::{AttachOptions, Durability};
+
+    fn open(folder: &std::path::Path, boot: Option<BootId>) -> Arc<ArtifactStore> {
+        let mut options = AttachOptions::default();
+        options.any_filesystem = true;
+        let domain = Domain::attach(folder, &options).unwrap();
+        let mut store = ArtifactStore::open(&domain, &StoreOptions::default()).unwrap();
+        if let Some(boot) = boot {
+            // The keeper looks at it for a moment at times.
+            let store = loop {
+                match Arc::try_unwrap(store) {
+                    Ok(store) => break store,
+                    Err(shared) => store = shared,
+                }
+            };
+            return Arc::new(ArtifactStore { boot, ..store });
+        }
+        store
+    }
+
+    #[test]
+    fn what_was_not_synced_is_looked_at_after_the_machine_has_restarted_even_if_told_not_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = open(folder.path(), Some(BootId([7; 16])));
+        let mut durable = PutOptions::default();
+        durable.durability = Durability::Durable;
+        let put = |store: &ArtifactStore, bytes: &[u8], options: &PutOptions| {
+            store.put(bytes, &Description::default(), options).unwrap()
+        };
+        let lost = put(&before, b"not synced", &PutOptions::default());
+        let kept = put(&before, b"synced", &durable);
+        drop(before);
+
+        let store = open(folder.path(), None);
+        assert!(!store.info(lost.id.into()).unwrap().durable);
+        assert!(store.info(kept.id.into()).unwrap().durable);
+        // What a power cut leaves of a file that was not synced: its length.
+        let path = store.files.path(&lost.digest, Encoding::Raw);
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, [0; 10]).unwrap();
+        let read = || store.get_with(lost.id, Verification::Never);
+        assert_eq!(read().unwrap_err().code(), PitCode::HashMismatch);
+        assert_eq!(&*store.get_with(kept.id, Verification::Never).unwrap(), b"synced");
+        put(&store, b"not synced", &durable);
+        assert_eq!(&*read().unwrap(), b"not synced");
+        assert!(store.info(lost.id.into()).unwrap().durable);
+    }
+}
