@@ -50,7 +50,7 @@ pub(crate) use events::{
     Found, RawEvent, head as event_head, read as read_event, recent as recent_events, write as write_event,
 };
 pub(crate) use folder::Lock;
-pub(crate) use hot_map::{Awaited, Counter, DeadInstance, HotMap, flags};
+pub(crate) use hot_map::{Awaited, Counter, DeadInstance, HotMap, InstanceCell, flags};
 pub(crate) use keeper::Attendant;
 pub(crate) use layout::{InstanceWord, SlotRange};
 pub(crate) use slot::{Holder, announce, claim_behind, held, release, revoke};
@@ -110,8 +110,11 @@ pub(crate) struct Shared {
     closed: std::sync::atomic::AtomicBool,
 }
 
+/// Device and inode.
+type FolderIdentity = (u64, u64);
+
 /// The domains of this process, by the identity of their folder, in the order in which they were attached.
-static ATTACHED: Mutex<Vec<((u64, u64), Weak<Domain>)>> = Mutex::new(Vec::new());
+static ATTACHED: Mutex<Vec<(FolderIdentity, Weak<Domain>)>> = Mutex::new(Vec::new());
 
 pub(crate) fn forked() -> PitError {
     PitError::domain(
@@ -293,7 +296,8 @@ impl Domain {
     /// Leaves the domain: gives back what this process has, and lets the writes that it sent end. Everything afterwards says
     /// `NotAttached`. Idempotent. Not on the thread of an event loop.
     ///
-    /// The process can attach again when the last reference is gone.
+    /// The process can attach again when the last reference is gone. Without this call, the keeper may hold the last one for a
+    /// moment after all others were dropped.
     pub fn close(&self) {
         if sys::is_forked() || self.shared.closed.swap(true, Ordering::SeqCst) {
             return;
@@ -399,6 +403,13 @@ impl Shared {
     /// Wakes the keepers of all processes that wait for a lease or for room.
     #[inline]
     pub(crate) fn ring_waiting(&self) {
+        if self.map.is_awaited(Awaited::Slot) {
+            self.ring_all_waiting();
+        }
+    }
+
+    #[cold]
+    fn ring_all_waiting(&self) {
         for place in self.map.all_waiting(Awaited::Slot) {
             self.ring(place);
         }

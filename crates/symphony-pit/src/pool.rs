@@ -56,7 +56,7 @@ use crate::lifecycle::{InstanceState, TransitionReason};
 use crate::pending::{Pending, Promise, promise};
 use crate::resources::{ModelSpec, Priority};
 use crate::time::Mono;
-use lease::{Claimed, claim_among, give_back_id, lease_count};
+use lease::{Claimed, claim_among, give_back, give_back_id, lease_count};
 use models::Models;
 use prediction::Predictor;
 use queue::Queue;
@@ -386,7 +386,7 @@ impl Pool {
 
     /// Registers a model. The same specification is the same model, in whichever process and however often.
     pub fn register(&self, spec: ModelSpec) -> Pending<ModelRef> {
-        self.models.register(&self.shared, spec)
+        Models::register(&self.shared, spec)
     }
 
     /// The model that was registered last under a name.
@@ -493,9 +493,9 @@ impl Pool {
     /// # Errors
     /// `StaleHandle`: it was taken away, because its model or its process is gone.
     #[inline]
-    pub fn release(&self, lease: Lease) -> Result<()> {
-        let id = lease.into_id();
-        self.release_id(id)
+    pub fn release(&self, mut lease: Lease) -> Result<()> {
+        lease.armed = false;
+        give_back(&lease.pool.shared, lease.claimed.id, lease.claimed.place)
     }
 
     /// Gives a lease of this process back that was kept as a number ([`Lease::into_id`]).

@@ -83,9 +83,9 @@ fn reclaiming_and_releasing_free_the_slot_once() {
         let slot = free_slot();
         let generation = slot::claim(&slot, A).unwrap();
         let reclaimer = Arc::clone(&slot);
-        let reclaimed = thread::spawn(move || slot::reclaim(&reclaimer, A));
+        let by_reclaiming = thread::spawn(move || slot::reclaim(&reclaimer, A));
         let released = slot::release(&slot, generation, A);
-        assert!(reclaimed.join().unwrap() != released);
+        assert!(by_reclaiming.join().unwrap() != released);
         assert_eq!(slot::read(&slot).generation, generation + 1);
     });
 }

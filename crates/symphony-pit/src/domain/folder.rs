@@ -74,11 +74,7 @@ fn classify(kind: u64) -> Filesystem {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(
-    clippy::unnecessary_cast,
-    clippy::cast_sign_loss,
-    reason = "the field's type depends on the platform"
-)]
+#[expect(clippy::cast_sign_loss, reason = "a number of 32 bits, whatever the field's type")]
 fn filesystem(folder: &Path) -> io::Result<Filesystem> {
     Ok(classify(rustix::fs::statfs(folder)?.f_type as u64))
 }

@@ -95,6 +95,13 @@ impl HotMap {
         (&words[usize::from(place / 64) % 4], 1 << (place % 64))
     }
 
+    /// Whether any process waits.
+    #[inline]
+    pub(crate) fn is_awaited(&self, what: Awaited) -> bool {
+        let words = &self.cell(WAITING + what as usize)[..4];
+        words.iter().fold(0, |all, word| all | slot::waiting(word)) != 0
+    }
+
     /// The places of the processes that wait.
     #[inline]
     pub(crate) fn all_waiting(&self, what: Awaited) -> impl Iterator<Item = u16> {

@@ -172,11 +172,12 @@ impl Store {
         } = options;
         let path = folder.join(name);
         let failed = |error| about(name, error);
+        reserve_readers(&path)?;
         let mut builder = EnvOpenOptions::new().read_txn_without_tls();
         builder
             .map_size(map_size)
             .max_dbs(u32::try_from(TABLES.len()).unwrap_or(u32::MAX))
-            .max_readers(4096);
+            .max_readers(READERS);
         if no_sync {
             // SAFETY: what this flag endangers is the file after a crash of the machine, after which this file is discarded.
             unsafe { builder.flags(EnvFlags::NO_SYNC) };
@@ -308,6 +309,20 @@ impl Store {
             let _panicked = thread.join();
         }
     }
+}
+
+/// So many can read at a time, over all processes.
+const READERS: u32 = 4096;
+
+/// Writes LMDB's table of readers in full before LMDB maps it: a file without blocks on a full disk would end the process that
+/// touches it. Only while nobody can have it open, for closing it would drop their locks.
+fn reserve_readers(store: &Path) -> Result<()> {
+    const LINE: usize = 64;
+    let table = store.join("lock.mdb");
+    if table.exists() {
+        return Ok(());
+    }
+    super::folder::replace(&table, &vec![0; (READERS as usize + LINE) * LINE])
 }
 
 fn check_process() -> Result<()> {

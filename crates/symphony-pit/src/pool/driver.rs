@@ -14,7 +14,9 @@ use super::queue::Waiting;
 use super::{Failure, Loading, MISSES, ModelRef, Pool, Want, Wish, event, lease_count};
 use crate::atomic::Ordering;
 use crate::domain::layout::{INSTANCE_COUNT, LEASE_COUNT};
-use crate::domain::{Attendant, Awaited, Counter, InstanceWord, Lock, SlotRange, announce, event_head, flags, revoke};
+use crate::domain::{
+    Attendant, Awaited, Counter, InstanceCell, InstanceWord, Lock, SlotRange, announce, event_head, flags, revoke,
+};
 use crate::error::{PitCode, PitError, Result};
 use crate::ids::{InstanceId, ModelId};
 use crate::lifecycle::{InstanceState, Step, TransitionReason};
@@ -535,8 +537,7 @@ impl Pool {
             // A fallback may have a fallback; none is tried twice, so this ends.
             while !pass.waits.contains(&(turn.model.id, turn.here)) {
                 match self.serve(turn, &mut pass, now) {
-                    Served::Done => break,
-                    Served::Waits => break,
+                    Served::Done | Served::Waits => break,
                     Served::Instead(model) => {
                         let mut local = self.local();
                         let Some(mut waiting) = local.queue.remove(turn.number) else {
@@ -639,7 +640,7 @@ impl Pool {
                 .places(model)
                 .map(|place| self.shared.map().instance(place))
                 .find(|cell| cell.state() == InstanceState::Hot)
-                .map(|cell| cell.id());
+                .map(InstanceCell::id);
             let Some(instance) = hot else { return false };
             if let Some(Wish {
                 want: Want::Warm(promise, _),

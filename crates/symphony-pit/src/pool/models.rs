@@ -41,7 +41,7 @@ fn id_from(bytes: &[u8]) -> Result<ModelId> {
 }
 
 impl Models {
-    pub(crate) fn register(&self, shared: &Arc<Shared>, spec: ModelSpec) -> Pending<ModelRef> {
+    pub(crate) fn register(shared: &Arc<Shared>, spec: ModelSpec) -> Pending<ModelRef> {
         let bytes = match spec.to_bytes() {
             Ok(bytes) => bytes,
             Err(error) => return Pending::ready(Err(error)),

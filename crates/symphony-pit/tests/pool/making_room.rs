@@ -242,7 +242,9 @@ fn memory_never_exceeds_the_budget_whatever_is_asked() {
                 })
             })
             .collect();
-        users.into_iter().for_each(|user| user.join().unwrap());
+        for user in users {
+            user.join().unwrap();
+        }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         let most = watch.join().unwrap();
         assert!(most <= 100, "{most} MB");

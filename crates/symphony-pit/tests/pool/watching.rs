@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 use std::thread::Thread;
 
-use symphony_pit::lifecycle::{InstanceState, TransitionReason};
+use symphony_pit::lifecycle::InstanceState::{Cold, Cooling, Hot, Warming};
+use symphony_pit::lifecycle::TransitionReason::{PredictivePrewarm, UserRequest};
 use symphony_pit::pool::{ModelStatus, PoolEvent, PredictionContext, UsagePattern};
 use symphony_pit::{Component, ModelId};
 
@@ -44,17 +45,11 @@ fn events_come_in_order_to_those_who_wait_for_them() {
         };
         [next(), next(), next(), next()]
     });
-    let warm = block_on(fixture.pool.prewarm(model, TransitionReason::PredictivePrewarm)).unwrap();
+    let warm = block_on(fixture.pool.prewarm(model, PredictivePrewarm)).unwrap();
     assert_eq!(fixture.pool.status(model).unwrap(), ModelStatus::Ready);
-    let again = fixture
-        .pool
-        .prewarm(model, TransitionReason::PredictivePrewarm)
-        .wait()
-        .unwrap();
+    let again = fixture.pool.prewarm(model, PredictivePrewarm).wait().unwrap();
     assert_eq!(again, warm, "one that is loaded will do");
     fixture.pool.unload(warm, std::time::Duration::ZERO).wait().unwrap();
-    use InstanceState::{Cold, Cooling, Hot, Warming};
-    use TransitionReason::{PredictivePrewarm, UserRequest};
     assert_eq!(
         thread.join().unwrap(),
         [

@@ -11,9 +11,20 @@ pub(crate) const FOLDER: &str = "PIT_TEST_FOLDER";
 /// What an answer begins with: the test harness writes to the same output.
 const MARK: char = '\u{1}';
 
-/// A child that runs, killed when this value goes.
+/// A process that is killed when this value goes.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if it has ended already.
+        let _ended = self.0.kill();
+        let _known = self.0.wait();
+    }
+}
+
+/// A child that runs.
 pub(crate) struct Helper {
-    child: Child,
+    child: Running,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
 }
@@ -31,11 +42,15 @@ impl Helper {
             .unwrap();
         let orders = child.stdin.take().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, orders, answers }
+        Self {
+            child: Running(child),
+            orders,
+            answers,
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     pub(crate) fn order(&mut self, order: &str) {
@@ -58,21 +73,21 @@ impl Helper {
 
     /// Kills it, and waits until it is dead.
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
     }
 
     /// Kills it, and gives what it had said until then.
     pub(crate) fn kill_and_read(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
         std::iter::from_fn(|| self.answer()).collect()
     }
 
     /// Kills it, and keeps the input that its own children read.
     pub(crate) fn kill_keeping_input(mut self, input: &mut Option<ChildStdin>) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
         *input = Some(self.orders);
     }
 
@@ -87,7 +102,7 @@ impl Helper {
         for line in answers {
             line.unwrap();
         }
-        assert!(child.wait().unwrap().success());
+        assert!(child.0.wait().unwrap().success());
     }
 }
 

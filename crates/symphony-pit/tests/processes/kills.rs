@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use symphony_pit::Priority;
 use symphony_pit::domain::{Batch, Domain, Durability, Table};
 use symphony_pit::lifecycle::InstanceState;
 use symphony_pit::pool::{AcquireOptions, Budget, Pool};
-use symphony_pit::{Priority, Result};
 
 use crate::children::{Helper, await_order, say};
 use crate::sharing::{model, pool};
@@ -26,6 +26,11 @@ const GENERAL: Table = Table::General;
 pub(crate) fn child(task: &str, folder: &Path) {
     let domain = attach(folder);
     let pool = pool(&domain);
+    // Whoever kills it may die first.
+    std::thread::spawn(|| {
+        while await_order().is_some() {}
+        std::process::exit(1);
+    });
     say("ready");
     match task {
         "write" => write(&domain),
@@ -34,23 +39,26 @@ pub(crate) fn child(task: &str, folder: &Path) {
     }
 }
 
-/// Keeps two counters equal, in transactions and in batches, and says how far it has surely come.
+/// Two counters of one process.
+fn keys(process: u32) -> [[u8; 5]; 2] {
+    let [a, b, c, d] = process.to_be_bytes();
+    [[b'l', a, b, c, d], [b'r', a, b, c, d]]
+}
+
+/// Keeps its two counters equal, in transactions and in batches, and says how far it has surely come.
 fn write(domain: &Arc<Domain>) {
-    let started = domain
-        .run()
-        .transact(Durability::CrashSafe, |writer| number(writer.get(GENERAL, b"left")?));
-    let first = started.wait().unwrap() + 1;
-    for count in first.. {
+    let [left, right] = keys(std::process::id());
+    for count in 1_u64.. {
         let bytes = count.to_le_bytes();
         if count % 2 == 0 {
-            let batch = Batch::new()
-                .put(GENERAL, *b"left", bytes)
-                .put(GENERAL, *b"right", bytes);
+            let batch = Batch::new().put(GENERAL, left, bytes).put(GENERAL, right, bytes);
             domain.run().write(batch, Durability::CrashSafe).wait().unwrap();
         } else {
             let change = domain.run().transact(Durability::CrashSafe, move |writer| {
-                writer.put(GENERAL, b"left", &bytes)?;
-                writer.put(GENERAL, b"right", &bytes)
+                let before = number(writer.get(GENERAL, &left)?);
+                assert_eq!(before + 1, count, "nobody else writes it");
+                writer.put(GENERAL, &left, &bytes)?;
+                writer.put(GENERAL, &right, &bytes)
             });
             change.wait().unwrap();
         }
@@ -58,8 +66,8 @@ fn write(domain: &Arc<Domain>) {
     }
 }
 
-fn number(bytes: Option<&[u8]>) -> Result<u64> {
-    Ok(bytes.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap())))
+fn number(bytes: Option<&[u8]>) -> u64 {
+    bytes.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
 }
 
 fn borrow(pool: &Arc<Pool>) {
@@ -77,7 +85,6 @@ fn borrow(pool: &Arc<Pool>) {
             drop(held);
         }
     }
-    await_order();
 }
 
 /// A number that differs from turn to turn, and not from run to run.
@@ -85,7 +92,7 @@ fn scattered(turn: u32, below: u32) -> u32 {
     (turn.wrapping_mul(2_654_435_761) >> 16) % below
 }
 
-fn check(domain: &Arc<Domain>, pool: &Arc<Pool>, surely_written: u64) -> u64 {
+fn check(domain: &Arc<Domain>, pool: &Arc<Pool>, dead: u32, surely_written: u64) -> u64 {
     let metrics = pool.metrics().unwrap();
     assert!(metrics.resident_mb <= BUDGET_MB, "{} MB", metrics.resident_mb);
     let processes: Vec<_> = domain.processes().unwrap().iter().map(|process| process.slot).collect();
@@ -109,19 +116,22 @@ fn check(domain: &Arc<Domain>, pool: &Arc<Pool>, surely_written: u64) -> u64 {
         );
         assert!(instance.leases <= 1, "{instance:?}");
     }
-    let (left, right) = domain
-        .run()
-        .read(|reader| {
-            Ok((
-                number(reader.get(GENERAL, b"left")?)?,
-                number(reader.get(GENERAL, b"right")?)?,
-            ))
-        })
-        .unwrap();
+    let [left, right] = keys(dead);
+    let read = domain.run().read(|reader| {
+        Ok((
+            number(reader.get(GENERAL, &left)?),
+            number(reader.get(GENERAL, &right)?),
+        ))
+    });
+    let (left, right) = read.unwrap();
     assert_eq!(left, right, "half of a change is there");
     assert!(
         left >= surely_written,
         "{surely_written} was answered, and {left} is there"
+    );
+    assert!(
+        left <= surely_written + 1,
+        "{left} is there, and {surely_written} was answered"
     );
     left
 }
@@ -141,7 +151,11 @@ fn five_hundred_processes_are_killed_and_nothing_is_lost_doubled_or_left_behind(
         .collect();
     let start = |turn: u32| {
         Helper::start(
-            if turn % 2 == 0 { "kills: write" } else { "kills: borrow" },
+            if turn.is_multiple_of(2) {
+                "kills: write"
+            } else {
+                "kills: borrow"
+            },
             folder.path(),
         )
     };
@@ -160,24 +174,22 @@ fn five_hundred_processes_are_killed_and_nothing_is_lost_doubled_or_left_behind(
                     .unwrap(),
             );
         }
+        let pid = victim.pid();
         let answered = victim.kill_and_read();
         let last = answered.iter().filter_map(|answer| answer.parse::<u64>().ok()).max();
         domain.reclaim_dead().unwrap();
-        written = check(&domain, &pool, last.unwrap_or(written));
+        written += check(&domain, &pool, pid, last.unwrap_or_default());
         reclaimed = pool.metrics().unwrap().dead_processes;
     }
     assert!(
         u64::from(kills) <= reclaimed + 1 && written > 0,
         "{reclaimed} of {kills}, {written} written"
     );
-    for helper in running {
-        helper.kill();
-    }
+    drop(running);
     await_that("only this process is left", || {
         domain.reclaim_dead().unwrap();
         domain.processes().unwrap().len() == 1
     });
-    check(&domain, &pool, written);
     let metrics = pool.metrics().unwrap();
     assert_eq!((metrics.leases, metrics.waiting), (0, 0));
     let own = |state| matches!(state, InstanceState::Hot | InstanceState::Cold);

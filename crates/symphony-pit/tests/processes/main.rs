@@ -1,6 +1,11 @@
 //! Domains and pools used by several processes. This test binary is also their program: started again with the one test
 //! [`child_process`], it does what its environment says.
 #![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::exit,
+    reason = "what fails in a test fails the test; children end when nobody gives them orders"
+)]
 
 mod children;
 mod kills;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use symphony_pit::domain::{Batch, Domain, Durability, Table, layout};
 use symphony_pit::{Component, PitCode};
 
@@ -128,8 +129,8 @@ fn a_second_copy_of_the_library_in_one_process_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     drop(attach(folder.path()));
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
-    let live = folder.path().join(format!("live/{}-{start}", std::process::id()));
+    let ticks = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    let live = folder.path().join(format!("live/{}-{ticks}", std::process::id()));
     assert!(!live.exists(), "the first one has left");
     let copy = File::create(&live).unwrap();
     rustix::fs::flock(&copy, rustix::fs::FlockOperation::LockExclusive).unwrap();
@@ -220,9 +221,7 @@ fn a_panic_in_a_change_is_its_error_alone() {
     let domain = attach(folder.path());
     let change = domain.run().transact(Durability::CrashSafe, |writer| {
         writer.put(GENERAL, b"half", b"done")?;
-        if writer.get(GENERAL, b"half")?.is_some() {
-            panic!("in the middle");
-        }
+        assert!(writer.get(GENERAL, b"half")?.is_none(), "in the middle");
         Ok(())
     });
     assert_eq!(change.wait().unwrap_err().code(), PitCode::Internal);
@@ -367,7 +366,8 @@ fn another_version_of_a_domain_is_refused() {
 
 #[test]
 fn damaged_files_are_named_with_what_can_be_done() {
-    let cases: [(&str, fn(&mut Vec<u8>)); 6] = [
+    type Damage = fn(&mut Vec<u8>);
+    let cases: [(&str, Damage); 6] = [
         ("meta", |bytes| bytes[30] ^= 1),
         ("meta", |bytes| bytes.truncate(20)),
         ("hot.map", |bytes| bytes[0] ^= 1),
@@ -446,4 +446,55 @@ fn a_store_is_written_by_many_threads_and_nothing_is_lost() {
         pending.wait_for(Duration::from_secs(60)).unwrap().unwrap();
     }
     assert_eq!(domain.run().read(|reader| reader.len(GENERAL)).unwrap(), 800);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Words anywhere in the tables, with values near those that mean something.
+    #[test]
+    fn a_map_that_is_damaged_anywhere_is_refused_or_answers_without_harm(
+        patches in prop::collection::vec(
+            (layout::PROCESSES..layout::CELLS, 0_usize..8, prop_oneof![any::<u64>(), 0_u64..4, (0_u64..7).prop_map(|state| 1 << 24 | state)]),
+            1..12,
+        ),
+        near in prop::collection::vec((0_usize..40, 0_usize..8, any::<u64>()), 0..12),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let domain = attach(folder.path());
+        let pool = crate::sharing::pool(&domain);
+        let model = pool.register(crate::sharing::model("m", 1)).wait().unwrap();
+        drop(pool.acquire(model, symphony_pit::pool::AcquireOptions::default()).wait().unwrap());
+        // Closed first: the keeper may be using the pool, and then would be the last to leave.
+        domain.close();
+        drop(pool);
+        drop(domain);
+        let path = folder.path().join("hot.map");
+        let mut bytes = fs::read(&path).unwrap();
+        // Where the one model was, too.
+        let near = near.into_iter().map(|(cell, word, value)| {
+            let first = [layout::INSTANCES, layout::MODELS, layout::LEASES, layout::EVENTS][cell % 4];
+            (first + cell / 4, word, value)
+        });
+        for (cell, word, value) in patches.into_iter().chain(near) {
+            bytes[cell * layout::CELL_BYTES + word * 8..][..8].copy_from_slice(&value.to_le_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+        match Domain::attach(folder.path(), &options()) {
+            Err(error) => prop_assert_eq!(error.code(), PitCode::Corrupted),
+            Ok(domain) => {
+                let pool = crate::sharing::pool(&domain);
+                let _answers = (pool.instances(), pool.metrics(), pool.status(model), pool.history(model.id(), 10));
+                for instance in pool.instances().unwrap() {
+                    let _answer = pool.health(instance.instance);
+                }
+                drop(pool.try_acquire(model, symphony_pit::Priority::NORMAL));
+                for slot in 0..32 {
+                    let _answer = pool.release_id(symphony_pit::LeaseId::from_number(slot));
+                }
+                domain.reclaim_dead().unwrap();
+                domain.close();
+            }
+        }
+    }
 }

@@ -105,8 +105,12 @@ fn of_processes_that_race_for_the_last_instance_one_has_it() {
     let mut helpers: Vec<_> = (0..3)
         .map(|_| Helper::start("sharing: take one", folder.path()))
         .collect();
-    helpers.iter_mut().for_each(|helper| helper.expect("ready"));
-    helpers.iter_mut().for_each(|helper| helper.order("go"));
+    for helper in &mut helpers {
+        helper.expect("ready");
+    }
+    for helper in &mut helpers {
+        helper.order("go");
+    }
     let answers: Vec<_> = helpers.iter_mut().map(|helper| helper.answer().unwrap()).collect();
     assert_eq!(
         answers.iter().filter(|answer| *answer == "mine").count(),
@@ -129,8 +133,12 @@ fn leases_are_counted_right_over_processes_that_take_and_give_back() {
     drop(pool.acquire(model, AcquireOptions::default()).wait().unwrap());
     let before = pool.metrics().unwrap().acquisitions;
     let mut helpers: Vec<_> = (0..3).map(|_| Helper::start("sharing: race", folder.path())).collect();
-    helpers.iter_mut().for_each(|helper| helper.expect("ready"));
-    helpers.iter_mut().for_each(|helper| helper.order("20000"));
+    for helper in &mut helpers {
+        helper.expect("ready");
+    }
+    for helper in &mut helpers {
+        helper.order("20000");
+    }
     let answer = |helper: &mut Helper| helper.answer().unwrap().parse::<u64>().unwrap();
     let taken: u64 = helpers.iter_mut().map(answer).sum();
     assert_eq!(pool.metrics().unwrap().acquisitions - before, taken);
