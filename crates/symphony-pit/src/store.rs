@@ -293,8 +293,10 @@ mod tests {
     use crate::domain::{AttachOptions, Durability};
 
     fn open(folder: &std::path::Path, boot: Option<BootId>) -> Arc<ArtifactStore> {
-        let mut options = AttachOptions::default();
-        options.any_filesystem = true;
+        let options = AttachOptions {
+            any_filesystem: true,
+            ..AttachOptions::default()
+        };
         let domain = Domain::attach(folder, &options).unwrap();
         let mut store = ArtifactStore::open(&domain, &StoreOptions::default()).unwrap();
         if let Some(boot) = boot {
@@ -314,8 +316,10 @@ mod tests {
     fn what_was_not_synced_is_looked_at_after_the_machine_has_restarted_even_if_told_not_to() {
         let folder = tempfile::tempdir().unwrap();
         let before = open(folder.path(), Some(BootId([7; 16])));
-        let mut durable = PutOptions::default();
-        durable.durability = Durability::Durable;
+        let durable = PutOptions {
+            durability: Durability::Durable,
+            ..PutOptions::default()
+        };
         let put = |store: &ArtifactStore, bytes: &[u8], options: &PutOptions| {
             store.put(bytes, &Description::default(), options).unwrap()
         };

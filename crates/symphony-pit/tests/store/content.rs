@@ -6,7 +6,9 @@ use std::path::Path;
 
 use symphony_pit::PitCode;
 use symphony_pit::domain::Durability;
-use symphony_pit::store::{ContentDiff, Description, Digest, Encoding, HashAlgo, PutOptions, Source, Verification};
+use symphony_pit::store::{
+    ContentDiff, DedupStats, Description, Digest, Encoding, HashAlgo, PutOptions, Source, Verification,
+};
 
 use crate::fixture::{Fixture, code, damage, files, noise};
 
@@ -276,7 +278,7 @@ fn a_stream_that_breaks_off_and_a_writer_that_is_dropped_leave_nothing() {
     assert_eq!(files(&store.folder().join("cas/new")).len(), 1);
     drop(writer);
     assert!(files(&store.folder().join("cas")).is_empty());
-    assert_eq!(store.dedup_stats().unwrap(), Default::default());
+    assert_eq!(store.dedup_stats().unwrap(), DedupStats::default());
     let missing = Path::new("/does/not/exist");
     assert_eq!(
         code(store.put(missing, &plain(), &PutOptions::default())),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use symphony_pit::domain::Domain;
 use symphony_pit::store::{
-    ArtifactStore, Description, Digest, Direction, HashAlgo, Hold, LabelChange, Matches, NewVersion, Order, Parent,
-    PutOptions, QualityScore, SearchQuery, StoreOptions,
+    ArtifactStore, DedupStats, Description, Digest, Direction, HashAlgo, Hold, Matches, NewVersion, Order, Parent,
+    PutOptions, SearchQuery, StoreOptions,
 };
 use symphony_pit::{ArtifactId, Component, PitCode};
 
@@ -135,158 +135,6 @@ fn lines_are_listed_by_how_their_names_begin() {
     );
     assert_eq!(names("a/"), expected(&[("a/1", 1), ("a/2", 1)]));
     assert!(names("c").is_empty());
-}
-
-#[test]
-fn artifacts_are_found_by_what_is_said_of_them_until_it_is_not_said_any_more() {
-    let store = Fixture::new();
-    let long = "x".repeat(300);
-    let put = |number: u64| {
-        let description = described(|it| {
-            it.name = Some(format!("file-{}", number % 3));
-            it.content_type = (number % 2 == 0).then(|| "text/plain".into());
-            it.tags = [format!("mod{}", number % 4), "all".into()].into();
-            it.metadata = [
-                ("number".into(), number.to_string()),
-                ("long".into(), format!("{long}{number}")),
-                ("zero".into(), format!("\0{number}")),
-            ]
-            .into();
-        });
-        let size = usize::try_from(number).unwrap();
-        store.put(&noise(number, size), &description, &plain()).unwrap().id
-    };
-    let ids: Vec<_> = (0..20).map(put).collect();
-    let expect = |what: &str, query: &SearchQuery, numbers: &[usize]| {
-        let newest: Vec<_> = numbers.iter().rev().map(|number| ids[*number]).collect();
-        assert_eq!(found(&store, query), newest, "{what}");
-        let mut oldest = query.clone();
-        oldest.order = Order::Oldest;
-        assert_eq!(
-            found(&store, &oldest),
-            newest.into_iter().rev().collect::<Vec<_>>(),
-            "{what}, the other way round"
-        );
-    };
-    let every: Vec<_> = (0..20).collect();
-    expect("all", &SearchQuery::default(), &every);
-    expect(
-        "a tag",
-        &query(|it| it.tags = ["mod1".into()].into()),
-        &[1, 5, 9, 13, 17],
-    );
-    expect(
-        "all of some tags",
-        &query(|it| it.tags = ["all".into(), "mod2".into()].into()),
-        &[2, 6, 10, 14, 18],
-    );
-    expect(
-        "one of some tags, without another",
-        &query(|it| {
-            it.any_tags = ["mod1".into(), "all".into()].into();
-            it.without_tags = ["mod0".into(), "mod2".into(), "mod3".into()].into();
-        }),
-        &[1, 5, 9, 13, 17],
-    );
-    let metadata = |name: &str, matches| query(|it| it.metadata = [(name.to_owned(), matches)].into());
-    expect("a text", &metadata("number", Matches::Exactly("1".into())), &[1]);
-    expect(
-        "how it begins",
-        &metadata("number", Matches::Beginning("1".into())),
-        &[1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19],
-    );
-    expect("any text", &metadata("number", Matches::Anything), &every);
-    expect("no such text", &metadata("numbe", Matches::Anything), &[]);
-    expect(
-        "a long text",
-        &metadata("long", Matches::Exactly(format!("{long}7"))),
-        &[7],
-    );
-    expect(
-        "how a long one begins",
-        &metadata("long", Matches::Beginning(format!("{long}19"))),
-        &[19],
-    );
-    expect(
-        "a text with a zero",
-        &metadata("zero", Matches::Exactly("\u{0}4".into())),
-        &[4],
-    );
-    expect(
-        "not a part of it",
-        &metadata("zero", Matches::Exactly(String::new())),
-        &[],
-    );
-    expect(
-        "a name",
-        &query(|it| it.name = Some(Matches::Exactly("file-2".into()))),
-        &[2, 5, 8, 11, 14, 17],
-    );
-    expect(
-        "names",
-        &query(|it| it.name = Some(Matches::Beginning("file-".into()))),
-        &every,
-    );
-    expect(
-        "a type and sizes",
-        &query(|it| {
-            it.content_type = Some(Matches::Exactly("text/plain".into()));
-            it.min_size = Some(5);
-            it.max_size = Some(10);
-        }),
-        &[6, 8, 10],
-    );
-    let digest = store.meta(ids[3]).unwrap().digest;
-    expect("a content", &query(|it| it.digest = Some(digest)), &[3]);
-    let times: Vec<_> = ids.iter().map(|id| store.meta(*id).unwrap().created).collect();
-    let between = query(|it| {
-        it.created_from = Some(times[5]);
-        it.created_before = Some(times[8]);
-    });
-    let expected: Vec<_> = (0..20)
-        .filter(|number| times[*number] >= times[5] && times[*number] < times[8])
-        .collect();
-    expect("times", &between, &expected);
-
-    let mut page = query(|it| {
-        it.tags = ["all".into()].into();
-        it.limit = 7;
-    });
-    let mut paged = Vec::new();
-    loop {
-        let ids = found(&store, &page);
-        let Some(last) = ids.last() else { break };
-        page.after = Some(*last);
-        paged.extend(ids);
-    }
-    assert!(paged.iter().rev().eq(&ids));
-
-    store.delete(ids[1]).unwrap();
-    let mut change = LabelChange::default();
-    change.remove_tags = ["mod1".into(), "not there".into()].into();
-    change.add_tags = ["new".into()].into();
-    change.metadata = [("number".into(), None), ("other".into(), Some("1".into()))].into();
-    let meta = store.label(ids[5], &change).unwrap();
-    assert_eq!(meta, store.meta(ids[5]).unwrap());
-    expect(
-        "deleted and untagged",
-        &query(|it| it.tags = ["mod1".into()].into()),
-        &[9, 13, 17],
-    );
-    expect("tagged", &query(|it| it.tags = ["new".into()].into()), &[5]);
-    expect("set", &metadata("other", Matches::Exactly("1".into())), &[5]);
-    expect("removed", &metadata("number", Matches::Exactly("5".into())), &[]);
-    store.untag(ids[5], "new").unwrap();
-    store.tag(ids[6], "new").unwrap();
-    expect("by themselves", &query(|it| it.tags = ["new".into()].into()), &[6]);
-    let good = QualityScore {
-        structure: 1.0,
-        semantics: 0.5,
-        utility: 0.0,
-    };
-    store.set_quality(ids[6], good).unwrap();
-    assert_eq!(store.meta(ids[6]).unwrap().quality, good);
-    assert_eq!(code(store.tag(ids[1], "deleted")), PitCode::NotFound);
 }
 
 #[test]
@@ -420,13 +268,13 @@ fn descriptions_that_cannot_be_kept_are_refused_and_nothing_is_stored() {
     refused("`content_type`", &|it| it.content_type = Some(String::new()));
     refused("a tag", &|it| it.tags = ["t".repeat(129)].into());
     refused("a name of metadata", &|it| {
-        it.metadata = [(String::new(), String::new())].into()
+        it.metadata = [(String::new(), String::new())].into();
     });
     refused("`metadata.a`", &|it| {
-        it.metadata = [("a".into(), "x".repeat(65_537))].into()
+        it.metadata = [("a".into(), "x".repeat(65_537))].into();
     });
     refused("1024 tags", &|it| {
-        it.tags = (0..1025).map(|number| number.to_string()).collect()
+        it.tags = (0..1025).map(|number| number.to_string()).collect();
     });
     refused("`quality.utility`", &|it| it.quality.utility = f32::NAN);
     refused("`quality.structure`", &|it| it.quality.structure = 1.5);
@@ -434,7 +282,7 @@ fn descriptions_that_cannot_be_kept_are_refused_and_nothing_is_stored() {
         let put = store.new_version(&NewVersion::of(line), b"x", &Description::default(), &plain());
         assert_eq!(code(put), PitCode::InvalidArgument);
     }
-    assert_eq!(store.dedup_stats().unwrap(), Default::default());
+    assert_eq!(store.dedup_stats().unwrap(), DedupStats::default());
     let largest = described(|it| {
         it.name = Some("n".repeat(255));
         it.tags = ["t".repeat(128)].into();

@@ -1,12 +1,14 @@
 //! The artifact store, used by one process and by several. This test binary is also the others' program: started again with
 //! the one test [`child_process`], it does what its environment says.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
 #[path = "../processes/children.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]
 mod children;
 mod content;
 mod describing;
+mod finding;
 mod fixture;
 mod model;
 mod processes;

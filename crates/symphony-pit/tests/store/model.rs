@@ -137,25 +137,25 @@ impl Model {
                     parent,
                 });
             }
-            Operation::Tag(number, tag) => self.change(&store, number, |artifact| {
+            Operation::Tag(number, tag) => self.change(number, |artifact| {
                 let result = store.tag(artifact.id, TAGS[tag]);
                 if !artifact.deleted {
                     artifact.tags.insert(tag);
                 }
                 result
             }),
-            Operation::Untag(number, tag) => self.change(&store, number, |artifact| {
+            Operation::Untag(number, tag) => self.change(number, |artifact| {
                 let result = store.untag(artifact.id, TAGS[tag]);
                 if !artifact.deleted {
                     artifact.tags.remove(&tag);
                 }
                 result
             }),
-            Operation::Pin(number) => self.change(&store, number, |artifact| {
+            Operation::Pin(number) => self.change(number, |artifact| {
                 artifact.pinned |= !artifact.deleted;
                 store.pin(artifact.id)
             }),
-            Operation::Unpin(number) => self.change(&store, number, |artifact| {
+            Operation::Unpin(number) => self.change(number, |artifact| {
                 artifact.pinned &= artifact.deleted;
                 store.unpin(artifact.id)
             }),
@@ -186,12 +186,7 @@ impl Model {
         store
     }
 
-    fn change(
-        &mut self,
-        _store: &Fixture,
-        number: usize,
-        change: impl FnOnce(&mut Artifact) -> symphony_pit::Result<()>,
-    ) {
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut Artifact) -> symphony_pit::Result<()>) {
         let Some(number) = number.checked_rem(self.artifacts.len()) else {
             return;
         };
@@ -255,8 +250,8 @@ impl Model {
         let (stats, references) = store.count_anew().unwrap();
         assert_eq!(store.dedup_stats().unwrap(), stats);
         let size = |content: &usize| bytes(*content).len() as u64;
-        assert_eq!(stats.artifacts as usize, present().count());
-        assert_eq!(stats.contents as usize, self.contents.len());
+        assert_eq!(stats.artifacts, present().count() as u64);
+        assert_eq!(stats.contents, self.contents.len() as u64);
         assert_eq!(stats.unique_bytes, self.contents.iter().map(size).sum::<u64>());
         let logical: u64 = present().map(|artifact| size(&artifact.content)).sum();
         assert_eq!(stats.logical_bytes, logical);

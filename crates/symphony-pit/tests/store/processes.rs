@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use symphony_pit::domain::{AttachOptions, Domain, Durability};
 use symphony_pit::store::{
-    ArtifactStore, Description, Digest, HashAlgo, NewVersion, PutOptions, SearchQuery, Source, StoreOptions,
+    ArtifactStore, DedupStats, Description, Digest, HashAlgo, NewVersion, PutOptions, SearchQuery, Source, StoreOptions,
 };
 use symphony_pit::{ArtifactId, PitCode};
 
@@ -46,7 +46,7 @@ pub(crate) fn child(task: &str, folder: &Path) {
 
 fn bytes(content: u64) -> Vec<u8> {
     let length = usize::try_from(content * content % 97).unwrap() * 10_000;
-    if content % 3 == 0 {
+    if content.is_multiple_of(3) {
         return content.to_le_bytes().repeat(length / 8);
     }
     noise(content, length)
@@ -282,7 +282,7 @@ fn fill_the_disk(store: &std::sync::Arc<ArtifactStore>, folder: &Path) {
     assert_eq!(code(writer.write(b"more")), PitCode::InvalidTransition);
     assert_eq!(code(writer.finish(&plain, None)), PitCode::InvalidTransition);
     assert!(files(&folder.join("cas")).is_empty());
-    assert_eq!(store.dedup_stats().unwrap(), Default::default());
+    assert_eq!(store.dedup_stats().unwrap(), DedupStats::default());
     let small = store.put(b"what fits", &plain, &options).unwrap();
     assert_eq!(&*store.get(small.id).unwrap(), b"what fits");
     say("full");

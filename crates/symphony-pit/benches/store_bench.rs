@@ -95,7 +95,9 @@ mod unix {
             bencher.iter(|| put(store, &known, &crash_safe));
         });
         let id = put(store, contents.next(), &crash_safe);
-        group.bench_function("get", |bencher| bencher.iter(|| store.get(black_box(id)).expect("it is there")));
+        group.bench_function("get", |bencher| {
+            bencher.iter(|| store.get(black_box(id)).expect("it is there"));
+        });
         group.bench_function("get and read all of it", |bencher| {
             bencher.iter(|| {
                 let content = store.get(black_box(id)).expect("it is there");
@@ -110,7 +112,9 @@ mod unix {
         });
         let text = b"some text that compresses well ".repeat(SIZE / 31);
         let packed = put(store, &text, &zstd);
-        group.bench_function("get zstd", |bencher| bencher.iter(|| store.get(packed).expect("it is there")));
+        group.bench_function("get zstd", |bencher| {
+            bencher.iter(|| store.get(packed).expect("it is there"));
+        });
         group.finish();
     }
 
@@ -119,13 +123,22 @@ mod unix {
         let action = Digest::of(HashAlgo::Blake3, b"action");
         store.memo_put(&action, id).expect("it is recorded");
         let mut group = criterion.benchmark_group("store records");
-        group.bench_function("meta", |bencher| bencher.iter(|| store.meta(black_box(id)).expect("it is there")));
-        group.bench_function("memo", |bencher| bencher.iter(|| store.memo_get(black_box(&action)).expect("it is there")));
+        group.bench_function("meta", |bencher| {
+            bencher.iter(|| store.meta(black_box(id)).expect("it is there"));
+        });
+        group.bench_function("memo", |bencher| {
+            bencher.iter(|| store.memo_get(black_box(&action)).expect("it is there"));
+        });
         let mut on = false;
         group.bench_function("tag or untag", |bencher| {
             bencher.iter(|| {
                 on = !on;
-                if on { store.tag(id, "tag") } else { store.untag(id, "tag") }.expect("it is changed");
+                if on {
+                    store.tag(id, "tag")
+                } else {
+                    store.untag(id, "tag")
+                }
+                .expect("it is changed");
             });
         });
         group.bench_function("tag, 64 threads at a time, each", |bencher| {
@@ -136,8 +149,12 @@ mod unix {
                         scope.spawn(move || {
                             for round in 0..rounds.div_ceil(64) {
                                 let tag = format!("{thread}");
-                                if round % 2 == 0 { store.tag(id, &tag) } else { store.untag(id, &tag) }
-                                    .expect("it is changed");
+                                if round % 2 == 0 {
+                                    store.tag(id, &tag)
+                                } else {
+                                    store.untag(id, &tag)
+                                }
+                                .expect("it is changed");
                             }
                         });
                     }
@@ -184,7 +201,9 @@ mod unix {
             ("100 of 100,000 by tag", &every),
             ("few, not indexed", &unindexed),
         ] {
-            group.bench_function(name, |bencher| bencher.iter(|| store.search(query).expect("it is searched")));
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| store.search(query).expect("it is searched"));
+            });
         }
         group.finish();
     }
