@@ -67,6 +67,8 @@ tables! {
     Lineage = "lineage";
     /// Results by what was done.
     Memo = "memo";
+    /// Which records of artifacts were changed in `run` and are not in `keep` yet.
+    ArtifactChanges = "artifact-changes";
 }
 
 /// The longest key.

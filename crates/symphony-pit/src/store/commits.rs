@@ -1,11 +1,11 @@
-//! Changes of records. Those that arrive while others are being committed are committed together, for it is the disk's
-//! answer that takes time.
+//! Changes of records, in the store `run`. Those that arrive while others are being committed are committed together.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::replica::{self, Changed, Replica, Signal};
 use crate::atomic::Ordering;
 use crate::domain::{Domain, Durability, Reader, Table, Writer};
 use crate::error::{Component, PitCode, PitError, Result};
@@ -17,6 +17,7 @@ const MAX_GROUP: usize = 256;
 /// The records as they are and as they are being changed.
 pub(super) struct Transaction<'a, 'w> {
     writer: &'a mut Writer<'w>,
+    all_changed: &'a mut Changed,
     changed: bool,
 }
 
@@ -36,19 +37,25 @@ impl Transaction<'_, '_> {
         let bytes = serde_json::to_vec(record).map_err(|error| {
             PitError::store(PitCode::Internal, format!("a record cannot be written: {error}")).with_source(error)
         })?;
-        self.changed = true;
+        self.note(table, key);
         self.writer.put(table, key, &bytes)
     }
 
     /// Sets a key that says by itself what is to be said.
     pub(super) fn mark(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        self.changed = true;
+        self.note(table, key);
         self.writer.put(table, key, b"")
     }
 
     pub(super) fn delete(&mut self, table: Table, key: &[u8]) -> Result<bool> {
-        self.changed = true;
+        self.note(table, key);
         self.writer.delete(table, key)
+    }
+
+    fn note(&mut self, table: Table, key: &[u8]) {
+        self.changed = true;
+        self.all_changed
+            .extend(replica::place(table).map(|place| (place, key.to_vec())));
     }
 }
 
@@ -84,20 +91,36 @@ struct State {
 /// The changes of this process.
 pub(super) struct Commits {
     domain: Arc<Domain>,
+    replica: Replica,
     state: Mutex<State>,
     free: Condvar,
 }
 
 impl Commits {
-    pub(super) fn new(domain: Arc<Domain>) -> Self {
-        Self {
+    pub(super) fn new(domain: Arc<Domain>) -> Result<Self> {
+        replica::load(&domain)?;
+        let replica = Replica::start(&domain)?;
+        // Perhaps a dead process has left something.
+        replica.signal().copy();
+        Ok(Self {
             domain,
+            replica,
             state: Mutex::default(),
             free: Condvar::new(),
-        }
+        })
     }
 
-    /// Makes a change and waits until it is on disk.
+    pub(super) fn signal(&self) -> &Arc<Signal> {
+        self.replica.signal()
+    }
+
+    /// Waits until everything that was changed before is on disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.domain.shared().check()?;
+        self.replica.now()
+    }
+
+    /// Makes a change, which survives this process when this returns.
     pub(super) fn run<T: Send + 'static>(
         &self,
         mut change: impl FnMut(&mut Transaction<'_, '_>) -> Result<T> + Send + 'static,
@@ -162,24 +185,30 @@ impl Commits {
         }
         let epoch = self.domain.shared().map().epoch(Component::Store);
         epoch.fetch_add(1, Ordering::SeqCst);
+        self.replica.signal().copy();
     }
 
     fn transact(&self, group: &Arc<Mutex<Vec<Entry>>>, only: Option<usize>) -> Result<()> {
         let group = Arc::clone(group);
         let change = move |writer: &mut Writer<'_>| {
             let mut group = group.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all_changed = Changed::new();
             let entries = group.iter_mut().enumerate();
             for (_, entry) in entries.filter(|(place, _)| only.is_none_or(|only| only == *place)) {
                 let mut transaction = Transaction {
                     writer: &mut *writer,
+                    all_changed: &mut all_changed,
                     changed: false,
                 };
                 if !(entry.change)(&mut transaction) {
                     return Err(PitError::store(PitCode::Internal, "a change could not be completed"));
                 }
             }
+            if !all_changed.is_empty() {
+                replica::list(writer, &all_changed)?;
+            }
             Ok(())
         };
-        self.domain.keep().transact(Durability::Durable, change).wait()
+        self.domain.run().transact(Durability::CrashSafe, change).wait()
     }
 }

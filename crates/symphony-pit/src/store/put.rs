@@ -325,7 +325,12 @@ impl ArtifactStore {
                 .commits
                 .run(move |transaction| ledger::put(transaction, &files, boot, &new, prepared));
             match recorded {
-                Ok(Some(result)) => return Ok(result),
+                Ok(Some(result)) => {
+                    if durable {
+                        self.commits.sync()?;
+                    }
+                    return Ok(result);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     self.withdraw(digest, prepared);

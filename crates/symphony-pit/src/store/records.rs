@@ -75,8 +75,7 @@ pub struct Description {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PutOptions {
-    /// What the content survives. Default: the death of any process, not a power cut. The records survive both, so content
-    /// that was lost is noticed.
+    /// What the artifact survives once the put returns. Default: the death of any process, not a power cut.
     pub durability: Durability,
     /// The level of compression by Zstandard, 1 to 19. Default: none. What does not become smaller is kept as it is. The
     /// identity of content is that of the bytes as given.

@@ -53,6 +53,19 @@ impl Fixture {
         }
     }
 
+    /// Comes back after the machine was started again: without `hot.map` of this run, the domain empties what does not
+    /// survive that.
+    pub(crate) fn restart(self) -> Self {
+        self.sync().unwrap();
+        let Self { store, folder } = self;
+        drop(store);
+        fs::remove_file(folder.path().join("hot.map")).unwrap();
+        Self {
+            store: open(folder.path()),
+            folder,
+        }
+    }
+
     /// Puts bytes of which nothing is said.
     pub(crate) fn add(&self, bytes: &[u8]) -> ArtifactId {
         self.put(bytes, &Description::default(), &PutOptions::default())

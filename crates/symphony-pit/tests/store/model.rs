@@ -30,6 +30,7 @@ enum Operation {
     Delete(usize),
     Memo(usize, usize),
     Reopen,
+    Restart,
 }
 
 fn operations() -> impl Strategy<Value = Operation> {
@@ -50,6 +51,7 @@ fn operations() -> impl Strategy<Value = Operation> {
         3 => artifact.clone().prop_map(Operation::Delete),
         1 => (0..3_usize, artifact).prop_map(|(action, artifact)| Operation::Memo(action, artifact)),
         1 => Just(Operation::Reopen),
+        1 => Just(Operation::Restart),
     ]
 }
 
@@ -90,6 +92,7 @@ impl Model {
         let chosen = |number: usize| number.checked_rem(count);
         match operation {
             Operation::Reopen => return store.reopen(),
+            Operation::Restart => return store.restart(),
             Operation::Put {
                 content,
                 tags,
@@ -265,16 +268,16 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_store_does_what_a_simple_model_does(operations in prop::collection::vec(operations(), 1..60)) {
+    fn the_store_does_what_a_simple_model_does(operations in prop::collection::vec(operations(), 1..50)) {
         let mut model = Model::default();
         let mut store = Fixture::new();
         for operation in operations {
             store = model.apply(store, operation);
         }
         model.check(&store);
-        model.check(&store.reopen());
+        model.check(&store.restart());
     }
 }

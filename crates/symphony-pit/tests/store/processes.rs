@@ -168,7 +168,7 @@ fn check_counts(store: &ArtifactStore) {
 #[test]
 fn a_hundred_writers_that_are_killed_leave_nothing_half() {
     const KILLS: usize = 100;
-    const AT_A_TIME: usize = 2;
+    const AT_A_TIME: usize = 4;
     let store = Fixture::new();
     let mut answered = Answered::default();
     let mut random = 1_u64;
@@ -191,7 +191,7 @@ fn a_hundred_writers_that_are_killed_leave_nothing_half() {
                 new.push(answered.note(&answer));
             }
             writer.kill();
-            // The other one may still write.
+            // The others may still write.
             check_invariants(&store);
         }
         answered.check(&store, new);
@@ -208,6 +208,13 @@ fn a_hundred_writers_that_are_killed_leave_nothing_half() {
         store.dedup_stats().unwrap().contents,
         "no file too many"
     );
+    // What they had changed is on disk, too, whoever was to copy it.
+    let before = store.count_anew().unwrap();
+    let store = store.restart();
+    assert_eq!(store.count_anew().unwrap(), before);
+    answered.check(&store, answered.put.keys().copied());
+    check_counts(&store);
+    check_invariants(&store);
 }
 
 #[test]
