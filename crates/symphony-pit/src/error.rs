@@ -147,6 +147,11 @@ impl PitError {
         Self::new(Component::Pool, code, message)
     }
 
+    /// An error of the artifact store.
+    pub(crate) fn store(code: PitCode, message: impl Into<String>) -> Self {
+        Self::new(Component::Store, code, message)
+    }
+
     /// The same with what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -9,6 +9,7 @@ pub mod lifecycle;
 mod pending;
 pub mod pool;
 mod resources;
+pub mod store;
 mod time;
 
 pub use error::{Component, PitCode, PitError, Result};

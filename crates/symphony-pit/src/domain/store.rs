@@ -55,6 +55,20 @@ tables! {
     Fingerprints = "fingerprints";
     /// Identifiers of models by name; the last one that was registered.
     Names = "names";
+    /// Artifacts by their identifier.
+    Artifacts = "artifacts";
+    /// What is known of contents, by hash.
+    Contents = "contents";
+    /// Artifacts by tag, metadata, name, type and content; and what there is in all.
+    ArtifactIndex = "artifact-index";
+    /// Versions by line and number.
+    Lines = "lines";
+    /// What artifacts were made from, in both directions.
+    Lineage = "lineage";
+    /// Results by what was done.
+    Memo = "memo";
+    /// Which records of artifacts were changed in `run` and are not in `keep` yet.
+    ArtifactChanges = "artifact-changes";
 }
 
 /// The longest key.
