@@ -200,6 +200,18 @@ def died():
     )
     expect(end).toEqual({ code: 3, signal: null, stdout: 'line: the end\n', stderr: '' })
   })
+
+  test('what exit handlers print may be more than a socket holds', async () => {
+    const end = await runProgram(
+      `${prelude}
+       let count = 0
+       python.start({ ...worker, stdout: () => (count += 1) }).then(() => {
+         process.on('exit', () => console.log(count))
+         python.execSync("import atexit; atexit.register(lambda: [print('x' * 10) for _ in range(2000)])")
+       })`,
+    )
+    expect(end).toEqual({ code: 0, signal: null, stdout: '2000\n', stderr: '' })
+  })
 })
 
 describe('a process that dies', () => {

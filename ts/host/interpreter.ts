@@ -15,7 +15,7 @@ import { closedError } from './closed-error'
 import { commonListener } from './connect'
 import { chosenInterpreter, childInterpreter, locateRequest, needsItsOwnProcess } from './locate-report'
 import { deliverRecords, receiverOf } from './log-records'
-import { joinWorker, openStub, warnOfWorkerMode, type WorkerConfig } from './worker-process'
+import { joinWorker, openStub, stopWorker, warnOfWorkerMode, type WorkerConfig } from './worker-process'
 import {
   checkSameConversion,
   checkSameMode,
@@ -265,7 +265,7 @@ class Interpreter {
     const { port } = environment
     port.refuseQuestions()
     environment.close(closedError)
-    if (core.isMainThread && this.#mode === 'worker') core.stopWorker(shutdownMilliseconds)
+    if (core.isMainThread && this.#mode === 'worker') stopWorker(core, port, shutdownMilliseconds)
     else if (core.isMainThread) core.shutdown(shutdownMilliseconds)
     port.deliverOutput()
     port.detach()

@@ -13,6 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use napi::sys;
 use symphony_conductor::transport::{Piece, Pieces, SharedMemory, Unsent, receive};
@@ -605,8 +606,10 @@ impl Connection {
         }
     }
 
-    /// Hands over the text and the records that came, and forgets what else did: nobody waits for it any more.
-    fn deliver_output(&self) {
+    /// Hands over the text and the records that came or come within `limit`, and forgets what else does: nobody waits for it any more. Whether
+    /// more may come.
+    fn deliver_output(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
         loop {
             while js::scope(self.env, || {
                 let next = self.next(|frame| {
@@ -621,10 +624,21 @@ impl Connection {
                 }
                 next.is_some()
             }) {}
+            if self.ended.get() || self.broken.get() {
+                return false;
+            }
             match self.receive() {
                 Ok(count) if count > 0 => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                _ => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return true;
+                    }
+                    let milliseconds = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
+                    self.broken.set(!self.wait(milliseconds.max(1)));
+                }
+                _ => self.broken.set(true),
             }
         }
     }
@@ -742,7 +756,7 @@ impl Connection {
             match self.receive() {
                 Ok(count) if count > 0 => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.wait() => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.wait(-1) => {}
                 _ => self.broken.set(true),
             }
         }
@@ -789,8 +803,9 @@ impl Connection {
         }
     }
 
-    /// Waits until the socket can be read, or takes more of what is to be written; `false` if it is gone.
-    fn wait(&self) -> bool {
+    /// Waits until the socket can be read, or takes more of what is to be written, at most for so many milliseconds if they are not negative;
+    /// `false` if it is gone.
+    fn wait(&self, milliseconds: c_int) -> bool {
         let is_behind = !self.unsent.borrow().is_empty();
         let descriptor = self.socket.borrow().as_ref().map(AsRawFd::as_raw_fd);
         let Some(descriptor) = descriptor else { return false };
@@ -804,11 +819,11 @@ impl Connection {
             revents: 0,
         };
         // SAFETY: one descriptor, which is open: nothing closes it while this thread is here.
-        let count = unsafe { libc::poll(&raw mut socket, 1, -1) };
+        let count = unsafe { libc::poll(&raw mut socket, 1, milliseconds) };
         if is_behind && socket.revents & libc::POLLOUT != 0 {
             self.send_unsent(&mut self.unsent.borrow_mut());
         }
-        count > 0 || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        count >= 0 || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
     }
 
     /// Hands over what was kept back in the next turn of the event loop.
@@ -1014,11 +1029,12 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> V
     })
 }
 
-/// `deliver()`: hands over the text and records that came, at the end of the process. What else came is forgotten.
+/// `deliver(milliseconds)`: hands over the text and records that came or come within that time, at the end of the process, and whether more may
+/// come. What else came is forgotten.
 unsafe extern "C" fn deliver(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |connection, _| {
-        connection.deliver_output();
-        Ok(UNDEFINED)
+    plain::<1>(env, info, |connection, arguments| {
+        let limit = Duration::from_millis(arguments.u32(0).into());
+        Ok(js::boolean(env, connection.deliver_output(limit)))
     })
 }
 
