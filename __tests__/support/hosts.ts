@@ -40,7 +40,8 @@ class ProcessOfItsOwn implements Host {
   #conductor: Conductor | undefined
 
   async start(options: HostOptions): Promise<HostedPython> {
-    const conductor = await Conductor.start(options)
+    // As in one process, a call that cannot be interrupted goes on.
+    const conductor = await Conductor.start({ ...options, killAfter: Infinity })
     this.#conductor = conductor
     const hosted: { [K in keyof HostedPython]: unknown } = {
       import: conductor.import.bind(conductor),
