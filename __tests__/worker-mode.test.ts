@@ -131,6 +131,39 @@ def deadlock(function):
     expect(await result(body)).toEqual([true, true, [1, 2, 3]])
   })
 
+  test('nothing is kept of a call whose worker thread has ended', async () => {
+    const body = `
+      const { Worker } = require('node:worker_threads')
+      const { died } = python.execSync(\`
+import builtins, gc, threading, time, weakref
+from symphony_bridge import get_system_info
+class Thing: pass
+dead = threading.Event()
+def call(function):
+    thing = Thing()
+    weakref.finalize(thing, dead.set)
+    try:
+        function()
+    finally:
+        # Its error is raised when the environment that would get it has ended.
+        while get_system_info()['environments'] > 1: time.sleep(0.001)
+builtins.call = call
+def died():
+    deadline = time.monotonic() + 20
+    while not dead.wait(0.01) and time.monotonic() < deadline: gc.collect()
+    return dead.is_set()
+\`)
+      const worker = new Worker(\`
+        const { parentPort } = require('node:worker_threads')
+        const { python } = require(\${JSON.stringify(require.resolve('symphony-python-bridge'))})
+        python.importSync('builtins').call(() => { parentPort.postMessage('called'); for (;;); })
+      \`, { eval: true })
+      await new Promise((resolve) => worker.once('message', resolve))
+      await worker.terminate()
+      console.log(JSON.stringify(died()))`
+    expect(await result(body)).toBe(true)
+  })
+
   test('what Python writes to memory that it was given is seen', async () => {
     const body = `
       const { fill } = python.execSync('def fill(array): array[0] = 42')
@@ -166,6 +199,18 @@ def deadlock(function):
        })`,
     )
     expect(end).toEqual({ code: 3, signal: null, stdout: 'line: the end\n', stderr: '' })
+  })
+
+  test('what exit handlers print may be more than a socket holds', async () => {
+    const end = await runProgram(
+      `${prelude}
+       let count = 0
+       python.start({ ...worker, stdout: () => (count += 1) }).then(() => {
+         process.on('exit', () => console.log(count))
+         python.execSync("import atexit; atexit.register(lambda: [print('x' * 10) for _ in range(2000)])")
+       })`,
+    )
+    expect(end).toEqual({ code: 0, signal: null, stdout: '2000\n', stderr: '' })
   })
 })
 

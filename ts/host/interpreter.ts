@@ -229,7 +229,7 @@ class Interpreter {
     const { port } = environment
     port.refuseQuestions()
     environment.close(closedError)
-    if (core.isMainThread) residence.stopSync(shutdownMilliseconds)
+    if (core.isMainThread) residence.stopSync(shutdownMilliseconds, port)
     port.deliverOutput()
     port.detach()
     this.#endOutput()

@@ -1,6 +1,6 @@
 /* Where Python lives: in this process, or in one of its own. */
 import { errorFromProblem } from '../errors/from-native'
-import type { CoreInfo } from '../native/core'
+import type { CoreInfo, Port } from '../native/core'
 import type { PortListener } from '../native/connection'
 import type { Info } from '../types/python'
 
@@ -17,7 +17,8 @@ export interface Residence {
   info(): CoreInfo
   /** Ends Python, softly at first, in so many milliseconds at most. */
   stop(milliseconds: number): Promise<void>
-  stopSync(milliseconds: number): void
+  /** The port is that of this environment, which gets what Python says to its end. */
+  stopSync(milliseconds: number, port: Port): void
 }
 
 /** Runs what reports a problem as JSON to a callback. */

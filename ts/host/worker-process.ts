@@ -2,7 +2,7 @@
 import { workerLost } from '../conductor/errors'
 import { BridgeError } from '../errors/bridge-error'
 import { errorFromProblem } from '../errors/from-native'
-import type { CoreConfig, NativeCore } from '../native/core'
+import type { CoreConfig, NativeCore, Port } from '../native/core'
 import { environment } from '../native/environment'
 import { loadLoader, type LocateReport } from '../native/loader'
 import { stubPath } from '../native/platform'
@@ -54,7 +54,7 @@ export function workerProcess(core: NativeCore): Residence {
       return { ...(JSON.parse(config) as WorkerConfig), config }
     },
     stop: (milliseconds) => new Promise((resolve) => core.stopWorkerAsync(milliseconds, resolve)),
-    stopSync: (milliseconds) => core.stopWorker(milliseconds),
+    stopSync: (milliseconds, port) => stop(core, port, milliseconds),
   }
 }
 
@@ -106,6 +106,17 @@ function lossOf(core: NativeCore): BridgeError | undefined {
 
 function withStarted(lost: BridgeError, started: boolean): BridgeError {
   return lost.exit === undefined ? lost : workerLost(name, lost.exit, started)
+}
+
+/** How often it is looked whether the process has ended, in milliseconds: another one may have inherited its connection. */
+const endPause = 10
+
+/** Ends the process, and reads meanwhile what it has to say: it could say no more than what a socket holds otherwise. */
+function stop(core: NativeCore, port: Port, milliseconds: number): void {
+  const end = performance.now() + milliseconds
+  core.stopWorkerAsync(milliseconds, () => undefined)
+  while (core.workerExit() === null && performance.now() < end && port.deliverOutput(endPause)) continue
+  core.stopWorker(Math.max(0, Math.round(end - performance.now())))
 }
 
 /** Warns once a process that Python does not run in it, and why. */

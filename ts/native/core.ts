@@ -106,7 +106,8 @@ export interface Port {
   openSession(): number
   closeSession(id: number): void
   listen(): void
-  deliverOutput(): void
+  /** Of another process: also what comes within so many milliseconds; whether more may come. */
+  deliverOutput(milliseconds?: number): boolean | undefined
   holdsObject(id: number): boolean
   objectArrived(id: number): void
   deliverForgotten(): void
@@ -140,8 +141,11 @@ export interface NativeConnection {
    * last byte. Throws `{ code, message }` if the other process ends.
    */
   ask(kind: number, second: number, payload: number | Uint8Array): Uint8Array
-  /** Hands over the text and records that have come, and forgets all else: for the end, when no event comes any more. */
-  deliver(): void
+  /**
+   * Hands over the text and records that have come, or come within so many milliseconds, and forgets all else: for the end, when no event
+   * comes any more. Whether more may come.
+   */
+  deliver(milliseconds: number): boolean
   close(): void
 }
 

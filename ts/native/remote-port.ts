@@ -213,7 +213,7 @@ class Remote {
       },
       closeSession: (id) => native.send(Frame.closeSession, id, 0),
       listen: () => native.send(Frame.listen, 0, 0),
-      deliverOutput: () => native.deliver(),
+      deliverOutput: (milliseconds = 0) => native.deliver(milliseconds),
       deliverForgotten: nothingToDo,
       holdsObject: (id) => this.#holdsObject(id),
       objectArrived: (id) => native.send(Frame.objectArrived, id, 0, nothing, true),

@@ -52,7 +52,7 @@ export function unusablePort(makeError: () => Error, describeType?: Port['descri
     openSession: refuse,
     closeSession: ignore,
     listen: refuse,
-    deliverOutput: ignore,
+    deliverOutput: () => false,
     holdsObject: () => false,
     objectArrived: ignore,
     deliverForgotten: ignore,

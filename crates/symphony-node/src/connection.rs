@@ -3,6 +3,10 @@
 //! What the frames mean is known to JavaScript (`ts/native/remote-port.ts`); here they are moved, in whole batches, and handles are given
 //! back when their states are collected. Everything is touched by the environment's own thread only.
 
+mod memory;
+mod released;
+mod waiting;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{c_int, c_void};
@@ -12,22 +16,22 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use napi::sys;
-use symphony_conductor::transport::{Piece, Pieces, SharedMemory, Unsent, receive};
+use symphony_conductor::transport::{Pieces, SharedMemory, Unsent, receive};
 use symphony_python_bridge::errors::BridgeError;
-use symphony_python_bridge::memory::{Announcement, SharedBlocks};
+use symphony_python_bridge::memory::SharedBlocks;
 use symphony_wire::{ErrorCode, Frame, FrameKind, Incoming, frame_header};
 
+use memory::Taken;
+pub(crate) use released::Released;
+use released::append;
+
 use crate::adopted::{Adopted, Home};
-use crate::block_buffers;
 use crate::js::{self, Arguments, Callback, UNDEFINED, Value};
 use crate::outbox::Outbox;
 use crate::uv::{Events, READABLE, UvHandle, WRITABLE};
 
-/// Handles that are collected within this time are given back together, in milliseconds.
-const RELEASE_INTERVAL: u64 = 10;
 /// So much is read in one turn of the event loop before others get theirs.
 const MOST_READ: usize = 1 << 20;
 
@@ -103,92 +107,6 @@ impl Kept {
             second,
             payload: &self.payload,
         }
-    }
-}
-
-/// Whether a frame was for the connection itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    Own,
-    NotOwn,
-    /// What belongs to it did not come.
-    Broken,
-}
-
-/// What came in the middle of a synchronous call.
-enum Waited {
-    /// The end of it.
-    Outcome(Vec<u8>),
-    /// Something else.
-    ToTell,
-}
-
-/// An `ArrayBuffer` over a piece of Python's memory.
-struct UseOfItems {
-    _memory: Rc<SharedMemory>,
-    number: u32,
-    released: Rc<Released>,
-}
-
-impl UseOfItems {
-    /// The piece goes back. Allowed in finalizers.
-    fn end(self) {
-        self.released.push_items(self.number);
-    }
-}
-
-/// Where a connection's handles go when they are collected.
-#[derive(Default)]
-pub(crate) struct Released {
-    pairs: RefCell<Vec<(u32, u32)>>,
-    /// Pieces of Python's memory.
-    items: RefCell<Vec<u32>>,
-    /// Blocks whose buffers are gone.
-    blocks: RefCell<Vec<u32>>,
-    /// When they go, if nothing does before.
-    timer: RefCell<Option<UvHandle>>,
-}
-
-impl Released {
-    /// So many crossings of a handle are to be given back. Allowed in finalizers.
-    pub(crate) fn push(&self, id: u32, count: u32) {
-        let mut pairs = self.pairs.borrow_mut();
-        if pairs.is_empty() {
-            self.start_timer();
-        }
-        pairs.push((id, count));
-    }
-
-    fn push_items(&self, number: u32) {
-        let mut items = self.items.borrow_mut();
-        if items.is_empty() {
-            self.start_timer();
-        }
-        items.push(number);
-    }
-
-    fn push_block(&self, number: u32) {
-        let mut blocks = self.blocks.borrow_mut();
-        if blocks.is_empty() {
-            self.start_timer();
-        }
-        blocks.push(number);
-    }
-
-    fn start_timer(&self) {
-        if let Some(timer) = &*self.timer.borrow() {
-            timer.start::<Connection>(RELEASE_INTERVAL);
-        }
-    }
-}
-
-/// Adds a frame that consists of numbers, if there are any.
-fn append(frames: &mut Vec<u8>, kind: FrameKind, numbers: Vec<u32>) {
-    if let Some(header) = frame_header(kind, 0, 0, 4 * numbers.len())
-        && !numbers.is_empty()
-    {
-        frames.extend_from_slice(&header);
-        frames.extend(numbers.into_iter().flat_map(u32::to_le_bytes));
     }
 }
 
@@ -286,18 +204,18 @@ impl Connection {
         let this = ptr::from_ref(self).cast_mut().cast::<c_void>();
         let functions: [(&str, Callback); 14] = [
             ("send", send),
-            ("ask", ask),
-            ("deliver", deliver),
+            ("ask", waiting::ask),
+            ("deliver", waiting::deliver),
             ("hold", hold),
             ("outbox", outbox),
             ("adopt", adopt),
             ("find", find),
             ("release", release),
-            ("sendMemory", send_memory),
-            ("memory", memory),
-            ("shareMemory", share_memory),
-            ("blockMemory", block_memory),
-            ("hasStarted", has_started),
+            ("sendMemory", memory::send_memory),
+            ("memory", memory::memory),
+            ("shareMemory", memory::share_memory),
+            ("blockMemory", memory::block_memory),
+            ("hasStarted", memory::has_started),
             ("close", close),
         ];
         for (name, callback) in functions {
@@ -422,113 +340,6 @@ impl Connection {
         self.watch();
     }
 
-    /// Puts a copy of bytes into memory that Python gets as the block of the number that this gives. Nothing if the system has none.
-    fn send_memory(&self, bytes: &[u8]) -> Option<u32> {
-        let length = u32::try_from(bytes.len()).ok()?;
-        let Piece { number, pointer, file } = self.pieces.borrow_mut().take(bytes.len()).ok()?;
-        // SAFETY: two memories of at least that length, the second of which the other process does not use now.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), pointer.as_ptr(), bytes.len()) };
-        let header = frame_header(FrameKind::Memory, number, length, 0)?;
-        let mut unsent = self.unsent.borrow_mut();
-        if let Some(file) = file {
-            unsent.attach(file);
-        }
-        // It goes with the request that names it.
-        unsent.push(&header);
-        Some(number)
-    }
-
-    /// Shares the block that an `ArrayBuffer` is over: its number. Nothing if it is none that another process can have.
-    fn share_memory(&self, buffer: Value) -> Option<u32> {
-        if self.ended.get() {
-            return None;
-        }
-        let block = block_buffers::block_of(self.env, buffer)?;
-        let address = block.pointer().as_ptr() as usize;
-        // Where there is no descriptor left, it is copied.
-        let announcement = self.shared.borrow_mut().share(block).ok()??;
-        let Announcement {
-            number,
-            file,
-            place,
-            descriptor,
-        } = announcement;
-        let header = frame_header(FrameKind::ShareBlock, number, file, place.len())?;
-        let mut unsent = self.unsent.borrow_mut();
-        if let Some(descriptor) = descriptor {
-            unsent.attach(descriptor);
-        }
-        // It goes with the request that names it.
-        unsent.push(&header);
-        unsent.push(&place);
-        let released = Rc::clone(&self.released);
-        block_buffers::on_collected(self.env, address, move || released.push_block(number));
-        Some(number)
-    }
-
-    /// The buffer over a block that was shared and that a message names.
-    fn buffer_over_block(&self, number: u32) -> Result<Value, BridgeError> {
-        let block = self.shared.borrow().get(number).ok_or_else(|| {
-            let message = format!("expected the number of a block that is shared, got {number}");
-            BridgeError::new(ErrorCode::Protocol, message)
-        })?;
-        block_buffers::over(self.env, block)
-    }
-
-    /// So many bytes of a piece of Python's memory, as an `ArrayBuffer`: the piece goes back when that is collected.
-    fn buffer_over(&self, number: u32, bytes: usize) -> Result<Value, BridgeError> {
-        let memory = self.items.borrow().get(&number).map(Rc::clone);
-        let memory = memory.filter(|memory| bytes <= memory.bytes()).ok_or_else(|| {
-            let message = format!("expected {bytes} bytes of memory that came, got the number {number}");
-            BridgeError::new(ErrorCode::Protocol, message)
-        })?;
-        let pointer = memory.pointer();
-        let use_of = Box::into_raw(Box::new(UseOfItems {
-            _memory: memory,
-            number,
-            released: Rc::clone(&self.released),
-        }));
-        let mut buffer = ptr::null_mut();
-        // SAFETY: mapped for as long as the box lives, which the finalizer frees.
-        let status = unsafe {
-            sys::napi_create_external_arraybuffer(
-                self.env,
-                pointer.as_ptr().cast(),
-                bytes,
-                Some(items_given_up),
-                use_of.cast(),
-                &raw mut buffer,
-            )
-        };
-        if status == sys::Status::napi_ok {
-            return Ok(buffer);
-        }
-        // SAFETY: not registered, so the box is still ours.
-        let use_of = unsafe { Box::from_raw(use_of) };
-        let copied = js::array_buffer(self.env, bytes);
-        if let Some((_, data)) = copied {
-            // SAFETY: two memories of that length.
-            unsafe { ptr::copy_nonoverlapping(pointer.as_ptr(), data, bytes) };
-        }
-        use_of.end();
-        copied
-            .map(|(buffer, _)| buffer)
-            .ok_or_else(|| BridgeError::new(ErrorCode::Conversion, format!("there is no memory for {bytes} bytes")))
-    }
-
-    /// Whether a request has begun; so does one of which nothing is known.
-    fn has_started(&self, request: u32) -> bool {
-        let starts = self.starts.borrow();
-        let Some(memory) = &*starts else { return true };
-        let count = memory.bytes() / size_of::<AtomicU32>();
-        // SAFETY: within the memory.
-        let place = unsafe { memory.pointer().cast::<AtomicU32>().add(request as usize % count) };
-        // SAFETY: aligned, since the memory is to a page; both processes use atomics there.
-        let last = unsafe { place.as_ref() }.load(Ordering::Acquire);
-        // A later one of the same place hides whether this one had begun.
-        last >= request
-    }
-
     /// Watches for what is to be waited for now.
     fn watch(&self) {
         let is_behind = {
@@ -605,30 +416,6 @@ impl Connection {
         }
     }
 
-    /// Hands over the text and the records that came, and forgets what else did: nobody waits for it any more.
-    fn deliver_output(&self) {
-        loop {
-            while js::scope(self.env, || {
-                let next = self.next(|frame| {
-                    let is_output = matches!(
-                        FrameKind::of(frame.kind),
-                        Some(FrameKind::Output | FrameKind::Logged | FrameKind::Type)
-                    );
-                    Some(is_output.then(|| self.values_of(frame)).flatten())
-                });
-                if let Some(Some(values)) = &next {
-                    self.tell(values);
-                }
-                next.is_some()
-            }) {}
-            match self.receive() {
-                Ok(count) if count > 0 => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                _ => return,
-            }
-        }
-    }
-
     /// What `body` makes of the next frame that is for JavaScript. The others are dealt with.
     fn next_frame<T>(&self, body: impl FnOnce(&Frame<'_>) -> Option<T>) -> Option<T> {
         let mut incoming = self.incoming.borrow_mut();
@@ -646,36 +433,6 @@ impl Connection {
             }
         }
         None
-    }
-
-    /// Takes a frame that is about memory.
-    fn take(&self, frame: &Frame<'_>) -> Taken {
-        match FrameKind::of(frame.kind) {
-            Some(FrameKind::ReturnMemory) => {
-                for number in self.pieces.borrow_mut().give_back(frame.first) {
-                    // Without a payload it is not too long.
-                    let _fits = self.send(FrameKind::ForgetMemory, [number, 0], &[], true);
-                }
-            }
-            Some(FrameKind::ReturnBlock) => {
-                let forgotten = self.shared.borrow_mut().returned(frame.first);
-                if let Some(file) = forgotten {
-                    // As above.
-                    let _fits = self.send(FrameKind::ForgetFile, [file, 0], &[], true);
-                }
-            }
-            Some(FrameKind::ForgetItems) => drop(self.items.borrow_mut().remove(&frame.first)),
-            Some(FrameKind::Items) => match self.memory_that_came() {
-                Some(memory) => drop(self.items.borrow_mut().insert(frame.first, Rc::new(memory))),
-                None => return Taken::Broken,
-            },
-            Some(FrameKind::Starts) => match self.memory_that_came() {
-                Some(memory) => drop(self.starts.replace(Some(memory))),
-                None => return Taken::Broken,
-            },
-            _ => return Taken::NotOwn,
-        }
-        Taken::Own
     }
 
     /// A frame as the arguments of `onFrame`, in the scope that is open. Without memory for it the connection ends: nothing that comes later
@@ -705,129 +462,6 @@ impl Connection {
 
     fn tell(&self, values: &[Value; 4]) {
         js::call(self.env, js::referenced(self.env, self.on_frame.get()), values);
-    }
-
-    /// Sends what is answered at once, or a request that is to be done, and waits for that. Meanwhile JavaScript answers what the thread asks
-    /// that does it; all else that comes is kept for the event loop. Gives the message with what became of it.
-    fn ask(&self, kind: FrameKind, second: u32, payload: &[u8]) -> Result<Vec<u8>, BridgeError> {
-        let number = self.last_call.get().wrapping_add(1);
-        self.last_call.set(number);
-        self.send(kind, [number, second], payload, false)?;
-        let outcome = self.wait_for(number);
-        if !self.ended.get() && self.has_to_tell() {
-            self.turn_soon();
-        }
-        outcome.ok_or_else(|| BridgeError::new(ErrorCode::WorkerLost, "the process of Python ended during the call"))
-    }
-
-    /// Whether JavaScript has not been told everything yet.
-    fn has_to_tell(&self) -> bool {
-        !self.kept.borrow().is_empty() || self.broken.get() || self.incoming.borrow().has_frame()
-    }
-
-    /// Nothing at the end of the other side, of which JavaScript is told by the event loop, after all that came before.
-    fn wait_for(&self, call: u32) -> Option<Vec<u8>> {
-        loop {
-            while let Some(waited) = self.next_while_waiting(call) {
-                match waited {
-                    Waited::Outcome(outcome) => return Some(outcome),
-                    Waited::ToTell => {}
-                }
-            }
-            if self.broken.get() || self.ended.get() {
-                // Nobody over there waits for an answer in vain.
-                self.shut_down();
-                return None;
-            }
-            match self.receive() {
-                Ok(count) if count > 0 => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.wait() => {}
-                _ => self.broken.set(true),
-            }
-        }
-    }
-
-    /// Deals with the next frame in the middle of a synchronous call; nothing if no whole one has come.
-    fn next_while_waiting(&self, call: u32) -> Option<Waited> {
-        js::scope(self.env, || {
-            let (mut values, mut question) = (None, None);
-            let waited = self.next_frame(|frame| {
-                match FrameKind::of(frame.kind) {
-                    Some(FrameKind::Operated) if frame.first == call => {
-                        return Some(Waited::Outcome(frame.payload.to_vec()));
-                    }
-                    // Asked by the thread for which this one waits; descriptions run no code of the program's.
-                    Some(FrameKind::Question) if frame.second != 0 => {
-                        values = self.values_of(frame);
-                        question = Some(frame.first);
-                    }
-                    Some(FrameKind::Type) => values = self.values_of(frame),
-                    _ => self.kept.borrow_mut().push_back(Kept::of(frame)),
-                }
-                Some(Waited::ToTell)
-            });
-            match (&values, question) {
-                (Some(values), Some(question)) => self.have_answered(question, values),
-                (Some(values), None) => self.tell(values),
-                (None, _) => {}
-            }
-            waited
-        })
-    }
-
-    /// Lets JavaScript answer in the middle of a synchronous call.
-    fn have_answered(&self, question: u32, values: &[Value; 4]) {
-        match js::try_call(self.env, js::referenced(self.env, self.on_frame.get()), values) {
-            Some(true) => {}
-            Some(false) => {
-                // Its stack is at its end. Python learns that from an answer without content, which is not too long.
-                let _fits = self.send(FrameKind::Answer, [question, 0], &[], false);
-            }
-            // The environment ends, and nobody waits for the call any more.
-            None => self.broken.set(true),
-        }
-    }
-
-    /// Waits until the socket can be read, or takes more of what is to be written; `false` if it is gone.
-    fn wait(&self) -> bool {
-        let is_behind = !self.unsent.borrow().is_empty();
-        let descriptor = self.socket.borrow().as_ref().map(AsRawFd::as_raw_fd);
-        let Some(descriptor) = descriptor else { return false };
-        let mut socket = libc::pollfd {
-            fd: descriptor,
-            events: if is_behind {
-                libc::POLLIN | libc::POLLOUT
-            } else {
-                libc::POLLIN
-            },
-            revents: 0,
-        };
-        // SAFETY: one descriptor, which is open: nothing closes it while this thread is here.
-        let count = unsafe { libc::poll(&raw mut socket, 1, -1) };
-        if is_behind && socket.revents & libc::POLLOUT != 0 {
-            self.send_unsent(&mut self.unsent.borrow_mut());
-        }
-        count > 0 || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
-    }
-
-    /// Hands over what was kept back in the next turn of the event loop.
-    fn turn_soon(&self) {
-        let mut turn = self.turn.borrow_mut();
-        if turn.is_none() {
-            *turn = UvHandle::timer(self.env, self);
-            self.open_handles
-                .set(self.open_handles.get() + usize::from(turn.is_some()));
-        }
-        if let Some(turn) = &*turn {
-            turn.start::<Self>(0);
-        }
-    }
-
-    /// The memory whose descriptor comes with a frame.
-    fn memory_that_came(&self) -> Option<SharedMemory> {
-        let file = self.descriptors.borrow_mut().pop_front()?;
-        SharedMemory::map(&file).ok()
     }
 
     /// Runs `body`, which may run JavaScript, as Node runs its own callbacks: with the ticks and microtasks that follow.
@@ -990,38 +624,6 @@ unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callback_info) -> 
     })
 }
 
-/// `ask(kind, second, payload)`: as `send`, and waits for what becomes of it: the message that says so, as a `Uint8Array`.
-unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<3>(env, info, |connection, arguments| {
-        if connection.ended.get() || connection.broken.get() {
-            return Err(BridgeError::new(
-                ErrorCode::WorkerLost,
-                "the process of Python has ended",
-            ));
-        }
-        let was_busy = connection.busy.replace(true);
-        let outcome = frame_kind(arguments.u32(0)).and_then(|kind| {
-            // SAFETY: the memory of a live array or of the outbox, which is written or copied before any JavaScript runs.
-            let payload = unsafe { connection.payload(arguments.values[2], || arguments.size(2)) }?;
-            connection.ask(kind, arguments.u32(1), payload)
-        });
-        connection.busy.set(was_busy);
-        let outcome = outcome?;
-        js::uint8_array(env, &outcome).ok_or_else(|| {
-            let message = format!("there is no memory for a result of {} bytes", outcome.len());
-            BridgeError::new(ErrorCode::Conversion, message)
-        })
-    })
-}
-
-/// `deliver()`: hands over the text and records that came, at the end of the process. What else came is forgotten.
-unsafe extern "C" fn deliver(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<0>(env, info, |connection, _| {
-        connection.deliver_output();
-        Ok(UNDEFINED)
-    })
-}
-
 /// `hold(keep)`: whether the connection keeps the process alive.
 unsafe extern "C" fn hold(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
     plain::<1>(env, info, |connection, arguments| {
@@ -1058,52 +660,6 @@ unsafe extern "C" fn release(env: sys::napi_env, info: sys::napi_callback_info) 
     plain::<1>(env, info, |connection, arguments| {
         connection.adopted.release(arguments.u32(0));
         Ok(UNDEFINED)
-    })
-}
-
-/// `sendMemory(bytes)`: the number of a block with a copy; 0 if the system has no memory for it.
-unsafe extern "C" fn send_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |connection, arguments| {
-        let (pointer, length) = js::bytes_of(env, arguments.values[0])
-            .ok_or_else(|| BridgeError::new(ErrorCode::Protocol, "expected a Uint8Array"))?;
-        // SAFETY: the memory of a live array, which nobody changes while this thread is here.
-        let bytes = unsafe { std::slice::from_raw_parts(pointer.as_ptr(), length) };
-        Ok(js::number(env, connection.send_memory(bytes).unwrap_or_default()))
-    })
-}
-
-/// `memory(number, bytes)`: the `ArrayBuffer` over a piece that a message names.
-unsafe extern "C" fn memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<2>(env, info, |connection, arguments| {
-        connection.buffer_over(arguments.u32(0), arguments.size(1))
-    })
-}
-
-/// `shareMemory(buffer)`: the number of the block that the `ArrayBuffer` is over, for as long as it lives; 0 if that cannot be shared.
-unsafe extern "C" fn share_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |connection, arguments| {
-        Ok(js::number(
-            env,
-            connection.share_memory(arguments.values[0]).unwrap_or_default(),
-        ))
-    })
-}
-
-/// `blockMemory(number)`: the `ArrayBuffer` over a block that was shared.
-unsafe extern "C" fn block_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |connection, arguments| {
-        connection.buffer_over_block(arguments.u32(0))
-    })
-}
-
-unsafe extern "C" fn items_given_up(_env: sys::napi_env, _data: *mut c_void, use_of: *mut c_void) {
-    // SAFETY: the box of `buffer_over`; this runs once, on the thread of the environment.
-    unsafe { Box::from_raw(use_of.cast::<UseOfItems>()) }.end();
-}
-
-unsafe extern "C" fn has_started(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |connection, arguments| {
-        Ok(js::boolean(env, connection.has_started(arguments.u32(0))))
     })
 }
 

@@ -267,6 +267,14 @@ impl Channel {
         }
     }
 
+    /// A message with these values was sent, or could not be. If the environment has ended, their handles are given back that crossed after
+    /// that: the others were then.
+    pub(crate) fn sent(&self, values: &[u8]) {
+        if self.is_closed() {
+            self.give_back(undelivered::handles_in(values));
+        }
+    }
+
     /// The memory that messages of the environment may name.
     pub fn blocks(&self) -> &Blocks {
         &self.blocks

@@ -463,11 +463,11 @@ impl Reader {
                 let type_key = frame.numbers().next().ok_or(Fault)?;
                 let mut value = Writer::new();
                 value.raw(shares::share(channel, second, type_key).as_bytes());
-                outgoing.operated(channel, number, Status::Value, value);
+                outgoing.operated(channel, number, Status::Value, &mut value);
             }
             FrameKind::TakeShare => {
-                let (status, value) = self.take_share(payload);
-                outgoing.operated(channel, number, status, value);
+                let (status, mut value) = self.take_share(payload);
+                outgoing.operated(channel, number, status, &mut value);
             }
             _ => {
                 let call = Call {

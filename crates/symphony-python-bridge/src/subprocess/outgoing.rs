@@ -108,7 +108,7 @@ impl Outgoing {
     }
 
     /// Tells what became of a request for which the host waits.
-    pub(super) fn operated(&self, channel: &Channel, call: u32, status: Status, mut value: Writer) {
+    pub(super) fn operated(&self, channel: &Channel, call: u32, status: Status, value: &mut Writer) {
         value.raw(&[status as u8]);
         self.tell(channel, FrameKind::Operated, [call, 0], value.as_slice());
     }

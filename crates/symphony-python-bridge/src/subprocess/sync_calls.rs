@@ -180,7 +180,9 @@ impl SyncCalls {
             Status::Error
         };
         self.lock().calls.pop();
-        outgoing.operated(channel, call.number, status, writer);
+        let length = writer.len();
+        outgoing.operated(channel, call.number, status, &mut writer);
+        channel.sent(&writer.as_slice()[..length]);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
