@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::domain::{Batch, Domain, Durability, Table, Writer};
 use crate::error::{PitCode, PitError, Result};
@@ -31,6 +32,10 @@ const TABLES: [Table; 6] = [
 
 /// Commits are listed in this table by their numbers, eight bytes; these are other keys.
 const CHANGES: Table = Table::ArtifactChanges;
+/// How long it takes at most until copying begins. Copied at once, changes that come one after the other would wait for the
+/// disk after all, because making files waits for its journal.
+const DELAY: Duration = Duration::from_millis(200);
+
 /// In `run`: the number of the last commit. Also says that `run` has what `keep` had.
 const LAST: &[u8] = b"last";
 /// In `keep`: the number of the commit that it is the state after.
@@ -170,12 +175,16 @@ impl Signal {
         self.changed.notify_one();
     }
 
-    /// Waits until there is something to copy. `false` when there will not be.
+    /// Waits until there is something to copy, and some more, for what comes with it. `false` when there will not be.
     fn wait(&self) -> bool {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        while !orders.wanted && !orders.ended {
-            orders = self.changed.wait(orders).unwrap_or_else(PoisonError::into_inner);
-        }
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |orders: &mut Orders| !orders.wanted && !orders.ended;
+        let orders = self.changed.wait_while(orders, idle);
+        let goes_on = |orders: &mut Orders| !orders.ended;
+        let orders = self
+            .changed
+            .wait_timeout_while(orders.unwrap_or_else(PoisonError::into_inner), DELAY, goes_on);
+        let (mut orders, _) = orders.unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut orders.wanted)
     }
 }
