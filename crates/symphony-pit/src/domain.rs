@@ -38,7 +38,7 @@ use std::fs;
 use std::mem::ManuallyDrop;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 pub use folder::{FOLDER_VARIABLE, locate};
@@ -110,11 +110,22 @@ pub(crate) struct Shared {
     closed: std::sync::atomic::AtomicBool,
 }
 
+/// How long another process may take to attach.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Device and inode.
 type FolderIdentity = (u64, u64);
 
 /// The domains of this process, by the identity of their folder, in the order in which they were attached.
 static ATTACHED: Mutex<Vec<(FolderIdentity, Weak<Domain>)>> = Mutex::new(Vec::new());
+
+/// Held while a thread attaches.
+static ATTACHING: Mutex<()> = Mutex::new(());
+
+/// Held for moments: what is upgraded under it is dropped after it, because dropping the last reference waits for threads.
+fn registered() -> MutexGuard<'static, Vec<(FolderIdentity, Weak<Domain>)>> {
+    ATTACHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(crate) fn forked() -> PitError {
     PitError::domain(
@@ -147,10 +158,13 @@ impl Domain {
         let folder = folder::prepare(folder.as_ref(), options.any_filesystem)?;
         let metadata = fs::metadata(&folder).map_err(|error| PitError::io("inspect", &folder, error))?;
         let identity = (metadata.dev(), metadata.ino());
-        // Held while attaching, so that two threads do not both try.
-        let mut attached = ATTACHED.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = attached.iter().find(|(known, _)| *known == identity);
-        if let Some(domain) = known.and_then(|(_, domain)| domain.upgrade()) {
+        // Two threads must not both try.
+        let _attaching = ATTACHING.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = registered()
+            .iter()
+            .find(|(known, _)| *known == identity)
+            .and_then(|(_, domain)| domain.upgrade());
+        if let Some(domain) = known {
             if !domain.is_closed() {
                 return Ok(domain);
             }
@@ -163,6 +177,7 @@ impl Domain {
             ));
         }
         let domain = Arc::new(Self::open(&folder, options)?);
+        let mut attached = registered();
         attached.retain(|(known, domain)| *known != identity && domain.strong_count() > 0);
         attached.push((identity, Arc::downgrade(&domain)));
         Ok(domain)
@@ -189,16 +204,13 @@ impl Domain {
         if sys::is_forked() {
             return None;
         }
-        let attached = ATTACHED.lock().unwrap_or_else(PoisonError::into_inner);
-        attached
-            .iter()
-            .filter_map(|(_, domain)| domain.upgrade())
-            .find(|domain| !domain.is_closed())
+        let attached: Vec<_> = registered().iter().filter_map(|(_, domain)| domain.upgrade()).collect();
+        attached.into_iter().find(|domain| !domain.is_closed())
     }
 
     fn open(folder: &Path, options: &AttachOptions) -> Result<Self> {
         let process = Process::this();
-        let _attaching = Lock::take(&folder.join("lock"))?;
+        let _attaching = Lock::take(&folder.join("lock"), PATIENCE)?;
         let alive = processes::lock_live_file(folder, process)?;
         let meta = read_or_make_meta(folder)?;
         let map = HotMap::new(open_map(folder, meta, process)?);

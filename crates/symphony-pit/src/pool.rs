@@ -50,7 +50,7 @@ use crate::domain::layout::{INSTANCE_COUNT, MODEL_COUNT};
 use crate::domain::{
     Attendant, Counter, Domain, Found, InstanceWord, Shared, event_head, flags, read_event, recent_events,
 };
-use crate::error::{PitCode, PitError, Result};
+use crate::error::{Component, PitCode, PitError, Result};
 use crate::ids::{InstanceId, LeaseId, ModelId, ProcessSlot};
 use crate::lifecycle::{InstanceState, TransitionReason};
 use crate::pending::{Pending, Promise, promise};
@@ -157,6 +157,9 @@ pub enum HealthStatus {
 
 /// So many bad reports in a row, and a model is unloaded as broken.
 const MISSES: u32 = 3;
+
+/// So often a picture of all instances is taken anew because something changed meanwhile.
+const ATTEMPTS: usize = 100;
 
 /// How long a process may be silent.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -530,7 +533,7 @@ impl Pool {
         Ok(of.max_by_key(rank).unwrap_or(ModelStatus::Idle))
     }
 
-    /// All models that are loaded, being loaded or broken, in all processes.
+    /// All models that are loaded, being loaded or broken, in all processes: as of one moment, unless they change without pause.
     ///
     /// # Errors
     /// `ForkedHandle`, `NotAttached`.
@@ -552,7 +555,16 @@ impl Pool {
                 memory_mb: cell.needs()[0].load(Ordering::Relaxed),
             })
         };
-        Ok((0..INSTANCE_COUNT).filter_map(describe).collect())
+        let epoch = map.epoch(Component::Pool);
+        let mut instances = Vec::new();
+        for _attempt in 0..ATTEMPTS {
+            let before = epoch.load(Ordering::SeqCst);
+            instances = (0..INSTANCE_COUNT).filter_map(describe).collect();
+            if epoch.load(Ordering::SeqCst) == before {
+                break;
+            }
+        }
+        Ok(instances)
     }
 
     /// Unloads a model of this process: it is no longer lent, and after `grace` its leases are taken away.

@@ -20,9 +20,6 @@ const NAME: &str = ".pit";
 /// What marks the top of a project.
 const MARKS: [&str; 2] = ["package.json", "pyproject.toml"];
 
-/// How long another process may take to attach.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// The folder of the project that `from` is in.
 ///
 /// # Errors
@@ -205,9 +202,9 @@ impl Lock {
         }
     }
 
-    /// Takes the lock when it is free, and gives up after [`PATIENCE`].
-    pub(crate) fn take(path: &Path) -> Result<Self> {
-        let until = Instant::now() + PATIENCE;
+    /// Takes the lock when it is free, and gives up after `patience`.
+    pub(crate) fn take(path: &Path, patience: Duration) -> Result<Self> {
+        let until = Instant::now() + patience;
         loop {
             if let Some(lock) = Self::try_take(path)? {
                 return Ok(lock);
@@ -216,7 +213,7 @@ impl Lock {
                 return Err(PitError::domain(
                     PitCode::Timeout,
                     format!(
-                        "`{}` has been locked by another process for {PATIENCE:?}",
+                        "`{}` has been locked by another process for {patience:?}",
                         path.display()
                     ),
                 ));
@@ -292,7 +289,7 @@ mod tests {
     fn a_lock_is_held_once_even_in_one_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let lock = Lock::take(&path).unwrap();
+        let lock = Lock::take(&path, Duration::ZERO).unwrap();
         assert!(Lock::try_take(&path).unwrap().is_none());
         drop(lock);
         assert!(Lock::try_take(&path).unwrap().is_some());

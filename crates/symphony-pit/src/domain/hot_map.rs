@@ -363,11 +363,14 @@ impl HotMap {
     /// Changes the state of an instance whose gate reads `from`, and tells everybody.
     pub(crate) fn turn(&self, place: usize, from: InstanceWord, to: InstanceWord, now: Mono) -> bool {
         let cell = self.instance(place);
+        // Before and after: a reader that saw any of it sees that the epoch moved while it read, and one that asks later that
+        // something is new.
+        self.epoch(Component::Pool).fetch_add(1, Ordering::SeqCst);
         let turned = slot::turn(cell.gate(), from.pack(), to.pack());
         if turned {
             cell.since().store(now.0, Ordering::Relaxed);
-            self.epoch(Component::Pool).fetch_add(1, Ordering::SeqCst);
         }
+        self.epoch(Component::Pool).fetch_add(1, Ordering::SeqCst);
         turned
     }
 

@@ -28,6 +28,9 @@ const ATTEMPTS: u32 = 2;
 /// How long they do, before it is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// How long the keeper waits for other processes' decisions.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// What one pass over the queue has seen.
 #[derive(Default)]
 struct Pass {
@@ -35,6 +38,8 @@ struct Pass {
     ahead: HashMap<ModelId, usize>,
     /// Models for which a request has found nothing, so that those after it need not look: what changes meanwhile rings.
     waits: HashSet<(ModelId, bool)>,
+    /// Models for which a request waits, and whether it must be here: nobody overtakes it in this pass.
+    passed_over: HashSet<(ModelId, bool)>,
     /// Whether a more urgent request waits for room, so that nothing else may take it.
     blocked: bool,
 }
@@ -537,7 +542,13 @@ impl Pool {
             // A fallback may have a fallback; none is tried twice, so this ends.
             while !pass.waits.contains(&(turn.model.id, turn.here)) {
                 match self.serve(turn, &mut pass, now) {
-                    Served::Done | Served::Waits => break,
+                    Served::Done => break,
+                    Served::Waits => {
+                        if turn.warm.is_none() {
+                            pass.passed_over.insert((turn.model.id, turn.here));
+                        }
+                        break;
+                    }
                     Served::Instead(model) => {
                         let mut local = self.local();
                         let Some(mut waiting) = local.queue.remove(turn.number) else {
@@ -575,7 +586,10 @@ impl Pool {
             number, model, here, ..
         } = turn;
         let reason = turn.warm.unwrap_or(TransitionReason::UserRequest);
-        if self.grant(turn) {
+        // What became free during this pass is for those who were looked at before; what made it free rings.
+        let others_first =
+            pass.passed_over.contains(&(model.id, false)) || pass.passed_over.contains(&(model.id, here));
+        if !others_first && self.grant(turn) {
             return Served::Done;
         }
         let entry = match self.models.entry(&self.shared, model.id) {
@@ -605,6 +619,10 @@ impl Pool {
             ));
         };
         if pass.blocked || instances.all >= usize::from(entry.spec.max_instances) {
+            if here && !instances.own {
+                // It may be loaded here when it is gone there.
+                self.evict(self.places(model).collect());
+            }
             pass.waits.insert((model.id, here));
             return Served::Waits;
         }
@@ -612,7 +630,11 @@ impl Pool {
             Ok(Admitted::Load(request)) => {
                 loader.load(request);
                 // It may be there already.
-                if self.grant(turn) { Served::Done } else { Served::Waits }
+                if !others_first && self.grant(turn) {
+                    Served::Done
+                } else {
+                    Served::Waits
+                }
             }
             Ok(Admitted::Evict(victims)) => {
                 pass.blocked = true;
@@ -707,6 +729,7 @@ impl Pool {
         for place in self.places(entry.model) {
             let word = self.shared.map().instance(place).word();
             let own = word.owner == self.shared.place();
+            counted.own |= own;
             match word.state() {
                 InstanceState::Cold | InstanceState::Failed => {}
                 InstanceState::Warming if own || !here => {
@@ -736,7 +759,12 @@ impl Pool {
 
     /// Sets room aside for a model, if there is some. One process at a time.
     fn admit(&self, entry: &Entry, reason: TransitionReason, pass: &Pass) -> Result<Admitted> {
-        let _alone = Lock::take(&self.shared.folder().join("pool.lock"))?;
+        // Held for microseconds, unless its holder is stopped in the middle: this thread must go on then, and tries again at its
+        // next beat.
+        let _alone = match Lock::take(&self.shared.folder().join("pool.lock"), PATIENCE) {
+            Err(error) if error.code() == PitCode::Timeout => return Ok(Admitted::Wait),
+            lock => lock?,
+        };
         // Another process may have been quicker.
         if self.count_instances(entry, false).all >= usize::from(entry.spec.max_instances) {
             return Ok(Admitted::Wait);
@@ -878,6 +906,8 @@ enum Admitted {
 #[derive(Default)]
 struct Instances {
     all: usize,
+    /// Whether this process has one of them.
+    own: bool,
     /// Leases that those which are being loaded will have.
     coming: usize,
 }

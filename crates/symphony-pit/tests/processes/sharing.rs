@@ -240,6 +240,22 @@ fn memory_is_one_budget_and_an_idle_model_makes_room_in_whichever_process() {
 }
 
 #[test]
+fn a_model_that_must_be_here_moves_here_when_it_is_not_used_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let domain = attach(folder.path());
+    let pool = pool(&domain);
+    let mut helper = Helper::start("sharing: load", folder.path());
+    helper.expect("loaded");
+    let model = pool.find("m").unwrap();
+    let mut options = AcquireOptions::default();
+    options.here = true;
+    let lease = pool.acquire(model, options).wait().unwrap();
+    assert_eq!(lease.owner(), domain.slot());
+    assert_eq!(pool.instances().unwrap().len(), 1);
+    helper.end();
+}
+
+#[test]
 fn a_process_that_is_stopped_is_unhealthy_within_a_second_or_so() {
     let folder = tempfile::tempdir().unwrap();
     let domain = attach(folder.path());
