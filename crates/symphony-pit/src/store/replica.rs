@@ -260,3 +260,61 @@ impl Drop for Replica {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{ArtifactStore, Description, Digest, HashAlgo, NewVersion, PutOptions, StoreOptions};
+    use super::*;
+    use crate::domain::{AttachOptions, Store};
+
+    fn everything(store: &Store) -> BTreeMap<(u8, Vec<u8>), Vec<u8>> {
+        let mut found = BTreeMap::new();
+        store
+            .read(|reader| {
+                for table in TABLES {
+                    reader.scan(table, Bound::Unbounded, |key, value| {
+                        found.extend(place(table).map(|place| ((place, key.to_vec()), value.to_vec())));
+                        Ok(true)
+                    })?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        found
+    }
+
+    #[test]
+    fn what_is_on_disk_is_what_was_changed_and_what_was_removed_is_removed_there_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = AttachOptions {
+            any_filesystem: true,
+            ..AttachOptions::default()
+        };
+        let domain = Domain::attach(folder.path(), &options).unwrap();
+        let store = ArtifactStore::open(&domain, &StoreOptions::default()).unwrap();
+        let action = Digest::of(HashAlgo::Blake3, b"action");
+        let put = |line: &str| {
+            let (version, plain) = (NewVersion::of(line), Description::default());
+            let id = store
+                .new_version(&version, b"x", &plain, &PutOptions::default())
+                .unwrap()
+                .id;
+            store.tag(id, "tag").unwrap();
+            store.memo_put(&action, id).unwrap();
+            id
+        };
+        let (first, second) = (put("a"), put("b"));
+        store.relate(second, "from", first).unwrap();
+        store.sync().unwrap();
+        assert_eq!(everything(domain.keep()), everything(domain.run()));
+        let before = everything(domain.keep()).len();
+        store.untag(first, "tag").unwrap();
+        store.memo_forget(&action).unwrap();
+        store.delete(second).unwrap();
+        store.sync().unwrap();
+        assert_eq!(everything(domain.keep()), everything(domain.run()));
+        assert!(everything(domain.keep()).len() < before);
+    }
+}
