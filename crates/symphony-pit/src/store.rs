@@ -13,9 +13,9 @@
 //! * A put is there as a whole or not at all, whoever is killed when. What a killed writer leaves is not visible, and removed
 //!   by anybody.
 //! * What a call has changed survives the death of any process when it returns. It survives a power cut then, too, if it was a
-//!   put as durable, and otherwise after [`ArtifactStore::sync`]; records are copied to disk in the background anyway, content
-//!   is left to the system. What a power cut takes of content is noticed when it is read, and records are as they were at some
-//!   time before.
+//!   put as durable, and otherwise after [`ArtifactStore::sync`]; records are copied to disk in the background within a fraction
+//!   of a second anyway, content is left to the system. What a power cut takes of content is noticed when it is read, and
+//!   records are as they were at some time before.
 //! * Processes may put, change and delete at a time. A new version can demand which one it follows.
 //!
 //! # Costs and threads

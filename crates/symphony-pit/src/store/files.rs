@@ -342,9 +342,6 @@ impl Temporary {
         self.file
             .set_permissions(Permissions::from_mode(0o400))
             .map_err(failed)?;
-        if durable {
-            self.file.sync_data().map_err(failed)?;
-        }
         let linked = fs::hard_link(&self.path, &path);
         if matches!(&linked, Err(error) if error.kind() == io::ErrorKind::AlreadyExists)
             && let Ok(metadata) = fs::metadata(&path)
@@ -371,6 +368,9 @@ impl Temporary {
             }
         }
         if durable {
+            // After it has its name: a journalling file system writes both at once, and then has nothing to do for the
+            // folder. A file that has a name and not its bytes after a power cut is one that no record names.
+            self.file.sync_data().map_err(failed)?;
             sync_folder(path.parent().unwrap_or(&files.folder))?;
         }
         let metadata = self.file.metadata().map_err(failed)?;

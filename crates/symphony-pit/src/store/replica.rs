@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::domain::{Batch, Domain, Durability, Table, Writer};
 use crate::error::{PitCode, PitError, Result};
@@ -31,6 +32,10 @@ const TABLES: [Table; 6] = [
 
 /// Commits are listed in this table by their numbers, eight bytes; these are other keys.
 const CHANGES: Table = Table::ArtifactChanges;
+/// How long it takes at most until copying begins. Copied at once, changes that come one after the other would wait for the
+/// disk after all, because making files waits for its journal.
+const DELAY: Duration = Duration::from_millis(200);
+
 /// In `run`: the number of the last commit. Also says that `run` has what `keep` had.
 const LAST: &[u8] = b"last";
 /// In `keep`: the number of the commit that it is the state after.
@@ -170,12 +175,16 @@ impl Signal {
         self.changed.notify_one();
     }
 
-    /// Waits until there is something to copy. `false` when there will not be.
+    /// Waits until there is something to copy, and some more, for what comes with it. `false` when there will not be.
     fn wait(&self) -> bool {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        while !orders.wanted && !orders.ended {
-            orders = self.changed.wait(orders).unwrap_or_else(PoisonError::into_inner);
-        }
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |orders: &mut Orders| !orders.wanted && !orders.ended;
+        let orders = self.changed.wait_while(orders, idle);
+        let goes_on = |orders: &mut Orders| !orders.ended;
+        let orders = self
+            .changed
+            .wait_timeout_while(orders.unwrap_or_else(PoisonError::into_inner), DELAY, goes_on);
+        let (mut orders, _) = orders.unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut orders.wanted)
     }
 }
@@ -249,5 +258,63 @@ impl Drop for Replica {
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{ArtifactStore, Description, Digest, HashAlgo, NewVersion, PutOptions, StoreOptions};
+    use super::*;
+    use crate::domain::{AttachOptions, Store};
+
+    fn everything(store: &Store) -> BTreeMap<(u8, Vec<u8>), Vec<u8>> {
+        let mut found = BTreeMap::new();
+        store
+            .read(|reader| {
+                for table in TABLES {
+                    reader.scan(table, Bound::Unbounded, |key, value| {
+                        found.extend(place(table).map(|place| ((place, key.to_vec()), value.to_vec())));
+                        Ok(true)
+                    })?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        found
+    }
+
+    #[test]
+    fn what_is_on_disk_is_what_was_changed_and_what_was_removed_is_removed_there_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = AttachOptions {
+            any_filesystem: true,
+            ..AttachOptions::default()
+        };
+        let domain = Domain::attach(folder.path(), &options).unwrap();
+        let store = ArtifactStore::open(&domain, &StoreOptions::default()).unwrap();
+        let action = Digest::of(HashAlgo::Blake3, b"action");
+        let put = |line: &str| {
+            let (version, plain) = (NewVersion::of(line), Description::default());
+            let id = store
+                .new_version(&version, b"x", &plain, &PutOptions::default())
+                .unwrap()
+                .id;
+            store.tag(id, "tag").unwrap();
+            store.memo_put(&action, id).unwrap();
+            id
+        };
+        let (first, second) = (put("a"), put("b"));
+        store.relate(second, "from", first).unwrap();
+        store.sync().unwrap();
+        assert_eq!(everything(domain.keep()), everything(domain.run()));
+        let before = everything(domain.keep()).len();
+        store.untag(first, "tag").unwrap();
+        store.memo_forget(&action).unwrap();
+        store.delete(second).unwrap();
+        store.sync().unwrap();
+        assert_eq!(everything(domain.keep()), everything(domain.run()));
+        assert!(everything(domain.keep()).len() < before);
     }
 }

@@ -52,8 +52,14 @@ fn content_is_read_as_it_was_put_whichever_way_it_came_and_is_kept() {
     let contents = [vec![], vec![7], noise(1, 4096), noise(2, (3 << 20) + 1), text];
     for algo in [HashAlgo::Blake3, HashAlgo::Sha256] {
         for zstd in [None, Some(1), Some(19)] {
+            // Slow ways, in tests that are not optimized.
+            let few = if zstd == Some(19) || algo == HashAlgo::Sha256 {
+                3
+            } else {
+                5
+            };
             for durability in [Durability::CrashSafe, Durability::Durable] {
-                for bytes in &contents[..if zstd == Some(19) { 3 } else { 5 }] {
+                for bytes in &contents[..few] {
                     let options = options(|options| {
                         options.algo = algo;
                         options.zstd = zstd;
@@ -83,7 +89,7 @@ fn content_is_read_as_it_was_put_whichever_way_it_came_and_is_kept() {
         }
     }
     let report = store.verify_all().unwrap();
-    assert_eq!((report.contents, report.orphans), (10, 0));
+    assert_eq!((report.contents, report.orphans), (8, 0));
     assert!(report.damaged.is_empty());
     assert!(files(&store.folder().join("cas/new")).is_empty());
 }

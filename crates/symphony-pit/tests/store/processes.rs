@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use symphony_pit::domain::{AttachOptions, Domain, Durability};
@@ -15,7 +16,7 @@ use crate::children::{Helper, await_order, say};
 use crate::fixture::{Fixture, code, files, noise, open};
 
 /// How many different contents the writers that are killed put, so that they often put the same.
-const CONTENTS: u64 = 40;
+const CONTENTS: usize = 40;
 const LINE: &str = "shared";
 
 pub(crate) fn child(task: &str, folder: &Path) {
@@ -44,7 +45,17 @@ pub(crate) fn child(task: &str, folder: &Path) {
     }
 }
 
-fn bytes(content: u64) -> Vec<u8> {
+/// A content by its number, made once, and its digest.
+fn content(number: u64) -> &'static (Vec<u8>, Digest) {
+    static CONTENT: [OnceLock<(Vec<u8>, Digest)>; CONTENTS] = [const { OnceLock::new() }; CONTENTS];
+    CONTENT[usize::try_from(number).unwrap()].get_or_init(|| {
+        let bytes = make(number);
+        let digest = Digest::of(HashAlgo::Blake3, &bytes);
+        (bytes, digest)
+    })
+}
+
+fn make(content: u64) -> Vec<u8> {
     let length = usize::try_from(content * content % 97).unwrap() * 10_000;
     if content.is_multiple_of(3) {
         return content.to_le_bytes().repeat(length / 8);
@@ -62,8 +73,8 @@ fn put_until_killed(store: &std::sync::Arc<ArtifactStore>) {
         (random >> 33) % below
     };
     loop {
-        let content = next(CONTENTS);
-        let bytes = bytes(content);
+        let number = next(CONTENTS as u64);
+        let (bytes, _) = content(number);
         let mut description = Description::default();
         description.tags = ["put".into()].into();
         let mut options = PutOptions::default();
@@ -82,17 +93,17 @@ fn put_until_killed(store: &std::sync::Arc<ArtifactStore>) {
             1 => store.put(Source::Stream(Box::new(bytes.as_slice())), &description, &options),
             2 => {
                 let new = NewVersion::of(LINE).after(store.head(LINE).unwrap());
-                store.new_version(&new, &bytes, &description, &options)
+                store.new_version(&new, bytes, &description, &options)
             }
-            _ => store.put(&bytes, &description, &options),
+            _ => store.put(bytes, &description, &options),
         };
         match result {
             Ok(result) => {
-                say(&format!("put {} {content}", result.id));
+                say(&format!("put {} {number}", result.id));
                 match next(6) {
                     0 => {
                         store.delete(result.id).unwrap();
-                        say(&format!("deleted {} {content}", result.id));
+                        say(&format!("deleted {} {number}", result.id));
                     }
                     1 => drop(store.sweep().unwrap()),
                     _ => {}
@@ -126,13 +137,13 @@ impl Answered {
     fn check(&self, store: &ArtifactStore, ids: impl IntoIterator<Item = ArtifactId>) {
         for id in ids {
             let meta = store.meta(id).unwrap();
-            let bytes = bytes(self.put[&id]);
-            assert_eq!(meta.digest, Digest::of(HashAlgo::Blake3, &bytes));
+            let (bytes, digest) = content(self.put[&id]);
+            assert_eq!(meta.digest, *digest);
             // One that is not known to be deleted may have been, just before its process was killed.
             match meta.deleted {
                 None => {
                     assert!(!self.deleted.contains(&id));
-                    assert_eq!(*store.get(id).unwrap(), *bytes);
+                    assert!(*store.get(id).unwrap() == **bytes);
                 }
                 Some(_) => assert_eq!(code(store.get(id)), PitCode::NotFound),
             }
