@@ -28,7 +28,7 @@ module.exports = {
     'logging',
     'pending-calls',
     'property-round-trip',
-    'python-error',
+    'python-error*',
     'readable',
     'rules',
     'rust-futures',

@@ -54,3 +54,9 @@ test('a worker thread has its own handles of the same Python', async () => {
   expect(stdout).toBe('[42,43,1]\nexit 0 42\n')
   expect(code).toBe(0)
 })
+
+test('what is exported has the name by which it is', () => {
+  const functions = Object.entries(exported).filter((entry) => typeof entry[1] === 'function')
+  expect(functions.map(([, value]) => (value as { name: string }).name)).toEqual(functions.map(([name]) => name))
+  expect(functions.length).toBeGreaterThan(20)
+})

@@ -45,8 +45,11 @@ function tool(path, args, { direct = false } = {}) {
 
 /** The fuzz targets are a workspace of their own, which `--all` does not reach. */
 function checkRustFormat() {
-  const fuzz = ['--manifest-path', join('crates', 'symphony-wire', 'fuzz', 'Cargo.toml')]
-  const statuses = [['--all'], fuzz].map((scope) => attempt('cargo', ['fmt', ...scope, '--check'], rust))
+  const fuzz = ['symphony-wire', 'symphony-pit'].map((crate) => [
+    '--manifest-path',
+    join('crates', crate, 'fuzz', 'Cargo.toml'),
+  ])
+  const statuses = [['--all'], ...fuzz].map((scope) => attempt('cargo', ['fmt', ...scope, '--check'], rust))
   return statuses.find((status) => status !== 0) ?? 0
 }
 

@@ -1,4 +1,4 @@
-// Builds the fuzz targets of the wire format with the installed stable compiler and runs them for a while.
+// Builds the fuzz targets of the wire format and of the Pit's files with the installed stable compiler and runs them for a while.
 //   node scripts/fuzz.mjs [--seconds N] [--input file] [--minimise] [target ...]
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -10,11 +10,17 @@ import { attempt, execute, note, output, step } from './command.mjs'
 import { requireFile, root, run, Stop } from './project.mjs'
 
 const wireFolder = join(root, 'crates', 'symphony-wire')
-const fuzzFolder = join(wireFolder, 'fuzz')
+const fuzzFolders = [wireFolder, join(root, 'crates', 'symphony-pit')].map((folder) => join(folder, 'fuzz'))
 const buildFolder = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'fuzz')
 const seedFolder = join(buildFolder, 'seeds')
 const artifactFolder = join(buildFolder, 'artifacts')
-const targets = readdirSync(join(fuzzFolder, 'fuzz_targets')).map((name) => name.replace(/\.rs$/, ''))
+/** The folder of each target. */
+const folders = new Map(
+  fuzzFolders.flatMap((folder) =>
+    readdirSync(join(folder, 'fuzz_targets')).map((name) => [name.replace(/\.rs$/, ''), folder]),
+  ),
+)
+const targets = [...folders.keys()]
 
 const limits = [
   // What is to be found shows in short messages; longer ones only take more time each.
@@ -39,11 +45,12 @@ const compilerFlags = [
 
 await run(async (args) => {
   const { seconds, input, minimise, chosen } = read(args)
-  const folder = build()
+  const needed = new Set(chosen.map((target) => folders.get(target)))
+  const programs = new Map([...needed].map((folder) => [folder, build(folder)]))
   writeSeeds()
   mkdirSync(artifactFolder, { recursive: true })
   for (const target of chosen) {
-    const program = join(folder, target)
+    const program = join(programs.get(folders.get(target)), target)
     if (input !== undefined) reproduce(program, target, input)
     else {
       await fuzz(program, target, seconds)
@@ -75,8 +82,8 @@ function read(args) {
 }
 
 /** Gives the folder of the built targets. */
-function build() {
-  step('Building the fuzz targets')
+function build(fuzzFolder) {
+  step(`Building the fuzz targets in \`${relative(root, fuzzFolder)}\``)
   const advice = 'install Rust from https://rustup.rs'
   const host = /^host: (.+)$/m.exec(output('rustc', ['-vV'], { advice }))[1]
   // Naming the target, though it is the host, keeps the flags away from build scripts and procedural macros.
@@ -119,9 +126,9 @@ function writeSeeds() {
 /** libFuzzer reads all folders and writes what is new into the first. */
 function corpora(target) {
   const found = join(buildFolder, 'corpus', target)
-  const committed = join(fuzzFolder, 'corpus', target)
+  const committed = join(folders.get(target), 'corpus', target)
   for (const folder of [found, committed]) mkdirSync(folder, { recursive: true })
-  return [found, committed, seedFolder]
+  return folders.get(target).startsWith(wireFolder) ? [found, committed, seedFolder] : [found, committed]
 }
 
 async function fuzz(program, target, seconds) {
@@ -172,7 +179,7 @@ function reproduce(program, target, input) {
 function minimiseCorpus(program, target) {
   step(`Minimising the corpus of \`${target}\``)
   const sources = corpora(target)
-  const committed = join(fuzzFolder, 'corpus', target)
+  const committed = join(folders.get(target), 'corpus', target)
   const merged = join(buildFolder, 'merged')
   rmSync(merged, { recursive: true, force: true })
   mkdirSync(merged)

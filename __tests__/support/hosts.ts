@@ -1,6 +1,7 @@
 /* The two places that run Python for the same asynchronous calls: this process and one of its own. A suite that is written once with
    `describe.each(hosts)` runs in both; only what differs by design stays in a suite of one. */
 import { Conductor, python, type Handle } from 'symphony-python-bridge'
+import { isEmbedded } from './mode'
 
 /** What `python` and a Conductor have in common. Types are those of `python`; handles of a Conductor have no `$sync`. */
 export type HostedPython = Pick<typeof python, 'import' | 'exec' | 'eval' | 'session' | 'fromArrow' | 'tuple'>
@@ -40,7 +41,7 @@ class ProcessOfItsOwn implements Host {
   #conductor: Conductor | undefined
 
   async start(options: HostOptions): Promise<HostedPython> {
-    // As in one process, a call that cannot be interrupted goes on.
+    // A call that cannot be interrupted goes on, as it does in this process, instead of ending with its process.
     const conductor = await Conductor.start({ ...options, killAfter: Infinity })
     this.#conductor = conductor
     const hosted: { [K in keyof HostedPython]: unknown } = {
@@ -66,4 +67,5 @@ class ProcessOfItsOwn implements Host {
   }
 }
 
-export const hosts: readonly Host[] = [here, new ProcessOfItsOwn()]
+// In worker mode `python` itself is the one of its own, and the other one was tested before.
+export const hosts: readonly Host[] = isEmbedded ? [here, new ProcessOfItsOwn()] : [here]

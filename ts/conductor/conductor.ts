@@ -19,6 +19,11 @@ import { Supervised } from './supervised'
  * ```
  */
 export class Conductor extends Supervised {
+  static {
+    // The bundler gives another name to a class that names itself.
+    Object.defineProperty(this, 'name', { value: 'Conductor', configurable: true })
+  }
+
   private constructor(native: NativeSide, options: CheckedConductorOptions) {
     super(native, options, nameOf('Conductor', options))
   }

@@ -25,6 +25,11 @@ const isProgress = option('a function', (value): value is () => void => typeof v
  * ```
  */
 export class WorkerPool extends Supervised {
+  static {
+    // The bundler gives another name to a class that names itself.
+    Object.defineProperty(this, 'name', { value: 'WorkerPool', configurable: true })
+  }
+
   private constructor(native: NativeSide, options: CheckedConductorOptions) {
     super(native, options, nameOf('WorkerPool', options))
   }

@@ -1,10 +1,9 @@
 /* The life of Python as this environment sees it: not started, starting, attached, stopped. */
 import { callDirectly } from '../callback/direct-call'
 import { BridgeError } from '../errors/bridge-error'
-import { errorFromProblem } from '../errors/from-native'
 import { OutputLines } from '../call/output-lines'
 import { isBridgeError } from '../errors/bridge-error'
-import { bridgeVersion, loadCore, type CoreConfig, type CoreInfo, type NativeCore } from '../native/core'
+import { bridgeVersion, loadCore, type CoreConfig, type NativeCore } from '../native/core'
 import { checkedConversion } from '../call/options'
 import type { PortListener } from '../native/connection'
 import { environment } from '../native/environment'
@@ -13,9 +12,11 @@ import { platformName } from '../native/platform'
 import type { Info, StartOptions } from '../types/python'
 import { closedError } from './closed-error'
 import { commonListener } from './connect'
+import { embedded } from './embedded'
 import { chosenInterpreter, childInterpreter, locateRequest, needsItsOwnProcess } from './locate-report'
 import { deliverRecords, receiverOf } from './log-records'
-import { joinWorker, openStub, stopWorker, warnOfWorkerMode, type WorkerConfig } from './worker-process'
+import { guarded, type Residence } from './residence'
+import { openStub, warnOfWorkerMode, workerProcess, type WorkerConfig } from './worker-process'
 import {
   checkSameConversion,
   checkSameMode,
@@ -32,27 +33,19 @@ const shutdownMilliseconds = 2000
 /** How long other listeners of the exit have at least, if a worker is stuck in Python. */
 const shortestWait = 200
 
-/** A core that can start Python, and how. */
+/** Where Python can be started, and with what. */
 interface Prepared {
-  readonly mode: Mode
   readonly core: NativeCore
+  readonly residence: Residence
   readonly config: string
 }
-
-/** A core of which Python runs. */
-interface Running {
-  readonly mode: Mode
-  readonly core: NativeCore
-}
-
-type Mode = Info['mode']
 
 class Interpreter {
   #options: StartOptions = {}
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #keepsAlive = true
-  #mode: Mode = 'embedded'
+  #residence: Residence | undefined
   /** Whether it is this environment that starts Python: then it gets the output. */
   #starts = false
   readonly #output: [stdout: OutputLines | undefined, stderr: OutputLines | undefined] = [undefined, undefined]
@@ -92,17 +85,11 @@ class Interpreter {
       return
     }
     const prepared = this.#prepare(locate(locateRequest(this.#options)))
-    const { mode, core, config } = prepared
-    if (mode === 'worker') {
-      const starts = core.worker() === null
-      guarded(() => core.startWorker(config))
-      this.#starts = starts
-    } else {
-      waitWhileStarting(core)
-      if (core.state() !== 'running') {
-        guarded(() => core.initialize(config))
-        this.#starts = true
-      }
+    try {
+      prepared.residence.startSync(prepared.config, () => (this.#starts = true))
+    } catch (error) {
+      this.#starts = false
+      throw error
     }
     this.#join(prepared)
   }
@@ -115,8 +102,8 @@ class Interpreter {
         'Python has not been started in this process; call `await python.start()`, which gives the same information, or import a module first',
       )
     }
-    const { version, executable, prefix, libpython } = this.#runs()
-    const mode = this.#mode
+    const { mode } = this.#residence!
+    const { version, executable, prefix, libpython } = this.#residence!.info()
     return { mode, version, executable, prefix, libpython, platform: platformName(), bridge: bridgeVersion }
   }
 
@@ -141,25 +128,11 @@ class Interpreter {
     // A synchronous use may have started Python meanwhile.
     if (environment.attached) return
     const prepared = this.#prepare(report)
-    const { mode, core, config } = prepared
-    if (mode === 'worker') {
-      const starts = core.worker() === null
-      await started((done) => core.startWorkerAsync(config, done))
-      // Not before, because it may fail, and another environment may start Python then.
-      this.#starts = starts
-      if (!environment.attached) this.#join(prepared)
-      return
-    }
-    while (core.state() === 'starting') await new Promise((resolve) => setTimeout(resolve, startingPause))
-    if (core.state() !== 'running') {
-      this.#starts = true
-      await new Promise<void>((resolve, reject) => {
-        core.initializeAsync(config, (problem) => {
-          if (problem !== null) this.#starts = false
-          if (problem === null || core.state() === 'running') resolve()
-          else reject(errorFromProblem(JSON.parse(problem)))
-        })
-      })
+    try {
+      await prepared.residence.start(prepared.config, () => (this.#starts = true))
+    } catch (error) {
+      this.#starts = false
+      throw error
     }
     if (!environment.attached) this.#join(prepared)
   }
@@ -182,7 +155,8 @@ class Interpreter {
       warnOfWorkerMode(report, error)
       return prepared
     }
-    return { mode: 'embedded', core: loadCore(), config: JSON.stringify(coreConfig(this.#options, chosen)) }
+    const core = loadCore()
+    return { core, residence: embedded(core), config: JSON.stringify(coreConfig(this.#options, chosen)) }
   }
 
   #prepareWorker(report: LocateReport): Prepared {
@@ -191,21 +165,14 @@ class Interpreter {
     const { version, prefix } = chosen
     const common = coreConfig(this.#options, { ...chosen, libpython: null })
     const config: WorkerConfig = { ...common, libpython: null, drains: false, version, prefix }
-    return { mode: 'worker', core: loadCore(), config: JSON.stringify(config) }
-  }
-
-  /** What Python runs with. */
-  #runs(): CoreInfo {
-    const { core } = environment
-    if (this.#mode === 'embedded') return JSON.parse(core.info()) as CoreInfo
-    const config = core.worker() ?? '{}'
-    return { ...(JSON.parse(config) as WorkerConfig), config }
+    const core = loadCore()
+    return { core, residence: workerProcess(core), config: JSON.stringify(config) }
   }
 
   /** Attaches this environment to a Python that runs. */
-  #join({ mode, core }: Running): void {
+  #join({ core, residence }: Pick<Prepared, 'core' | 'residence'>): void {
     if (core.state() === 'closed') throw closedError()
-    this.#mode = mode
+    this.#residence = residence
     const { stdout, stderr } = this.#options
     if (this.#starts && typeof stdout === 'function') this.#output[0] = new OutputLines(stdout)
     if (this.#starts && typeof stderr === 'function') this.#output[1] = new OutputLines(stderr)
@@ -219,17 +186,17 @@ class Interpreter {
         deliverRecords(batch, environment.pool.scope, receiverOf(this.#options.logging) ?? ignoreRecord),
       called: callDirectly,
     }
-    if (mode === 'worker') joinWorker(core, listener)
-    else environment.attach(core, listener)
+    residence.join(listener)
     environment.port.keepAlive(this.#keepsAlive)
     if (this.#starts) environment.port.listen()
     this.#checkSame(this.#options, undefined)
-    process.on('exit', (code) => this.#exit(core, code))
+    process.on('exit', (code) => this.#exit(core, residence, code))
   }
 
   #checkSame(options: StartOptions, executable: string | undefined): void {
-    const { config } = this.#runs()
-    checkSameMode(options, this.#mode)
+    const { mode, info } = this.#residence!
+    const { config } = info()
+    checkSameMode(options, mode)
     checkSameOptions(options, executable, JSON.parse(config) as CoreConfig)
     checkSameReceivers(options, this.#starts ? this.#options : {})
     checkSameConversion(options, environment.conversion)
@@ -243,15 +210,12 @@ class Interpreter {
       this.#stopping = undefined
       return
     }
-    const { core, port } = environment
+    const { port } = environment
     environment.requests.flush()
     environment.close(closedError)
     environment.requests.failAll(() => closedError)
     port.refuseQuestions()
-    await new Promise<void>((resolve) => {
-      if (this.#mode === 'worker') core.stopWorkerAsync(shutdownMilliseconds, resolve)
-      else core.shutdownAsync(shutdownMilliseconds, resolve)
-    })
+    await this.#residence!.stop(shutdownMilliseconds)
     // What Python wrote to the very end, before the lines end; and a call that still runs must not keep the process alive.
     port.deliverOutput()
     port.detach()
@@ -259,14 +223,13 @@ class Interpreter {
   }
 
   /** A worker thread or a sandbox leaves; only the main thread takes the interpreter with it. */
-  #exit(core: NativeCore, code: number): void {
+  #exit(core: NativeCore, residence: Residence, code: number): void {
     const begin = performance.now()
     // An `atexit` handler that calls JavaScript would wait for this thread.
     const { port } = environment
     port.refuseQuestions()
     environment.close(closedError)
-    if (core.isMainThread && this.#mode === 'worker') stopWorker(core, port, shutdownMilliseconds)
-    else if (core.isMainThread) core.shutdown(shutdownMilliseconds)
+    if (core.isMainThread) residence.stopSync(shutdownMilliseconds, port)
     port.deliverOutput()
     port.detach()
     this.#endOutput()
@@ -290,36 +253,10 @@ environment.start = () => interpreter.ready()
 environment.startNow = () => interpreter.readySync()
 
 /** Python, if another environment of this process has started it. */
-function runningPython(): Running | undefined {
+function runningPython(): Omit<Prepared, 'config'> | undefined {
   // Without a library in the process the core does not load.
   if (loadLoader().opened() === null) return undefined
   const core = loadCore()
-  if (core.state() === 'running') return { mode: 'embedded', core }
-  return core.worker() === null ? undefined : { mode: 'worker', core }
-}
-
-async function started(start: (done: (problem: string | null) => void) => void): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    start((problem) => {
-      if (problem === null) resolve()
-      else reject(errorFromProblem(JSON.parse(problem)))
-    })
-  })
-}
-
-/** Another thread is starting Python; nothing reports to this one when it has, so it looks again. Milliseconds. */
-const startingPause = 1
-
-/** The same for a synchronous use, which may also come in the middle of an asynchronous start of this environment. */
-function waitWhileStarting(core: NativeCore): void {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
-  while (core.state() === 'starting') Atomics.wait(pause, 0, 0, startingPause)
-}
-
-function guarded(action: () => void): void {
-  try {
-    action()
-  } catch (problem) {
-    throw errorFromProblem(problem)
-  }
+  const residence = [embedded(core), workerProcess(core)].find((one) => one.isRunning())
+  return residence && { core, residence }
 }

@@ -11,6 +11,7 @@ import type { ExitReport } from '../types/conductor'
 import type { PortListener } from '../native/connection'
 import { closedError } from './closed-error'
 import { childInterpreter, embeddingProblem } from './locate-report'
+import { guarded, reported, type Residence } from './residence'
 
 /** The configuration of the process, with what `python.info()` says of it. */
 export interface WorkerConfig extends Omit<CoreConfig, 'libpython'> {
@@ -29,15 +30,36 @@ const name = 'the process of `python`'
 /** Opens what the core needs to load where there is no libpython. */
 export function openStub(): void {
   const loader = loadLoader()
-  try {
+  guarded(() => {
     if (loader.opened() === null) loader.open(stubPath(), false)
-  } catch (problem) {
-    throw errorFromProblem(problem)
+  })
+}
+
+export function workerProcess(core: NativeCore): Residence {
+  const isRunning = (): boolean => core.worker() !== null
+  return {
+    mode: 'worker',
+    isRunning,
+    startSync(config, begins) {
+      if (!isRunning()) begins()
+      guarded(() => core.startWorker(config))
+    },
+    async start(config, begins) {
+      if (!isRunning()) begins()
+      await reported((done) => core.startWorkerAsync(config, done))
+    },
+    join: (listener) => join(core, listener),
+    info() {
+      const config = core.worker() ?? '{}'
+      return { ...(JSON.parse(config) as WorkerConfig), config }
+    },
+    stop: (milliseconds) => new Promise((resolve) => core.stopWorkerAsync(milliseconds, resolve)),
+    stopSync: (milliseconds, port) => stopWorker(core, port, milliseconds),
   }
 }
 
 /** Connects this environment to the process, which runs. */
-export function joinWorker(core: NativeCore, listener: PortListener): void {
+function join(core: NativeCore, listener: PortListener): void {
   let port: RemotePort | undefined
   let lost: BridgeError | undefined
   const lostError = (): BridgeError =>
@@ -90,7 +112,7 @@ function withStarted(lost: BridgeError, started: boolean): BridgeError {
 const endPause = 10
 
 /** Ends the process, and reads meanwhile what it has to say: it could say no more than what a socket holds otherwise. */
-export function stopWorker(core: NativeCore, port: Port, milliseconds: number): void {
+function stopWorker(core: NativeCore, port: Port, milliseconds: number): void {
   const end = performance.now() + milliseconds
   core.stopWorkerAsync(milliseconds, () => undefined)
   while (core.workerExit() === null && performance.now() < end && port.deliverOutput(endPause)) continue
