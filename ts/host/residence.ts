@@ -17,7 +17,7 @@ export interface Residence {
   info(): CoreInfo
   /** Ends Python, softly at first, in so many milliseconds at most. */
   stop(milliseconds: number): Promise<void>
-  /** The port is that of this environment, which gets what Python says to its end. */
+  /** The same; what Python says meanwhile comes through `port`, since no event does. */
   stopSync(milliseconds: number, port: Port): void
 }
 

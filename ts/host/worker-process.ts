@@ -54,7 +54,7 @@ export function workerProcess(core: NativeCore): Residence {
       return { ...(JSON.parse(config) as WorkerConfig), config }
     },
     stop: (milliseconds) => new Promise((resolve) => core.stopWorkerAsync(milliseconds, resolve)),
-    stopSync: (milliseconds, port) => stop(core, port, milliseconds),
+    stopSync: (milliseconds, port) => stopWorker(core, port, milliseconds),
   }
 }
 
@@ -112,7 +112,7 @@ function withStarted(lost: BridgeError, started: boolean): BridgeError {
 const endPause = 10
 
 /** Ends the process, and reads meanwhile what it has to say: it could say no more than what a socket holds otherwise. */
-function stop(core: NativeCore, port: Port, milliseconds: number): void {
+function stopWorker(core: NativeCore, port: Port, milliseconds: number): void {
   const end = performance.now() + milliseconds
   core.stopWorkerAsync(milliseconds, () => undefined)
   while (core.workerExit() === null && performance.now() < end && port.deliverOutput(endPause)) continue
