@@ -109,3 +109,16 @@ test('a program that imports gets tables of the copy that it imports', async () 
   expect(end.stderr).toBe('')
   expect(JSON.parse(end.stdout)).toEqual([3, 2, 2])
 })
+
+test('arrays over memory that is in JavaScript already are counted before anything of them goes back', async () => {
+  const [faults, length] = (await result(`
+    const bridge = python.importSync('symphony_bridge')
+    const { slice_of } = python.execSync('import pyarrow as pa\\narray = pa.array(list(range(8)))\\ndef slice_of(length): return array.slice(0, length)')
+    const whole = slice_of(8).$toArrow()
+    const lengths = [1, 2, 3, 4, 5, 6, 7]
+    for (let round = 0; round < 100; round++)
+      await Promise.all(lengths.map(async (length) => await (await slice_of.$async(length)).$toArrow()))
+    console.log(JSON.stringify([bridge.get_system_info().handle_faults, whole.length]))`)) as number[]
+  expect(faults).toBe(0)
+  expect(length).toBe(8)
+})

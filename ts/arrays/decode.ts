@@ -4,6 +4,7 @@ import type { TypedArray } from '../types/arrays'
 import { types } from 'node:util'
 import { stateOf } from '../handle/state'
 import type { Connection } from '../native/connection'
+import { detailWord } from '../native/mailbox'
 import { NdArray, ndArrayOf } from '../values/ndarray'
 import { elements, sizeOf, typeLetters } from './elements'
 import { ArrayOrigin, rememberMemory, rememberOrigin } from './memory'
@@ -55,6 +56,17 @@ export function arrayOf(connection: Connection, message: SharedArray): object {
     )
   }
   const buffer = port.memoryOf(memory, address, bytes, false)
+  const wasThere = connection.words[detailWord] === 1
+  const array = arrayIn(connection, buffer, message)
+  // Not before, because the object may be counted by this crossing only: one of its own is added by now.
+  if (wasThere) port.giveBackMemory(memory)
+  return array
+}
+
+/** The array over the memory of this process. */
+function arrayIn(connection: Connection, buffer: ArrayBufferLike, message: SharedArray): object {
+  const { id, typeKey, memory, offset } = message
+  const { port } = connection
   if (memory !== id) {
     // Memory that JavaScript lent comes back as what it is.
     if (!types.isSharedArrayBuffer(buffer)) rememberMemory(buffer, { connection, source: 'object', id: memory })

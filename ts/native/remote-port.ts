@@ -172,6 +172,7 @@ class Remote {
       release: (id) => native.release(id),
       cross: notShared,
       memoryOf: (number, _address, bytes) => native.memory(number, bytes),
+      giveBackMemory: notShared,
       shareMemory: (buffer) => native.shareMemory(buffer),
       blockMemory: (number) => native.blockMemory(number),
       copyIn: (bytes) => native.sendMemory(bytes),

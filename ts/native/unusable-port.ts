@@ -24,6 +24,7 @@ export function unusablePort(makeError: () => Error, describeType?: Port['descri
     release: ignore,
     cross: refuse,
     memoryOf: refuse,
+    giveBackMemory: ignore,
     shareMemory: refuse,
     blockMemory: refuse,
     copyIn: refuse,

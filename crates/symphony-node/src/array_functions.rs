@@ -17,8 +17,9 @@ use crate::{backing_store, block_buffers};
 
 /// Defines the functions on a port object, and whether arrays share memory in this runtime.
 pub(crate) fn define(env: sys::napi_env, object: Value, port: &'static Port) {
-    let functions: [(&str, Callback); 9] = [
+    let functions: [(&str, Callback); 10] = [
         ("memoryOf", memory_of),
+        ("giveBackMemory", give_back_memory),
         ("shareMemory", share_memory),
         ("copyIn", copy_in),
         ("lend", lend),
@@ -43,7 +44,17 @@ unsafe extern "C" fn memory_of(env: sys::napi_env, info: sys::napi_callback_info
         if arguments.boolean(3) {
             return SharedMemory::copy_of_object(arguments.env, id, address, bytes);
         }
-        port.shared_memory().of_object(arguments.env, id, address, bytes)
+        let (buffer, was_there) = port.shared_memory().of_object(arguments.env, id, address, bytes)?;
+        port.mailbox().announce_boolean(was_there);
+        Ok(buffer)
+    })
+}
+
+/// `giveBackMemory(id)`: gives back a crossing of the memory of a handle.
+unsafe extern "C" fn give_back_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
+    plain::<1>(env, info, |_, arguments| {
+        releases::memory(arguments.u32(0));
+        Ok(UNDEFINED)
     })
 }
 

@@ -66,20 +66,20 @@ struct Made {
 }
 
 impl SharedMemory {
-    /// The buffer over the memory of a handle, which brings one crossing of it.
+    /// The buffer over the memory of a handle, which brings one crossing of it; and whether it was there before, so that the crossing is still
+    /// the caller's. It may need one of the object alone, which has to be counted before this one goes back.
     pub(crate) fn of_object(
         &self,
         env: sys::napi_env,
         id: u32,
         address: usize,
         bytes: usize,
-    ) -> Result<Value, BridgeError> {
+    ) -> Result<(Value, bool), BridgeError> {
         let known = self.find(env, address, bytes);
         if let Some(buffer) = known.or_else(|| block_buffers::find(env, address, bytes)) {
-            releases::memory(id);
-            return Ok(buffer);
+            return Ok((buffer, true));
         }
-        self.make(env, address, bytes, Held(id))
+        Ok((self.make(env, address, bytes, Held(id))?, false))
     }
 
     /// A copy of the memory of a handle, which brings one crossing of it.
