@@ -59,7 +59,7 @@ export function arrayOf(connection: Connection, message: SharedArray): object {
   const wasThere = connection.words[detailWord] === 1
   const array = arrayIn(connection, buffer, message)
   // Not before, because the object may be counted by this crossing only: one of its own is added by now.
-  if (wasThere) port.giveBackMemory(memory)
+  if (wasThere) port.giveBackMemory()
   return array
 }
 

@@ -69,9 +69,9 @@ export interface Port {
   find(id: number): object | undefined
   release(id: number): void
   cross(id: number): void
-  /** `words[1]` is 1 where the buffer was there before; then the crossing is still the caller's, for `giveBackMemory`. */
+  /** `words[1]` is 1 where the buffer was there before; then its crossing stays until `giveBackMemory`, so that one of the object alone can be counted first. */
   memoryOf(id: number, address: number, bytes: number, copy: boolean): ArrayBufferLike
-  giveBackMemory(id: number): void
+  giveBackMemory(): void
   /** The number of the block that a buffer of `newMemory` is over, for as long as its buffer lives; 0 if Python cannot have it. */
   shareMemory(buffer: ArrayBufferLike): number
   /** The buffer over a block of that kind, whose number came back from another process. */

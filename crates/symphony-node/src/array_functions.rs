@@ -50,10 +50,10 @@ unsafe extern "C" fn memory_of(env: sys::napi_env, info: sys::napi_callback_info
     })
 }
 
-/// `giveBackMemory(id)`: gives back a crossing of the memory of a handle.
+/// `giveBackMemory()`: gives back the crossing that the last `memoryOf` left.
 unsafe extern "C" fn give_back_memory(env: sys::napi_env, info: sys::napi_callback_info) -> Value {
-    plain::<1>(env, info, |_, arguments| {
-        releases::memory(arguments.u32(0));
+    plain::<0>(env, info, |port, _| {
+        port.shared_memory().settle();
         Ok(UNDEFINED)
     })
 }

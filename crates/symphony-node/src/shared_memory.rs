@@ -23,6 +23,8 @@ use crate::{backing_store, block_buffers, external_buffer};
 #[derive(Default)]
 pub(crate) struct SharedMemory {
     by_address: RefCell<FxHashMap<usize, Known>>,
+    /// A crossing of the memory of a handle that JavaScript has not given back yet, or 0; it may be terminated before.
+    owed: Cell<u32>,
     /// The addresses of what JavaScript lent, by the number of the block.
     lent: RefCell<FxHashMap<u32, usize>>,
     given_back: Arc<GivenBack>,
@@ -75,11 +77,21 @@ impl SharedMemory {
         address: usize,
         bytes: usize,
     ) -> Result<(Value, bool), BridgeError> {
+        self.settle();
         let known = self.find(env, address, bytes);
         if let Some(buffer) = known.or_else(|| block_buffers::find(env, address, bytes)) {
+            self.owed.set(id);
             return Ok((buffer, true));
         }
         Ok((self.make(env, address, bytes, Held(id))?, false))
+    }
+
+    /// Gives back the crossing that the last buffer left, which was there before.
+    pub(crate) fn settle(&self) {
+        match self.owed.take() {
+            0 => {}
+            id => releases::memory(id),
+        }
     }
 
     /// A copy of the memory of a handle, which brings one crossing of it.
@@ -307,6 +319,7 @@ impl SharedMemory {
     /// The environment ends. Memory that it lent and that Python still has must stay; and what it borrowed, if it was terminated before the
     /// end of the call.
     pub(crate) fn end(&self, env: sys::napi_env, channel: &Arc<Channel>) {
+        self.settle();
         self.take_back(env);
         js::scope(env, || {
             let borrowed: Vec<u32> = self.borrowed.borrow().keys().copied().collect();
